@@ -1,1 +1,36 @@
-//! (to be written)
+//! The words of the cluster: ids, times, resources, job specifications, states, reasons and refusals, with
+//! their parsing and printing in Slurm's spelling.
+//!
+//! Owns the vocabulary that every other crate speaks. Must never know a file, a socket, a clock, a process or
+//! a terminal: all functions are pure, and what depends on "now" or on a time zone takes it as an argument.
+//! A reader starts at [`job`] (what a user asks for), [`state`] (what became of it) and [`config`] (what the
+//! cluster is).
+
+pub mod array;
+pub mod blob;
+pub mod config;
+pub mod depend;
+pub mod hostlist;
+pub mod ids;
+pub mod info;
+pub mod job;
+pub mod memory;
+pub mod pattern;
+pub mod reason;
+pub mod reject;
+pub mod state;
+pub mod time;
+pub mod tres;
+
+pub use array::{ArraySpec, TaskSet};
+pub use blob::Blob;
+pub use depend::Dependency;
+pub use hostlist::HostList;
+pub use ids::{Attempt, Gid, JobId, StepId, StepKind, Uid};
+pub use job::JobSpec;
+pub use memory::MemRequest;
+pub use reason::PendingReason;
+pub use reject::Reject;
+pub use state::{ExitStatus, JobState, Outcome};
+pub use time::{Duration, Now, TimeLimit, Timestamp};
+pub use tres::GresRequest;

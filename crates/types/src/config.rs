@@ -1,0 +1,260 @@
+//! What a cluster is made of: nodes, partitions, QoS and the parameters that Slurm keeps in slurm.conf.
+//! Built by a site profile, used by the core and printed by `sinfo` and `scontrol show`.
+
+use crate::time::{Duration, TimeLimit};
+use serde::{Deserialize, Serialize};
+
+/// A whole cluster, as the controller uses it. Every name that one part refers to exists in the other parts;
+/// [`ClusterConfig::validate`] checks that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterConfig {
+    /// ClusterName.
+    pub cluster: String,
+    /// The profile's name, for example `local` or `alpine@2023-07`.
+    pub site: String,
+    /// The nodes, in the order in which equals are filled.
+    pub nodes: Vec<NodeConfig>,
+    /// The partitions, in the order in which `sinfo` lists them.
+    pub partitions: Vec<PartitionConfig>,
+    /// The QoS definitions.
+    pub qos: Vec<QosConfig>,
+    /// Accounts that a job may name; empty: any name is accepted and recorded.
+    pub accounts: Vec<String>,
+    /// The account of a job that names none.
+    pub default_account: Option<String>,
+    /// The QoS of a job that names none.
+    pub default_qos: Option<String>,
+    /// Nodes may promise more than the machine has: shapes are rehearsed, nothing is pinned.
+    pub overcommit: bool,
+    /// Seconds between SIGTERM and SIGKILL at the end of a job.
+    pub kill_wait: Duration,
+    /// How long an ended job stays visible to squeue and scontrol.
+    pub min_job_age: Duration,
+    /// MaxArraySize: one above the largest array index.
+    pub max_array_size: u32,
+    /// MaxJobCount: jobs the controller keeps at once.
+    pub max_job_count: u32,
+    /// The first job id of a new cluster.
+    pub first_job_id: u32,
+    /// What time limits count.
+    pub limit_clock: LimitClock,
+    /// The owner of a personal cluster is an operator (`local`), or an ordinary user as on the real site.
+    pub owner_is_operator: bool,
+    /// JobRequeue: whether a job may be requeued that says neither.
+    pub job_requeue: bool,
+}
+
+/// What a running job's time limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LimitClock {
+    /// CLOCK_MONOTONIC: a sleeping laptop does not eat a job's time.
+    Monotonic,
+    /// Wall time, as on a cluster.
+    Wall,
+}
+
+/// A node's shape.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeConfig {
+    /// NodeName.
+    pub name: String,
+    /// Sockets.
+    pub sockets: u32,
+    /// Cores of a socket.
+    pub cores_per_socket: u32,
+    /// Hardware threads of a core.
+    pub threads_per_core: u32,
+    /// RealMemory in MiB.
+    pub memory_mb: u64,
+    /// TmpDisk in MiB.
+    pub tmp_disk_mb: u64,
+    /// Features, in the profile's order.
+    pub features: Vec<String>,
+    /// Generic resources.
+    pub gres: Vec<GresConfig>,
+    /// Weight: nodes of lower weight are filled first.
+    pub weight: u32,
+}
+
+impl NodeConfig {
+    /// Logical CPUs: sockets x cores x threads.
+    pub fn cpus(&self) -> u32 {
+        self.sockets * self.cores_per_socket * self.threads_per_core
+    }
+}
+
+/// A node's generic resource, printed `gpu:a100:3`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GresConfig {
+    /// Name, for example `gpu`.
+    pub name: String,
+    /// Type, for example `a100`.
+    pub kind: Option<String>,
+    /// How many.
+    pub count: u32,
+}
+
+/// A partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionConfig {
+    /// PartitionName.
+    pub name: String,
+    /// Names of its nodes.
+    pub nodes: Vec<String>,
+    /// The partition of a job that names none.
+    pub default: bool,
+    /// DefaultTime; none: as MaxTime.
+    pub default_time: Option<TimeLimit>,
+    /// MaxTime.
+    pub max_time: TimeLimit,
+    /// MinNodes of a job.
+    pub min_nodes: u32,
+    /// MaxNodes of a job; none: unlimited.
+    pub max_nodes: Option<u32>,
+    /// MaxCPUsPerNode; none: unlimited.
+    pub max_cpus_per_node: Option<u32>,
+    /// DefMemPerCPU in MiB; none: a job that asks for no memory takes the whole node's.
+    pub def_mem_per_cpu_mb: Option<u64>,
+    /// MaxMemPerNode in MiB.
+    pub max_mem_per_node_mb: Option<u64>,
+    /// AllowQos; empty: all.
+    pub allow_qos: Vec<String>,
+    /// PriorityTier: higher ones are planned first.
+    pub priority_tier: u32,
+    /// PriorityJobFactor.
+    pub priority_job_factor: u32,
+    /// TRES weights that sacct's billing uses, for example `CPU=1.0`.
+    pub billing: Option<String>,
+}
+
+/// A quality of service and its limits. `None` is no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QosConfig {
+    /// Name.
+    pub name: String,
+    /// Added to a job's priority.
+    pub priority: u32,
+    /// MaxWall of a job.
+    pub max_wall: Option<TimeLimit>,
+    /// MaxJobsPerUser: running jobs; array tasks count.
+    pub max_jobs_per_user: Option<u32>,
+    /// MaxSubmitJobsPerUser: pending and running jobs; array tasks count.
+    pub max_submit_per_user: Option<u32>,
+    /// MaxTRESPerUser, running jobs together.
+    pub max_per_user: TresLimit,
+    /// MaxTRESPerJob.
+    pub max_per_job: TresLimit,
+    /// MinTRESPerJob.
+    pub min_per_job: TresLimit,
+    /// GrpTRES: all running jobs of the QoS together.
+    pub grp: TresLimit,
+    /// GrpJobs: running jobs of the QoS together.
+    pub grp_jobs: Option<u32>,
+}
+
+/// Limits per trackable resource; `None` is no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TresLimit {
+    /// CPUs.
+    pub cpus: Option<u64>,
+    /// Memory in MiB.
+    pub mem_mb: Option<u64>,
+    /// Nodes.
+    pub nodes: Option<u64>,
+    /// Generic resources by name (all types together), for example gpu.
+    pub gres: Vec<(String, u64)>,
+}
+
+/// Why a configuration does not hold together: the place (for example `partition amilan`) and what is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Which entry.
+    pub place: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.place, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl ClusterConfig {
+    /// The partition of that name.
+    pub fn partition(&self, name: &str) -> Option<&PartitionConfig> {
+        self.partitions.iter().find(|p| p.name == name)
+    }
+
+    /// The QoS of that name.
+    pub fn qos(&self, name: &str) -> Option<&QosConfig> {
+        self.qos.iter().find(|q| q.name == name)
+    }
+
+    /// The partition of a job that names none.
+    pub fn default_partition(&self) -> Option<&PartitionConfig> {
+        self.partitions.iter().find(|p| p.default)
+    }
+
+    /// Checks that names are unique and that every name referred to exists.
+    ///
+    /// # Errors
+    /// The first entry that does not hold.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let fail = |place: String, problem: String| Err(ConfigError { place, problem });
+        fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+            let mut seen = std::collections::BTreeSet::new();
+            names.into_iter().find(|n| !seen.insert(*n))
+        }
+        if self.nodes.is_empty() {
+            return fail("cluster".into(), "it has no nodes".into());
+        }
+        if self.partitions.is_empty() {
+            return fail("cluster".into(), "it has no partitions".into());
+        }
+        if let Some(n) = twice(self.nodes.iter().map(|n| n.name.as_str())) {
+            return fail(format!("node {n}"), "is named twice".into());
+        }
+        if let Some(n) = twice(self.partitions.iter().map(|n| n.name.as_str())) {
+            return fail(format!("partition {n}"), "is named twice".into());
+        }
+        if let Some(n) = twice(self.qos.iter().map(|n| n.name.as_str())) {
+            return fail(format!("qos {n}"), "is named twice".into());
+        }
+        if self.partitions.iter().filter(|p| p.default).count() > 1 {
+            return fail("partitions".into(), "more than one is the default".into());
+        }
+        for n in &self.nodes {
+            if n.cpus() == 0 {
+                return fail(format!("node {}", n.name), "has no CPUs".into());
+            }
+            if n.memory_mb == 0 {
+                return fail(format!("node {}", n.name), "has no memory".into());
+            }
+        }
+        for p in &self.partitions {
+            let place = || format!("partition {}", p.name);
+            if p.nodes.is_empty() {
+                return fail(place(), "has no nodes".into());
+            }
+            if let Some(n) = p.nodes.iter().find(|n| !self.nodes.iter().any(|c| &c.name == *n)) {
+                return fail(place(), format!("names node {n}, which does not exist"));
+            }
+            if let Some(q) = p.allow_qos.iter().find(|q| self.qos(q).is_none()) {
+                return fail(place(), format!("allows QoS {q}, which does not exist"));
+            }
+        }
+        if let Some(q) = self.default_qos.as_deref().filter(|q| self.qos(q).is_none()) {
+            return fail("cluster".into(), format!("default QoS {q} does not exist"));
+        }
+        if let Some(a) = &self.default_account
+            && !self.accounts.is_empty()
+            && !self.accounts.contains(a)
+        {
+            return fail("cluster".into(), format!("default account {a} does not exist"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! What the controller tells about jobs, steps, nodes and partitions: flat rows from which every printed column
+//! of squeue, sinfo, sacct and scontrol is made.
+
+use crate::config::{NodeConfig, PartitionConfig};
+use crate::ids::{Gid, JobId, StepKind, Uid};
+use crate::job::JobSpec;
+use crate::reason::PendingReason;
+use crate::state::{ExitStatus, JobState};
+use crate::time::{Duration, TimeLimit, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A job, or the pending rest of an array, or one of its tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobInfo {
+    /// Its number (%A of squeue).
+    pub id: JobId,
+    /// Its place in an array.
+    pub array: Option<ArrayInfo>,
+    /// Owner.
+    pub uid: Uid,
+    /// Owner's name.
+    pub user: String,
+    /// Owner's group.
+    pub gid: Gid,
+    /// The group's name.
+    pub group: String,
+    /// What was asked for; changed fields (name, nice, time limit) stand here as changed.
+    pub spec: JobSpec,
+    /// Account in force.
+    pub account: Option<String>,
+    /// QoS in force.
+    pub qos: Option<String>,
+    /// The partition it runs in; while pending, all it may run in, joined by commas.
+    pub partition: String,
+    /// Slurm's state.
+    pub state: JobState,
+    /// Why it is pending; `None` otherwise.
+    pub reason: PendingReason,
+    /// Priority; 0 when held.
+    pub priority: u32,
+    /// Time limit in force.
+    pub time_limit: TimeLimit,
+    /// When it was submitted.
+    pub submit: Timestamp,
+    /// When it became, or will become, eligible.
+    pub eligible: Option<Timestamp>,
+    /// When it started; while pending, when the planner expects it to.
+    pub start: Option<Timestamp>,
+    /// When it ended; while running, when its limit ends it.
+    pub end: Option<Timestamp>,
+    /// How long it has run (time it was not suspended), by the clock that limits count.
+    pub elapsed: Duration,
+    /// Its nodes, in order of allocation; empty while pending.
+    pub nodes: Vec<NodeShare>,
+    /// Number of nodes: allocated, or the least asked for.
+    pub num_nodes: u32,
+    /// Number of CPUs: allocated, or asked for.
+    pub num_cpus: u32,
+    /// Number of tasks.
+    pub num_tasks: u32,
+    /// CPUs of a task.
+    pub cpus_per_task: u32,
+    /// Memory in MiB, all nodes together.
+    pub mem_mb: u64,
+    /// How the script ended.
+    pub exit: ExitStatus,
+    /// Who cancelled it.
+    pub cancelled_by: Option<Uid>,
+    /// How often it was restarted.
+    pub restarts: u32,
+    /// Whether it may be requeued.
+    pub requeue: bool,
+    /// Its steps (with the batch step), oldest first.
+    pub steps: Vec<StepInfo>,
+    /// Process id of the batch script while it runs.
+    pub pid: Option<u32>,
+    /// Nodes on which the planner expects it to start (squeue --start).
+    pub planned_nodes: Vec<String>,
+    /// Expanded name of its output file.
+    pub std_out: String,
+    /// Expanded name of its error file.
+    pub std_err: String,
+    /// Expanded name of its input file.
+    pub std_in: String,
+}
+
+/// A place in an array.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArrayInfo {
+    /// The array's number (%F).
+    pub job: JobId,
+    /// One task, or the tasks that have not started.
+    pub tasks: ArrayTasks,
+    /// The %throttle.
+    pub max_running: Option<u32>,
+}
+
+/// Which tasks a row stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ArrayTasks {
+    /// A task of its own.
+    One(u32),
+    /// All that have not started.
+    Pending(crate::array::TaskSet),
+}
+
+/// What a job has of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeShare {
+    /// The node.
+    pub node: String,
+    /// Indices of its CPUs.
+    pub cpus: Vec<u32>,
+    /// Memory in MiB.
+    pub mem_mb: u64,
+    /// Tasks placed there.
+    pub tasks: u32,
+    /// Generic resources: name, type, indices.
+    pub gres: Vec<GresShare>,
+}
+
+/// Generic resources given to a job on a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GresShare {
+    /// Name.
+    pub name: String,
+    /// Type.
+    pub kind: Option<String>,
+    /// Which ones, counted over the node's resources of that name from 0.
+    pub indices: Vec<u32>,
+}
+
+/// A step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepInfo {
+    /// Which.
+    pub step: StepKind,
+    /// Its name: `batch`, or the command of srun.
+    pub name: String,
+    /// RUNNING, COMPLETED, FAILED, CANCELLED ...
+    pub state: JobState,
+    /// Number of tasks.
+    pub num_tasks: u32,
+    /// CPUs.
+    pub num_cpus: u32,
+    /// Its nodes.
+    pub nodes: Vec<String>,
+    /// When it started.
+    pub start: Timestamp,
+    /// When it ended.
+    pub end: Option<Timestamp>,
+    /// How it ended.
+    pub exit: ExitStatus,
+    /// What it used, where known.
+    pub usage: Usage,
+}
+
+/// Measured use of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// User CPU time in microseconds.
+    pub user_us: u64,
+    /// System CPU time in microseconds.
+    pub system_us: u64,
+    /// Largest resident set in KiB.
+    pub max_rss_kb: u64,
+}
+
+/// A node and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeInfo {
+    /// Its shape.
+    pub config: NodeConfig,
+    /// Partitions that contain it.
+    pub partitions: Vec<String>,
+    /// CPUs given to jobs.
+    pub alloc_cpus: u32,
+    /// Memory given to jobs, MiB.
+    pub alloc_mem_mb: u64,
+    /// Generic resources given to jobs, by name and type.
+    pub alloc_gres: Vec<GresShare>,
+    /// Running jobs that end on it count it COMPLETING.
+    pub completing: bool,
+    /// Since when the controller is up (SlurmdStartTime, BootTime are shown from it).
+    pub up_since: Timestamp,
+}
+
+impl NodeInfo {
+    /// `idle`, `mixed`, `allocated` or `completing`, as sinfo's long form.
+    pub fn state(&self) -> &'static str {
+        if self.completing {
+            "completing"
+        } else if self.alloc_cpus == 0 {
+            "idle"
+        } else if self.alloc_cpus >= self.config.cpus() {
+            "allocated"
+        } else {
+            "mixed"
+        }
+    }
+}
+
+/// A partition and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionInfo {
+    /// Its definition.
+    pub config: PartitionConfig,
+    /// CPUs of its nodes together.
+    pub total_cpus: u32,
+}

@@ -1,0 +1,140 @@
+//! What a user asks for: the one form into which arguments, `#SBATCH` lines and `SBATCH_*` variables are
+//! parsed, which travels to the controller and is stored with the job.
+
+use crate::array::ArraySpec;
+use crate::depend::Dependency;
+use crate::hostlist::HostList;
+use crate::memory::MemRequest;
+use crate::time::{TimeLimit, Timestamp};
+use crate::tres::GresRequest;
+use serde::{Deserialize, Serialize};
+
+/// A job as asked for. `None` means: not said, the cluster's default holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct JobSpec {
+    /// -J: the job's name; sbatch fills in the script's name, `wrap` or `sbatch`.
+    pub name: String,
+    /// -A.
+    pub account: Option<String>,
+    /// -p: one or several partitions.
+    pub partitions: Vec<String>,
+    /// -q.
+    pub qos: Option<String>,
+    /// --comment.
+    pub comment: Option<String>,
+    /// -D: absolute path of the working directory.
+    pub work_dir: String,
+    /// The submitted script's absolute path (scontrol's `Command=`), or none for standard input and --wrap.
+    pub command: Option<String>,
+    /// -i: pattern of the input file; none: /dev/null.
+    pub std_in: Option<String>,
+    /// -o: pattern of the output file; none: `slurm-%j.out` (`slurm-%A_%a.out` for arrays).
+    pub std_out: Option<String>,
+    /// -e: pattern of the error file; none: as standard output.
+    pub std_err: Option<String>,
+    /// --open-mode; none: truncate at the first start, append after a requeue.
+    pub open_mode: Option<OpenMode>,
+    /// -t.
+    pub time_limit: Option<TimeLimit>,
+    /// -b.
+    pub begin: Option<Timestamp>,
+    /// -d.
+    pub dependency: Option<Dependency>,
+    /// -a.
+    pub array: Option<ArraySpec>,
+    /// What it needs of nodes.
+    pub resources: ResourceRequest,
+    /// -H.
+    pub hold: bool,
+    /// --requeue / --no-requeue; none: the cluster's JobRequeue.
+    pub requeue: Option<bool>,
+    /// --nice.
+    pub nice: i32,
+    /// --mail-type: Slurm's words, upper case, in the given order.
+    pub mail_types: Vec<String>,
+    /// --mail-user.
+    pub mail_user: Option<String>,
+    /// --export.
+    pub export: Export,
+    /// --signal.
+    pub signal: Option<SignalRequest>,
+    /// The host on which sbatch ran (SLURM_SUBMIT_HOST, scontrol's AllocNode).
+    pub submit_host: String,
+    /// The folder in which sbatch ran (SLURM_SUBMIT_DIR).
+    pub submit_dir: String,
+}
+
+/// The resources a job asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ResourceRequest {
+    /// -N min[-max].
+    pub nodes: Option<NodeRange>,
+    /// -n.
+    pub ntasks: Option<u32>,
+    /// -c.
+    pub cpus_per_task: Option<u32>,
+    /// --ntasks-per-node.
+    pub ntasks_per_node: Option<u32>,
+    /// --mem or --mem-per-cpu.
+    pub mem: Option<MemRequest>,
+    /// --gres, per node.
+    pub gres: Vec<GresRequest>,
+    /// -C: the expression as given.
+    pub constraint: Option<String>,
+    /// -w: nodes that must be among the job's.
+    pub nodelist: Option<HostList>,
+    /// -x: nodes that must not be.
+    pub exclude: Option<HostList>,
+    /// --exclusive: whole nodes.
+    pub exclusive: bool,
+}
+
+/// -N: how many nodes, inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRange {
+    /// At least.
+    pub min: u32,
+    /// At most; none: as the job fits best, at least `min`.
+    pub max: Option<u32>,
+}
+
+/// --open-mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OpenMode {
+    /// `append`.
+    Append,
+    /// `truncate`.
+    Truncate,
+}
+
+/// --export: what of the caller's environment goes along.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Export {
+    /// ALL (also when nothing is said), with further NAME=value assignments.
+    #[default]
+    All,
+    /// NONE: the user's login environment is loaded instead.
+    None,
+    /// A list of names and NAME=value assignments without ALL: these and the user's login environment.
+    Names,
+}
+
+impl Export {
+    /// Whether the job starts from the user's login environment (SLURM_GET_USER_ENV=1).
+    pub fn loads_login_environment(&self) -> bool {
+        !matches!(self, Export::All)
+    }
+}
+
+/// --signal=[B:]sig[@seconds].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalRequest {
+    /// Signal number.
+    pub signal: i32,
+    /// Seconds before the time limit.
+    pub seconds: u32,
+    /// `B:`: the batch shell only.
+    pub batch_only: bool,
+}

@@ -1,0 +1,77 @@
+//! Why a job is pending (squeue's REASON): a closed set.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Why a job does not run. `Display` is squeue's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+pub enum PendingReason {
+    /// `None`: not considered yet.
+    #[default]
+    None,
+    /// The job is first in line and waits for resources.
+    Resources,
+    /// Jobs of higher priority are ahead.
+    Priority,
+    /// A dependency is not yet satisfied.
+    Dependency,
+    /// A dependency can never be satisfied.
+    DependencyNeverSatisfied,
+    /// --begin is in the future.
+    BeginTime,
+    /// Held by its user (scontrol hold, sbatch --hold).
+    JobHeldUser,
+    /// Held by an administrator.
+    JobHeldAdmin,
+    /// The array's %throttle is used up.
+    JobArrayTaskLimit,
+    /// The QoS's MaxJobsPerUser.
+    QOSMaxJobsPerUserLimit,
+    /// The QoS's MaxTRESPerUser: CPUs.
+    QOSMaxCpuPerUserLimit,
+    /// The QoS's MaxTRESPerUser: memory.
+    QOSMaxMemoryPerUser,
+    /// The QoS's MaxTRESPerUser: nodes.
+    QOSMaxNodePerUserLimit,
+    /// The QoS's MaxTRESPerUser: generic resources.
+    QOSMaxGRESPerUser,
+    /// The QoS's MaxTRESPerJob: CPUs.
+    QOSMaxCpuPerJobLimit,
+    /// The QoS's MaxTRESPerJob: nodes.
+    QOSMaxNodePerJobLimit,
+    /// The QoS's MaxTRESPerJob: memory.
+    QOSMaxMemoryPerJob,
+    /// The QoS's MaxTRESPerJob: generic resources.
+    QOSMaxGRESPerJob,
+    /// The QoS's MinTRESPerJob: memory.
+    QOSMinMemory,
+    /// The QoS's MinTRESPerJob: CPUs.
+    QOSMinCpuNotSatisfied,
+    /// The QoS's MinTRESPerJob: generic resources.
+    QOSMinGRES,
+    /// The QoS's GrpTRES: CPUs.
+    QOSGrpCpuLimit,
+    /// The QoS's GrpTRES: memory.
+    QOSGrpMemLimit,
+    /// The QoS's GrpTRES: nodes.
+    QOSGrpNodeLimit,
+    /// The QoS's GrpTRES: generic resources.
+    QOSGrpGRES,
+    /// The QoS's GrpJobs.
+    QOSGrpJobsLimit,
+    /// The QoS's MaxWall is below the job's limit.
+    QOSMaxWallDurationPerJobLimit,
+    /// The time limit is above the partition's.
+    PartitionTimeLimit,
+    /// More nodes than the partition allows.
+    PartitionNodeLimit,
+    /// Nodes that the job needs are down, drained or reserved.
+    ReqNodeNotAvail,
+}
+
+impl fmt::Display for PendingReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The variants are spelled as Slurm spells them.
+        write!(f, "{self:?}")
+    }
+}

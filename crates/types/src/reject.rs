@@ -1,0 +1,98 @@
+//! Refusals: what the controller says when it does not do what was asked, in Slurm's words, which scripts read.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A refused command. `Display` is Slurm's text for the error number; the clients put their own prefix before it
+/// (`sbatch: error: Batch job submission failed: `).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reject {
+    /// The partition does not exist.
+    InvalidPartition(String),
+    /// The account is not the user's, or not of this cluster.
+    InvalidAccount(String),
+    /// The QoS does not exist, or the partition does not allow it.
+    InvalidQos(String),
+    /// A node of -w or -x does not exist.
+    InvalidNodeName(String),
+    /// A feature that no node has.
+    InvalidFeature(String),
+    /// A generic resource that no node has, or not so many.
+    InvalidGres(String),
+    /// No set of nodes of the partition can ever hold the job.
+    NodeConfigUnavailable,
+    /// The memory asked for is on no node.
+    MemorySpecification,
+    /// Time limit above the partition's or the QoS's maximum where that is refused at submission.
+    InvalidTimeLimit,
+    /// Node count below or above what the partition allows.
+    InvalidNodeCount,
+    /// More CPUs than the partition's nodes have together.
+    TooManyCpus,
+    /// A dependency that cannot be: unknown job, itself, a cycle.
+    DependencyProblem,
+    /// An array expression with an index above MaxArraySize, or none at all.
+    InvalidArray,
+    /// A submit limit (MaxSubmitJobs) is reached.
+    QosSubmitLimit,
+    /// A limit of the QoS that the job alone exceeds, where the QoS denies at submission.
+    QosLimit,
+    /// MaxJobCount is reached.
+    TooManyJobs,
+    /// No such job.
+    InvalidJobId,
+    /// The job has ended already.
+    JobFinished,
+    /// The job is pending, and what was asked needs a running one.
+    JobPending,
+    /// The caller may not do that.
+    AccessDenied,
+    /// --begin after the deadline.
+    InvalidBeginTime,
+    /// The job cannot be changed in this way in its state.
+    NotInThisState,
+    /// A field that cannot be changed, or a value it cannot have.
+    InvalidValue(String),
+    /// A step cannot be made: more tasks or CPUs than the job has.
+    StepTooLarge,
+    /// The state cannot be stored now (disk full): nothing was accepted.
+    Storage(String),
+    /// The request was refused for a reason that is ours, with the full sentence.
+    Other(String),
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Reject::InvalidPartition(_) => "Invalid partition name specified",
+            Reject::InvalidAccount(_) => "Invalid account or account/partition combination specified",
+            Reject::InvalidQos(_) => "Invalid qos specification",
+            Reject::InvalidNodeName(_) => "Invalid node name specified",
+            Reject::InvalidFeature(_) => "Invalid feature specification",
+            Reject::InvalidGres(_) => "Invalid generic resource (gres) specification",
+            Reject::NodeConfigUnavailable => "Requested node configuration is not available",
+            Reject::MemorySpecification => "Memory specification can not be satisfied",
+            Reject::InvalidTimeLimit => "Requested time limit is invalid (missing or exceeds some limit)",
+            Reject::InvalidNodeCount => "Node count specification invalid",
+            Reject::TooManyCpus => "More processors requested than permitted",
+            Reject::DependencyProblem => "Job dependency problem",
+            Reject::InvalidArray => "Invalid job array specification",
+            Reject::QosSubmitLimit | Reject::QosLimit => {
+                "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
+            }
+            Reject::TooManyJobs => "Resource temporarily unavailable",
+            Reject::InvalidJobId => "Invalid job id specified",
+            Reject::JobFinished => "Job/step already completing or completed",
+            Reject::JobPending => "Job is pending execution",
+            Reject::AccessDenied => "Access/permission denied",
+            Reject::InvalidBeginTime => "Incompatible begin and deadline time specification",
+            Reject::NotInThisState => "Requested operation is presently disabled",
+            Reject::InvalidValue(_) => "Invalid value specified",
+            Reject::StepTooLarge => "More processors requested than permitted",
+            Reject::Storage(what) | Reject::Other(what) => what,
+        };
+        f.write_str(text)
+    }
+}
+
+impl std::error::Error for Reject {}
