@@ -1,2 +1,55 @@
-//! (to be written)
-fn main() {}
+//! The clients: one small binary that is `bivouac` and, under their names, Slurm's commands.
+//!
+//! Owns the command lines and what is printed. Must never know how the controller decides; it asks
+//! ([`bivouac_proto`]) and prints. A reader starts at [`main`], then at the module of a command.
+
+mod cluster;
+mod sacct;
+mod sbatch;
+mod scancel;
+mod scontrol;
+mod sinfo;
+mod squeue;
+mod srun;
+mod terminal;
+mod verbs;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// The names under which the binary is a command of Slurm's (`bivouac link` makes them).
+pub const SLURM_COMMANDS: [&str; 7] = ["sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct"];
+
+fn main() -> ExitCode {
+    // A closed pipe (`squeue | head`) ends the program quietly, as it ends any other.
+    // SAFETY: called before any thread exists.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    let mut args = std::env::args_os();
+    let name = args.next().unwrap_or_default();
+    let name = std::path::Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut args: Vec<OsString> = args.collect();
+    match command(&name) {
+        Some(run) => run(&args),
+        // `bivouac sbatch ...` is `sbatch ...`.
+        None => match args.first().and_then(|a| a.to_str()).and_then(command) {
+            Some(run) => {
+                args.remove(0);
+                run(&args)
+            }
+            None => verbs::run(&args),
+        },
+    }
+}
+
+fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
+    Some(match name {
+        "sbatch" => sbatch::run,
+        "srun" => srun::run,
+        "squeue" => squeue::run,
+        "scancel" => scancel::run,
+        "sinfo" => sinfo::run,
+        "scontrol" => scontrol::run,
+        "sacct" => sacct::run,
+        _ => return None,
+    })
+}

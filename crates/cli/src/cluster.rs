@@ -1,0 +1,129 @@
+//! The way to the controller: finds the cluster's place, starts the controller if none runs, connects.
+
+use bivouac_proto::client::Client;
+use bivouac_proto::message::{Ask, Response};
+use bivouac_proto::place::Place;
+use std::fmt;
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Why the controller could not be asked. `Display` is the line for the user.
+#[derive(Debug)]
+pub enum Unreachable {
+    /// The place itself is wrong (name, owner, passwd).
+    Place(io::Error),
+    /// No controller runs, and from within a job or a view none is started.
+    NotRunning(Place),
+    /// The controller did not come up; with the end of what it said.
+    Start(String),
+    /// The connection failed.
+    Frame(bivouac_proto::frame::FrameError),
+}
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unreachable::Place(e) => write!(f, "{e}"),
+            Unreachable::NotRunning(p) => write!(
+                f,
+                "Unable to contact slurm controller (connect failure): cluster {} is not running; start it outside \
+                 this job or login view with `bivouac up`",
+                p.cluster
+            ),
+            Unreachable::Start(what) => write!(f, "Unable to contact slurm controller (connect failure): {what}"),
+            Unreachable::Frame(e) => write!(f, "{e}"),
+        }
+    }
+}
+
+impl From<bivouac_proto::frame::FrameError> for Unreachable {
+    fn from(e: bivouac_proto::frame::FrameError) -> Unreachable {
+        Unreachable::Frame(e)
+    }
+}
+
+/// Connects to the user's cluster; starts its controller with the profile it had, or `local`, if none runs.
+///
+/// # Errors
+/// See [`Unreachable`]; the caller prints it after its own name and exits 1.
+pub fn connect() -> Result<Client, Unreachable> {
+    let place = Place::find(None).map_err(Unreachable::Place)?;
+    connect_to(&place, None)
+}
+
+/// Connects to a given cluster, starting it with `site` (none: the one it had, else `local`) if need be.
+///
+/// # Errors
+/// See [`Unreachable`].
+pub fn connect_to(place: &Place, site: Option<&str>) -> Result<Client, Unreachable> {
+    match Client::connect(place) {
+        Ok(client) => Ok(client),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            if place.inside {
+                return Err(Unreachable::NotRunning(place.clone()));
+            }
+            start(place, site)?;
+            Client::connect(place).map_err(|e| Unreachable::Start(e.to_string()))
+        }
+        Err(e) => Err(Unreachable::Place(e)),
+    }
+}
+
+/// Starts `bivouacd` and waits until it listens, or says why not. The daemon closes its standard output when it
+/// serves; before that it writes there what went wrong.
+fn start(place: &Place, site: Option<&str>) -> Result<(), Unreachable> {
+    place.create().map_err(Unreachable::Place)?;
+    let daemon = sibling("bivouacd").map_err(Unreachable::Place)?;
+    let mut command = Command::new(&daemon);
+    command.arg("--cluster").arg(&place.cluster).arg("--state-dir").arg(&place.state_dir);
+    if let Some(site) = site {
+        command.arg("--site").arg(site);
+    }
+    // The cluster must not depend on the shell that happened to start it.
+    command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    for keep in ["LANG", "TZ", "BIVOUAC_NO_NAMESPACES"] {
+        if let Some(v) = std::env::var_os(keep) {
+            command.env(keep, v);
+        }
+    }
+    command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // SAFETY: setsid and umask are async-signal-safe.
+    unsafe {
+        command.pre_exec(|| {
+            libc::setsid();
+            libc::umask(0o077);
+            Ok(())
+        })
+    };
+    let mut child = command
+        .spawn()
+        .map_err(|e| Unreachable::Start(format!("{} could not be started: {e}", daemon.display())))?;
+    let mut said = String::new();
+    if let Some(mut out) = child.stdout.take() {
+        let _ = out.read_to_string(&mut said);
+    }
+    // Two commands at once start one cluster: the loser says so and the winner serves both.
+    if said.trim().is_empty() || Client::connect(place).is_ok() {
+        return Ok(());
+    }
+    Err(Unreachable::Start(said.trim().to_owned()))
+}
+
+/// The path of another executable of bivouac's, beside this one.
+///
+/// # Errors
+/// What `/proc/self/exe` says.
+pub fn sibling(name: &str) -> io::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    Ok(own.with_file_name(name))
+}
+
+/// One request with one answer; a refusal and a failure are answers too.
+///
+/// # Errors
+/// See [`Unreachable`].
+pub fn ask(body: Ask) -> Result<Response, Unreachable> {
+    Ok(connect()?.call(body)?)
+}

@@ -1,0 +1,284 @@
+//! Requests and responses. One connection carries any number of requests, answered in order.
+
+use bivouac_types::config::ClusterConfig;
+use bivouac_types::info::{JobInfo, NodeInfo, PartitionInfo, Usage};
+use bivouac_types::{Blob, ExitStatus, JobId, JobSpec, Reject, StepId, TaskSet, TimeLimit, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// One request. Who asks is not part of it: the kernel tells the controller.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// `--admin`: the owner of a personal cluster acts as its operator.
+    #[serde(default)]
+    pub admin: bool,
+    /// What is asked.
+    pub body: Ask,
+}
+
+/// What can be asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Ask {
+    /// Whether the controller answers.
+    Ping,
+    /// What `bivouac status` shows.
+    Status,
+    /// A new job. Answered by `Submitted` once it is durable.
+    Submit(Box<Submission>),
+    /// When the job would start, without submitting it. Answered by `WouldStart`.
+    TestOnly(Box<JobSpec>),
+    /// Jobs that the controller still knows. Answered by one or more `Jobs`.
+    Jobs(JobQuery),
+    /// Jobs of the accounting, ended ones included. Answered by one or more `Jobs`.
+    Accounting(AccountingQuery),
+    /// All nodes.
+    Nodes,
+    /// All partitions.
+    Partitions,
+    /// The configuration.
+    Config,
+    /// Cancel, or send a signal.
+    Cancel(CancelRequest),
+    /// scontrol hold.
+    Hold(JobTarget),
+    /// scontrol release.
+    Release(JobTarget),
+    /// scontrol requeue.
+    Requeue(JobTarget),
+    /// scontrol update.
+    Update {
+        /// Which job.
+        target: JobTarget,
+        /// What to change, in the given order; all or nothing.
+        changes: Vec<JobChange>,
+    },
+    /// Answered by `Ended` when the job, and every task if it is an array, has ended (sbatch --wait).
+    WaitEnd(JobId),
+    /// srun within a job: a step begins. Answered by `StepStarted`.
+    StepStart(StepRequest),
+    /// The step has ended.
+    StepEnd {
+        /// Which.
+        step: StepId,
+        /// The highest exit status of its tasks.
+        exit: ExitStatus,
+        /// What its tasks used together; the largest resident set of one of them.
+        usage: Usage,
+    },
+    /// The bytes of a job's batch script (scontrol write batch_script), for its owner.
+    Script(JobId),
+    /// End the controller.
+    Shutdown {
+        /// Cancel all jobs first.
+        cancel: bool,
+    },
+}
+
+/// A new job.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Submission {
+    /// Drawn at random by the client, 32 hexadecimal digits: a repeated submission is answered with the same job.
+    pub key: String,
+    /// What is asked for.
+    pub spec: JobSpec,
+    /// What is run.
+    pub payload: Payload,
+}
+
+/// What a job runs; stored once per distinct content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payload {
+    /// The batch script.
+    pub script: Blob,
+    /// Its arguments (without its own name).
+    pub args: Vec<Blob>,
+    /// The environment, `NAME=value` each, already reduced as --export says.
+    pub env: Vec<Blob>,
+}
+
+/// A job, or some tasks of an array.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobTarget {
+    /// The job or array.
+    pub job: JobId,
+    /// Only these tasks.
+    pub tasks: Option<TaskSet>,
+}
+
+/// Which jobs squeue wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobQuery {
+    /// Only these jobs (an array's number means all its tasks); none: all.
+    pub ids: Option<Vec<JobId>>,
+    /// Only this user's.
+    pub uid: Option<u32>,
+}
+
+/// Which jobs sacct wants. Jobs that ran, or waited, at any time between `since` and `until`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountingQuery {
+    /// Only these jobs (an array's number means all its tasks); none: all.
+    pub ids: Option<Vec<JobId>>,
+    /// Only this user's; none: everybody's that the caller may see.
+    pub uid: Option<u32>,
+    /// Not ended before.
+    pub since: Option<Timestamp>,
+    /// Not begun after.
+    pub until: Option<Timestamp>,
+}
+
+/// scancel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelRequest {
+    /// Which.
+    pub target: JobTarget,
+    /// -s: only send this signal; none: end the job.
+    pub signal: Option<i32>,
+    /// Which processes get the signal.
+    pub scope: SignalScope,
+}
+
+/// Which processes of a job a signal reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SignalScope {
+    /// All steps but not the batch shell itself (scancel's default).
+    Steps,
+    /// The batch shell only (--batch).
+    Batch,
+    /// The batch shell and its steps (--full).
+    All,
+}
+
+/// A change of a job by scontrol update.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobChange {
+    /// TimeLimit.
+    TimeLimit(TimeLimit),
+    /// JobName.
+    Name(String),
+    /// Nice.
+    Nice(i32),
+    /// Priority; 0 holds the job.
+    Priority(u32),
+    /// Comment.
+    Comment(String),
+}
+
+/// A step that srun wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRequest {
+    /// The job it runs in.
+    pub job: JobId,
+    /// The command's name.
+    pub name: String,
+    /// -n; none: the job's tasks.
+    pub ntasks: Option<u32>,
+    /// -N; none: the job's nodes.
+    pub nodes: Option<u32>,
+    /// -c; none: the job's.
+    pub cpus_per_task: Option<u32>,
+}
+
+/// Answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Response {
+    /// To `Ping`.
+    Pong {
+        /// The controller's host.
+        host: String,
+    },
+    /// To `Status`.
+    Status(Box<Status>),
+    /// The job is stored.
+    Submitted(JobId),
+    /// To `TestOnly`.
+    WouldStart {
+        /// The id it might get.
+        job: JobId,
+        /// When.
+        start: Timestamp,
+        /// CPUs.
+        cpus: u32,
+        /// Where.
+        nodes: Vec<String>,
+        /// The partition.
+        partition: String,
+    },
+    /// Rows; the last part has `more` false.
+    Jobs {
+        /// Some of them.
+        rows: Vec<JobInfo>,
+        /// Whether another part follows.
+        more: bool,
+    },
+    /// To `Nodes`.
+    Nodes(Vec<NodeInfo>),
+    /// To `Partitions`.
+    Partitions(Vec<PartitionInfo>),
+    /// To `Config`.
+    Config(Box<ClusterConfig>),
+    /// To `WaitEnd`: the highest exit status over all tasks.
+    Ended {
+        /// The status.
+        exit: ExitStatus,
+    },
+    /// To `StepStart`.
+    StepStarted(StepLayout),
+    /// To `Script`.
+    Script(Blob),
+    /// Done.
+    Done,
+    /// Refused.
+    Rejected(Reject),
+    /// The request could not be understood, or the controller could not serve it.
+    Failed(String),
+}
+
+/// Where a step's tasks go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepLayout {
+    /// The step.
+    pub step: StepId,
+    /// CPUs of a task.
+    pub cpus_per_task: u32,
+    /// Nodes in order with their numbers of tasks.
+    pub nodes: Vec<StepNode>,
+}
+
+/// A node of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepNode {
+    /// Its name.
+    pub name: String,
+    /// Tasks on it.
+    pub tasks: u32,
+    /// CPUs of the job on it.
+    pub cpus: u32,
+}
+
+/// What `bivouac status --json` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The profile.
+    pub site: String,
+    /// The state folder.
+    pub state_dir: PathBuf,
+    /// The controller's socket.
+    pub socket: PathBuf,
+    /// Process id of the controller.
+    pub controller_pid: u32,
+    /// Process id of the keeper; none while it is being started.
+    pub keeper_pid: Option<u32>,
+    /// Process id of the reaper.
+    pub reaper_pid: Option<u32>,
+    /// Nodes by state.
+    pub nodes: std::collections::BTreeMap<String, u32>,
+    /// Jobs by state.
+    pub jobs: std::collections::BTreeMap<String, u32>,
+    /// How jobs are contained and killed (the keeper's word).
+    pub containment: Option<String>,
+    /// Why nothing can be stored at present.
+    pub storage_problem: Option<String>,
+}

@@ -1,0 +1,214 @@
+//! Where a cluster lives: its state folder and its socket.
+//!
+//! Both follow from the passwd entry and the cluster's name, because cron, su and batch shells lack every other
+//! variable. Within a site view the folder is at a fixed place. Socket paths may be longer than the 108 bytes of a
+//! socket address: they are reached through `/proc/self/fd`.
+
+use std::ffi::{CStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+/// The name of a cluster that nobody named.
+pub const DEFAULT_CLUSTER: &str = "bivouac";
+/// Within a view: the cluster's state folder.
+pub const VIEW_STATE: &str = "/.bivouac/run";
+/// The controller's socket in the state folder.
+pub const SOCKET: &str = "ctl.sock";
+
+/// A cluster's place on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The cluster's name.
+    pub cluster: String,
+    /// Its state folder.
+    pub state_dir: PathBuf,
+    /// Whether we are inside a view or a job of that cluster: it is then never started from here.
+    pub inside: bool,
+}
+
+/// A user as the passwd database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Number.
+    pub uid: u32,
+    /// Primary group.
+    pub gid: u32,
+    /// Login name.
+    pub name: String,
+    /// Home folder.
+    pub home: PathBuf,
+    /// Login shell.
+    pub shell: PathBuf,
+}
+
+impl Account {
+    /// The account of that number.
+    ///
+    /// # Errors
+    /// `NotFound` if the passwd database has none.
+    pub fn of_uid(uid: u32) -> io::Result<Account> {
+        let mut buffer = vec![0u8; 16 << 10];
+        loop {
+            // SAFETY: a zeroed passwd is a valid value to be filled in.
+            let mut entry: libc::passwd = unsafe { std::mem::zeroed() };
+            let mut found = std::ptr::null_mut();
+            // SAFETY: all pointers are valid for the call and the buffer's length is passed.
+            let rc =
+                unsafe { libc::getpwuid_r(uid, &mut entry, buffer.as_mut_ptr().cast(), buffer.len(), &mut found) };
+            if rc == libc::ERANGE && buffer.len() < 1 << 20 {
+                buffer.resize(buffer.len() * 2, 0);
+                continue;
+            }
+            if rc != 0 {
+                return Err(io::Error::from_raw_os_error(rc));
+            }
+            if found.is_null() {
+                return Err(io::Error::new(io::ErrorKind::NotFound, format!("no user has the number {uid}")));
+            }
+            // SAFETY: getpwuid_r filled the entry with pointers to strings in the buffer.
+            let text = |p: *const libc::c_char| unsafe { CStr::from_ptr(p) }.to_bytes().to_vec();
+            return Ok(Account {
+                uid: entry.pw_uid,
+                gid: entry.pw_gid,
+                name: String::from_utf8_lossy(&text(entry.pw_name)).into_owned(),
+                home: OsString::from_vec(text(entry.pw_dir)).into(),
+                shell: match text(entry.pw_shell) {
+                    s if s.is_empty() => "/bin/sh".into(),
+                    s => OsString::from_vec(s).into(),
+                },
+            });
+        }
+    }
+
+    /// The account of the calling process.
+    ///
+    /// # Errors
+    /// As [`Account::of_uid`].
+    pub fn own() -> io::Result<Account> {
+        // SAFETY: geteuid has no preconditions.
+        Account::of_uid(unsafe { libc::geteuid() })
+    }
+}
+
+/// Whether a name may be a cluster's: letters, digits, `.`, `_`, `-`, not beginning with a dot or dash, at most 64.
+pub fn valid_cluster_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && !name.starts_with(['.', '-'])
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+impl Place {
+    /// The cluster meant: `--cluster`, then BIVOUAC_CLUSTER, then that of the view we are in, then the personal one.
+    /// BIVOUAC_STATE_DIR replaces the folder that holds the clusters (`~/.local/state/bivouac`).
+    ///
+    /// # Errors
+    /// `InvalidInput` for a name that cannot be a cluster's; what the passwd look-up says.
+    pub fn find(cluster: Option<&str>) -> io::Result<Place> {
+        let named = cluster.map(str::to_owned).or_else(|| std::env::var("BIVOUAC_CLUSTER").ok().filter(|c| !c.is_empty()));
+        if let Ok(text) = std::fs::read_to_string("/.bivouac/cluster") {
+            let here = text.lines().next().unwrap_or_default().trim().to_owned();
+            if named.as_ref().is_none_or(|n| *n == here) {
+                return Ok(Place { cluster: here, state_dir: VIEW_STATE.into(), inside: true });
+            }
+        }
+        let cluster = named.unwrap_or_else(|| DEFAULT_CLUSTER.to_owned());
+        if !valid_cluster_name(&cluster) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("`{cluster}` cannot be a cluster's name: use letters, digits, `.`, `_` and `-`"),
+            ));
+        }
+        let root = match std::env::var_os("BIVOUAC_STATE_DIR").filter(|d| !d.is_empty()) {
+            Some(dir) => std::path::absolute(PathBuf::from(dir))?,
+            None => Account::own()?.home.join(".local/state/bivouac"),
+        };
+        let inside = std::env::var_os("SLURM_JOB_ID").is_some();
+        Ok(Place { state_dir: root.join(&cluster), cluster, inside })
+    }
+
+    /// Makes the state folder, mode 0700, and checks that it is ours.
+    ///
+    /// # Errors
+    /// `PermissionDenied` if it belongs to somebody else.
+    pub fn create(&self) -> io::Result<()> {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.state_dir)?;
+        self.check_owner()
+    }
+
+    fn check_owner(&self) -> io::Result<()> {
+        let owner = std::fs::metadata(&self.state_dir)?.uid();
+        // SAFETY: geteuid has no preconditions.
+        let me = unsafe { libc::geteuid() };
+        if owner == me || me == 0 || self.state_dir == Path::new(VIEW_STATE) {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("the state folder {} belongs to user {owner}, not to {me}", self.state_dir.display()),
+        ))
+    }
+
+    /// The controller's socket.
+    pub fn socket(&self) -> PathBuf {
+        self.state_dir.join(SOCKET)
+    }
+
+    /// Connects to the controller.
+    ///
+    /// # Errors
+    /// `NotFound` or `ConnectionRefused` when no controller runs.
+    pub fn connect(&self) -> io::Result<UnixStream> {
+        let dir = File::open(&self.state_dir)?;
+        self.check_owner()?;
+        UnixStream::connect(via_fd(&dir, SOCKET))
+    }
+
+    /// Takes the controller's address; a socket file left by a dead controller is replaced. The caller must hold
+    /// the controller's lock.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn listen(&self) -> io::Result<UnixListener> {
+        let dir = File::open(&self.state_dir)?;
+        match std::fs::remove_file(self.socket()) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        UnixListener::bind(via_fd(&dir, SOCKET))
+    }
+}
+
+/// A path that reaches `name` in an open folder in few bytes.
+fn via_fd(dir: &File, name: &str) -> PathBuf {
+    format!("/proc/self/fd/{}/{name}", dir.as_raw_fd()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_in_a_very_long_folder_is_reached() {
+        let tmp = tempfile::tempdir().unwrap();
+        let place = Place { cluster: "c".into(), state_dir: tmp.path().join("x".repeat(200)), inside: false };
+        place.create().unwrap();
+        let listener = place.listen().unwrap();
+        place.connect().unwrap();
+        drop(listener);
+        assert_eq!(place.connect().unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        place.listen().unwrap();
+    }
+
+    #[test]
+    fn names_that_would_leave_the_folder_are_refused() {
+        for bad in ["", ".", "..", "a/b", "-x", "a b", &"x".repeat(65)] {
+            assert!(!valid_cluster_name(bad), "{bad}");
+        }
+        assert!(valid_cluster_name("alpine-2023.07"));
+    }
+}
