@@ -43,7 +43,10 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::call`]; `Ok(Err(_))` is the controller's refusal.
-    pub fn jobs(&mut self, ask: Ask) -> Result<Result<Vec<bivouac_types::info::JobInfo>, Response>, FrameError> {
+    pub fn jobs(
+        &mut self,
+        ask: Ask,
+    ) -> Result<Result<Vec<bivouac_types::info::JobInfo>, Response>, FrameError> {
         let mut all = Vec::new();
         let mut part = self.call(ask)?;
         loop {

@@ -41,7 +41,9 @@ impl fmt::Display for FrameError {
                 "the other side speaks protocol version {v}, this program version {VERSION}: stop the cluster with the \
                  `bivouac down` of the version that started it, then start it with this one (running jobs go on)"
             ),
-            FrameError::TooLong(n) => write!(f, "a message of {n} bytes is over the limit of {MAX_BODY} bytes"),
+            FrameError::TooLong(n) => {
+                write!(f, "a message of {n} bytes is over the limit of {MAX_BODY} bytes")
+            }
             FrameError::Body(e) => write!(f, "a message could not be understood: {e}"),
         }
     }

@@ -58,8 +58,9 @@ impl Account {
             let mut entry: libc::passwd = unsafe { std::mem::zeroed() };
             let mut found = std::ptr::null_mut();
             // SAFETY: all pointers are valid for the call and the buffer's length is passed.
-            let rc =
-                unsafe { libc::getpwuid_r(uid, &mut entry, buffer.as_mut_ptr().cast(), buffer.len(), &mut found) };
+            let rc = unsafe {
+                libc::getpwuid_r(uid, &mut entry, buffer.as_mut_ptr().cast(), buffer.len(), &mut found)
+            };
             if rc == libc::ERANGE && buffer.len() < 1 << 20 {
                 buffer.resize(buffer.len() * 2, 0);
                 continue;
@@ -109,7 +110,9 @@ impl Place {
     /// # Errors
     /// `InvalidInput` for a name that cannot be a cluster's; what the passwd look-up says.
     pub fn find(cluster: Option<&str>) -> io::Result<Place> {
-        let named = cluster.map(str::to_owned).or_else(|| std::env::var("BIVOUAC_CLUSTER").ok().filter(|c| !c.is_empty()));
+        let named = cluster
+            .map(str::to_owned)
+            .or_else(|| std::env::var("BIVOUAC_CLUSTER").ok().filter(|c| !c.is_empty()));
         if let Ok(text) = std::fs::read_to_string("/.bivouac/cluster") {
             let here = text.lines().next().unwrap_or_default().trim().to_owned();
             if named.as_ref().is_none_or(|n| *n == here) {

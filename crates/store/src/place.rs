@@ -1,0 +1,48 @@
+//! Network file systems are refused: SQLite's WAL needs shared memory and locks that they do not give.
+
+use crate::StoreError;
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Magic numbers of statfs(2), from its man page.
+const NETWORK: [(i64, &str); 8] = [
+    (0x6969, "NFS"),
+    (0xff53_4d42, "CIFS"),
+    (0xfe53_4d42, "SMB2"),
+    (0x517b, "SMB"),
+    (0x0bd0_0bd0, "Lustre"),
+    (0x4750_4653, "GPFS"),
+    (0x1983_0326, "BeeGFS"),
+    (0x5346_414f, "AFS"),
+];
+
+pub(crate) fn check(dir: &Path) -> Result<(), StoreError> {
+    let Ok(path) = CString::new(dir.as_os_str().as_bytes()) else { return Ok(()) };
+    // SAFETY: a zeroed statfs is a valid value to be filled in.
+    let mut fs: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are valid for the call.
+    if unsafe { libc::statfs(path.as_ptr(), &mut fs) } != 0 {
+        // A folder that cannot be looked at is reported when it is opened.
+        return Ok(());
+    }
+    match kind(fs.f_type as i64) {
+        Some(kind) => Err(StoreError::Network { dir: dir.to_owned(), kind }),
+        None => Ok(()),
+    }
+}
+
+fn kind(magic: i64) -> Option<&'static str> {
+    NETWORK.iter().find(|(m, _)| *m == magic & 0xffff_ffff).map(|(_, name)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn nfs_is_known_and_ext4_is_not_network() {
+        assert_eq!(super::kind(0x6969), Some("NFS"));
+        assert_eq!(super::kind(0xef53), None);
+        // Magic numbers above 2^31 arrive sign-extended on some systems.
+        assert_eq!(super::kind(0xff53_4d42_u32 as i32 as i64), Some("CIFS"));
+    }
+}
