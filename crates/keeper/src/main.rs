@@ -1,0 +1,2 @@
+//! The keeper's binary.
+fn main() {}

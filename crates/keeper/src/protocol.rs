@@ -1,0 +1,395 @@
+//! Messages between controller and keeper, and their frames.
+//!
+//! A frame is: magic `BVKP`, version u16, kind u16, length of the body u32 (at most [`MAX_BODY`]), body; all
+//! little-endian. This protocol outlives both programs (a keeper keeps running while the controller is upgraded):
+//! fields are only ever appended under a new version, and kinds are never reused.
+
+use crate::codec::{DecodeError, Reader, Writer};
+use crate::order::{LaunchOrder, get_attempt, put_attempt};
+use crate::report::{Attempt, AttemptStatus, ExitReport, FailedStep, LaunchFailure, Stamp};
+
+/// Version of the protocol spoken here.
+pub const VERSION: u16 = 1;
+/// Largest body of a frame, bytes.
+pub const MAX_BODY: u32 = 16 << 20;
+/// Bytes before the body.
+pub const HEADER: usize = 12;
+const MAGIC: [u8; 4] = *b"BVKP";
+
+/// Which processes a signal goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The batch process only (`scancel --batch`).
+    BatchOnly,
+    /// Every process of the attempt.
+    AllProcesses,
+}
+
+/// From the controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToKeeper {
+    /// First message of a connection; answered by Welcome or Refused.
+    Hello {
+        /// The controller's protocol version.
+        version: u16,
+        /// The controller's process id.
+        controller_pid: i32,
+        /// Command that restarts the controller if its connection ends without Goodbye; empty: do not restart it.
+        respawn: Vec<Vec<u8>>,
+    },
+    /// Start an attempt.
+    Launch(Box<LaunchOrder>),
+    /// Send a signal.
+    Signal {
+        /// To which attempt.
+        attempt: Attempt,
+        /// Signal number.
+        signal: i32,
+        /// To which of its processes.
+        scope: Scope,
+    },
+    /// Kill everything that the attempt ever started.
+    Kill {
+        /// Which attempt.
+        attempt: Attempt,
+    },
+    /// The end of the attempt is durably recorded: forget it.
+    Ack {
+        /// Which attempt.
+        attempt: Attempt,
+    },
+    /// Orderly stop of the controller: do not respawn it. Running jobs go on.
+    Goodbye,
+    /// End when no job is left.
+    Shutdown {
+        /// Kill the running ones first.
+        cancel: bool,
+    },
+}
+
+/// How surely Kill reaches processes that left their session and group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum KillMode {
+    /// cgroup v2, `cgroup.kill`: nothing escapes.
+    CgroupV2 = 1,
+    /// cgroup v1 freezer: nothing escapes.
+    Freezer = 2,
+    /// Process group, session, descendants and marked environment: a process that left all four escapes.
+    Search = 3,
+}
+
+/// The keeper's answer to Hello.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// The keeper's protocol version.
+    pub version: u16,
+    /// The keeper's process id.
+    pub keeper_pid: i32,
+    /// The reaper's process id.
+    pub reaper_pid: i32,
+    /// The kernel's boot id.
+    pub boot_id: String,
+    /// Identity of the journal file. If it changed, what is not listed is lost; if not, what is not listed never began.
+    pub journal: u64,
+    /// How sure Kill is.
+    pub kill_mode: KillMode,
+    /// Damage found when the journal was read, one sentence each.
+    pub notes: Vec<String>,
+    /// Everything not yet acknowledged.
+    pub attempts: Vec<(Attempt, AttemptStatus)>,
+}
+
+/// From the keeper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromKeeper {
+    /// The connection is accepted.
+    Welcome(Box<Welcome>),
+    /// The batch process exists. It may still fail before its script: then LaunchFailed follows, not Exited.
+    Launched {
+        /// Which attempt.
+        attempt: Attempt,
+        /// Its batch process.
+        pid: i32,
+        /// When it was created.
+        started_at: Stamp,
+    },
+    /// The script never ran and never will. To be acknowledged like an exit.
+    LaunchFailed {
+        /// Which attempt.
+        attempt: Attempt,
+        /// Why.
+        failure: LaunchFailure,
+    },
+    /// The batch process ended. Repeated until acknowledged.
+    Exited(ExitReport),
+    /// The attempt is lost, or was never known here.
+    Unknown {
+        /// Which attempt.
+        attempt: Attempt,
+    },
+    /// The connection is not accepted; it is closed after this.
+    Refused {
+        /// Why, a sentence.
+        reason: String,
+    },
+}
+
+/// A message that travels in a frame.
+pub trait Message: Sized {
+    /// Kind and body.
+    fn encode(&self, w: &mut Writer) -> u16;
+    /// From kind and body.
+    fn decode(kind: u16, body: &[u8]) -> Result<Self, DecodeError>;
+}
+
+/// Appends the message as one frame. Fails if its body would exceed [`MAX_BODY`]; nothing is appended then.
+pub fn write_frame(out: &mut Vec<u8>, message: &impl Message) -> Result<(), DecodeError> {
+    let mut w = Writer::default();
+    let kind = message.encode(&mut w);
+    let length = w.bytes.len();
+    if length > MAX_BODY as usize {
+        return Err(DecodeError::TooLong(length.min(u32::MAX as usize) as u32));
+    }
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&VERSION.to_le_bytes());
+    out.extend_from_slice(&kind.to_le_bytes());
+    out.extend_from_slice(&(length as u32).to_le_bytes());
+    out.extend_from_slice(&w.bytes);
+    Ok(())
+}
+
+/// Reads the first frame of `bytes`: `None` if it is not complete yet, else the message and the bytes it took.
+/// An error means that the stream cannot be trusted any more; the connection is to be closed.
+pub fn read_frame<M: Message>(bytes: &[u8]) -> Result<Option<(M, usize)>, DecodeError> {
+    let known = bytes.len().min(4);
+    if bytes[..known] != MAGIC[..known] {
+        let mut seen = [0; 4];
+        seen[..known].copy_from_slice(&bytes[..known]);
+        return Err(DecodeError::Magic(seen));
+    }
+    if bytes.len() < HEADER {
+        return Ok(None);
+    }
+    let mut r = Reader::new(&bytes[4..HEADER]);
+    let (version, kind, length) = (r.u16("version")?, r.u16("kind")?, r.u32("length")?);
+    if version != VERSION {
+        return Err(DecodeError::Version(version));
+    }
+    if length > MAX_BODY {
+        return Err(DecodeError::TooLong(length));
+    }
+    match bytes.get(HEADER..HEADER + length as usize) {
+        None => Ok(None),
+        Some(body) => Ok(Some((M::decode(kind, body)?, HEADER + length as usize))),
+    }
+}
+
+impl Message for ToKeeper {
+    fn encode(&self, w: &mut Writer) -> u16 {
+        match self {
+            ToKeeper::Hello { version, controller_pid, respawn } => {
+                w.u16(*version).i32(*controller_pid).byte_list(respawn);
+                1
+            }
+            ToKeeper::Launch(order) => {
+                order.encode(w);
+                2
+            }
+            ToKeeper::Signal { attempt, signal, scope } => {
+                put_attempt(w, attempt);
+                w.i32(*signal).bool(*scope == Scope::AllProcesses);
+                3
+            }
+            ToKeeper::Kill { attempt } => {
+                put_attempt(w, attempt);
+                4
+            }
+            ToKeeper::Ack { attempt } => {
+                put_attempt(w, attempt);
+                5
+            }
+            ToKeeper::Goodbye => 6,
+            ToKeeper::Shutdown { cancel } => {
+                w.bool(*cancel);
+                7
+            }
+        }
+    }
+
+    fn decode(kind: u16, body: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(body);
+        let message = match kind {
+            1 => ToKeeper::Hello {
+                version: r.u16("version")?,
+                controller_pid: r.i32("controller pid")?,
+                respawn: r.byte_list("respawn")?,
+            },
+            2 => ToKeeper::Launch(Box::new(LaunchOrder::decode(&mut r)?)),
+            3 => ToKeeper::Signal {
+                attempt: get_attempt(&mut r)?,
+                signal: r.i32("signal")?,
+                scope: if r.bool("scope")? { Scope::AllProcesses } else { Scope::BatchOnly },
+            },
+            4 => ToKeeper::Kill { attempt: get_attempt(&mut r)? },
+            5 => ToKeeper::Ack { attempt: get_attempt(&mut r)? },
+            6 => ToKeeper::Goodbye,
+            7 => ToKeeper::Shutdown { cancel: r.bool("cancel")? },
+            other => return Err(DecodeError::Kind(other)),
+        };
+        r.end()?;
+        Ok(message)
+    }
+}
+
+impl Message for FromKeeper {
+    fn encode(&self, w: &mut Writer) -> u16 {
+        match self {
+            FromKeeper::Welcome(m) => {
+                w.u16(m.version)
+                    .i32(m.keeper_pid)
+                    .i32(m.reaper_pid)
+                    .bytes(m.boot_id.as_bytes())
+                    .u64(m.journal);
+                w.u8(m.kill_mode as u8);
+                w.list(&m.notes, |w, n| {
+                    w.bytes(n.as_bytes());
+                });
+                w.list(&m.attempts, |w, (attempt, status)| {
+                    put_attempt(w, attempt);
+                    put_status(w, status);
+                });
+                101
+            }
+            FromKeeper::Launched { attempt, pid, started_at } => {
+                put_attempt(w, attempt);
+                w.i32(*pid);
+                put_stamp(w, started_at);
+                102
+            }
+            FromKeeper::LaunchFailed { attempt, failure } => {
+                put_attempt(w, attempt);
+                put_failure(w, failure);
+                103
+            }
+            FromKeeper::Exited(report) => {
+                put_report(w, report);
+                104
+            }
+            FromKeeper::Unknown { attempt } => {
+                put_attempt(w, attempt);
+                105
+            }
+            FromKeeper::Refused { reason } => {
+                w.bytes(reason.as_bytes());
+                106
+            }
+        }
+    }
+
+    fn decode(kind: u16, body: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(body);
+        let message = match kind {
+            101 => FromKeeper::Welcome(Box::new(Welcome {
+                version: r.u16("version")?,
+                keeper_pid: r.i32("keeper pid")?,
+                reaper_pid: r.i32("reaper pid")?,
+                boot_id: r.text("boot id")?,
+                journal: r.u64("journal")?,
+                kill_mode: match r.u8("kill mode")? {
+                    1 => KillMode::CgroupV2,
+                    2 => KillMode::Freezer,
+                    3 => KillMode::Search,
+                    _ => return Err(DecodeError::Invalid("kill mode")),
+                },
+                notes: r.list("notes", |r| r.text("note"))?,
+                attempts: r.list("attempts", |r| Ok((get_attempt(r)?, get_status(r)?)))?,
+            })),
+            102 => FromKeeper::Launched {
+                attempt: get_attempt(&mut r)?,
+                pid: r.i32("pid")?,
+                started_at: get_stamp(&mut r)?,
+            },
+            103 => FromKeeper::LaunchFailed { attempt: get_attempt(&mut r)?, failure: get_failure(&mut r)? },
+            104 => FromKeeper::Exited(get_report(&mut r)?),
+            105 => FromKeeper::Unknown { attempt: get_attempt(&mut r)? },
+            106 => FromKeeper::Refused { reason: r.text("reason")? },
+            other => return Err(DecodeError::Kind(other)),
+        };
+        r.end()?;
+        Ok(message)
+    }
+}
+
+pub(crate) fn put_stamp(w: &mut Writer, s: &Stamp) {
+    w.i64(s.wall_ms).u64(s.boot_ms);
+}
+
+pub(crate) fn get_stamp(r: &mut Reader) -> Result<Stamp, DecodeError> {
+    Ok(Stamp { wall_ms: r.i64("wall time")?, boot_ms: r.u64("boot time")? })
+}
+
+pub(crate) fn put_report(w: &mut Writer, e: &ExitReport) {
+    put_attempt(w, &e.attempt);
+    w.i32(e.wait_status).u64(e.user_us).u64(e.system_us).u64(e.max_rss_kb);
+    put_stamp(w, &e.started_at);
+    put_stamp(w, &e.ended_at);
+}
+
+pub(crate) fn get_report(r: &mut Reader) -> Result<ExitReport, DecodeError> {
+    Ok(ExitReport {
+        attempt: get_attempt(r)?,
+        wait_status: r.i32("wait status")?,
+        user_us: r.u64("user time")?,
+        system_us: r.u64("system time")?,
+        max_rss_kb: r.u64("largest resident set")?,
+        started_at: get_stamp(r)?,
+        ended_at: get_stamp(r)?,
+    })
+}
+
+pub(crate) fn put_failure(w: &mut Writer, f: &LaunchFailure) {
+    w.u8(f.step as u8).i32(f.errno).bytes(f.what.as_bytes());
+}
+
+pub(crate) fn get_failure(r: &mut Reader) -> Result<LaunchFailure, DecodeError> {
+    Ok(LaunchFailure {
+        step: FailedStep::from_u8(r.u8("step")?).ok_or(DecodeError::Invalid("step"))?,
+        errno: r.i32("errno")?,
+        what: r.text("failure")?,
+    })
+}
+
+fn put_status(w: &mut Writer, s: &AttemptStatus) {
+    match s {
+        AttemptStatus::NotStarted => {
+            w.u8(1);
+        }
+        AttemptStatus::Running { pid, started_at } => {
+            w.u8(2).i32(*pid);
+            put_stamp(w, started_at);
+        }
+        AttemptStatus::Exited(report) => {
+            w.u8(3);
+            put_report(w, report);
+        }
+        AttemptStatus::Failed(failure) => {
+            w.u8(4);
+            put_failure(w, failure);
+        }
+        AttemptStatus::Unknown => {
+            w.u8(5);
+        }
+    }
+}
+
+fn get_status(r: &mut Reader) -> Result<AttemptStatus, DecodeError> {
+    Ok(match r.u8("status")? {
+        1 => AttemptStatus::NotStarted,
+        2 => AttemptStatus::Running { pid: r.i32("pid")?, started_at: get_stamp(r)? },
+        3 => AttemptStatus::Exited(get_report(r)?),
+        4 => AttemptStatus::Failed(get_failure(r)?),
+        5 => AttemptStatus::Unknown,
+        _ => return Err(DecodeError::Invalid("status")),
+    })
+}
