@@ -109,8 +109,7 @@ fn enter_building_site() -> Done {
 }
 
 fn leave_building_site() -> Done {
-    let flags =
-        libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY | libc::MS_NOSUID | libc::MS_NODEV;
+    let flags = libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY | libc::MS_NOSUID | libc::MS_NODEV;
     doing(|| "make the root read-only".into(), sys::mount(None, Path::new(NEW), None, flags, None))?;
     doing(|| "detach the host's root".into(), sys::detach(Path::new(OLD)))?;
     doing(|| "go to the new root".into(), std::env::set_current_dir(NEW))?;
@@ -179,13 +178,11 @@ impl<'a> Prepared<'a> {
                 Prepared::Replace { path, contents: contents.into() }
             }
             Step::Replace { .. } => Prepared::Nothing,
-            Step::Union { path, over, or_links } => {
-                match (fs::canonicalize(path), fs::canonicalize(over)) {
-                    (Ok(under), Ok(over)) => Prepared::Union { path, under, over, or_links: *or_links },
-                    (Err(_), _) => Prepared::Nothing,
-                    (_, Err(e)) => return Err(ViewError::new(format!("find {}", over.display()), e)),
-                }
-            }
+            Step::Union { path, over, or_links } => match (fs::canonicalize(path), fs::canonicalize(over)) {
+                (Ok(under), Ok(over)) => Prepared::Union { path, under, over, or_links: *or_links },
+                (Err(_), _) => Prepared::Nothing,
+                (_, Err(e)) => return Err(ViewError::new(format!("find {}", over.display()), e)),
+            },
         })
     }
 

@@ -233,12 +233,18 @@ mod tests {
             path().prop_map(|path| Step::Folder { path }),
             (path(), ".{1,9}").prop_map(|(path, t)| Step::Link { path, target: t.into() }),
             (path(), any::<Vec<u8>>()).prop_map(|(path, contents)| Step::File { path, contents }),
-            (path(), path(), any::<bool>())
-                .prop_map(|(source, target, optional)| Step::Bind { source, target, optional }),
+            (path(), path(), any::<bool>()).prop_map(|(source, target, optional)| Step::Bind {
+                source,
+                target,
+                optional
+            }),
             (path(), any::<Vec<u8>>()).prop_map(|(path, text)| Step::Extend { path, text }),
             (path(), any::<Vec<u8>>()).prop_map(|(path, contents)| Step::Replace { path, contents }),
-            (path(), path(), any::<bool>())
-                .prop_map(|(path, over, or_links)| Step::Union { path, over, or_links }),
+            (path(), path(), any::<bool>()).prop_map(|(path, over, or_links)| Step::Union {
+                path,
+                over,
+                or_links
+            }),
         ]
     }
 

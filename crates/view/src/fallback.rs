@@ -102,7 +102,8 @@ mod tests {
 
     fn scene() -> (tempfile::TempDir, PathLink) {
         let dir = tempfile::tempdir().expect("temporary folder");
-        let link = PathLink { link: dir.path().join("scratch/alpine/alice"), target: dir.path().join("files") };
+        let link =
+            PathLink { link: dir.path().join("scratch/alpine/alice"), target: dir.path().join("files") };
         fs::create_dir(&link.target).expect("target");
         (dir, link)
     }
@@ -110,7 +111,7 @@ mod tests {
     #[test]
     fn makes_the_link_with_its_parents_and_then_leaves_it_alone() {
         let (_dir, wanted) = scene();
-        assert_eq!(setup_paths(&[wanted.clone()]).expect("first"), [wanted.clone()]);
+        assert_eq!(setup_paths(std::slice::from_ref(&wanted)).expect("first"), std::slice::from_ref(&wanted));
         assert_eq!(fs::read_link(&wanted.link).expect("link"), wanted.target);
         assert_eq!(setup_paths(&[wanted]).expect("second"), []);
     }

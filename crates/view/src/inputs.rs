@@ -212,7 +212,8 @@ fn bind(source: &Path, target: &Path, optional: bool) -> Step {
 
 /// `path` moved by the pair whose first member is the longest folder above it.
 fn rebase<'a>(path: &Path, pairs: impl Iterator<Item = (&'a Path, &'a Path)>) -> Option<PathBuf> {
-    let deepest = pairs.filter(|(from, _)| path.starts_with(from)).max_by_key(|(f, _)| f.components().count());
+    let deepest =
+        pairs.filter(|(from, _)| path.starts_with(from)).max_by_key(|(f, _)| f.components().count());
     let (from, to) = deepest?;
     let rest = path.strip_prefix(from).ok()?;
     Some(if rest.as_os_str().is_empty() { to.to_owned() } else { to.join(rest) })

@@ -76,32 +76,31 @@ fn in_child(f: impl FnOnce() -> i32) -> io::Result<i32> {
 /// The reason for an error number, from the settings of the kernel that `read` gives.
 fn explain(errno: i32, read: impl Fn(&str) -> Option<String>) -> NoNamespaces {
     let setting = |path: &str| read(path).map(|text| text.trim().to_owned());
-    let (reason, advice) = if setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").as_deref()
-        == Some("1")
-    {
-        (
-            "AppArmor forbids ordinary users their own namespaces".to_owned(),
-            Some("`sysctl kernel.apparmor_restrict_unprivileged_userns=0` (as root) allows them"),
-        )
-    } else if setting("/proc/sys/kernel/unprivileged_userns_clone").as_deref() == Some("0") {
-        (
-            "this kernel forbids ordinary users their own namespaces".to_owned(),
-            Some("`sysctl kernel.unprivileged_userns_clone=1` (as root) allows them"),
-        )
-    } else if setting("/proc/sys/user/max_user_namespaces").as_deref() == Some("0") {
-        (
-            "user namespaces are limited to 0 here".to_owned(),
-            Some("`sysctl user.max_user_namespaces=10000` (as root) allows them"),
-        )
-    } else if errno == libc::EPERM || errno == libc::EACCES {
-        (
+    let (reason, advice) =
+        if setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").as_deref() == Some("1") {
+            (
+                "AppArmor forbids ordinary users their own namespaces".to_owned(),
+                Some("`sysctl kernel.apparmor_restrict_unprivileged_userns=0` (as root) allows them"),
+            )
+        } else if setting("/proc/sys/kernel/unprivileged_userns_clone").as_deref() == Some("0") {
+            (
+                "this kernel forbids ordinary users their own namespaces".to_owned(),
+                Some("`sysctl kernel.unprivileged_userns_clone=1` (as root) allows them"),
+            )
+        } else if setting("/proc/sys/user/max_user_namespaces").as_deref() == Some("0") {
+            (
+                "user namespaces are limited to 0 here".to_owned(),
+                Some("`sysctl user.max_user_namespaces=10000` (as root) allows them"),
+            )
+        } else if errno == libc::EPERM || errno == libc::EACCES {
+            (
             "making a namespace or mounting in it is not permitted (in a container, its security profile)"
                 .to_owned(),
             Some("start the container with the right to mount, or use the fallback"),
         )
-    } else {
-        (format!("namespaces cannot be made: {}", io::Error::from_raw_os_error(errno)), None)
-    };
+        } else {
+            (format!("namespaces cannot be made: {}", io::Error::from_raw_os_error(errno)), None)
+        };
     NoNamespaces { reason, advice: advice.map(str::to_owned) }
 }
 
