@@ -1,2 +1,71 @@
-//! Set-up, tests, demo and benchmarks of the project.
-fn main() {}
+//! Set-up, tests, demo and benchmarks of the project: `cargo xtask COMMAND`.
+//!
+//! Owns: what a developer or CI runs besides cargo's own commands. It must never hold logic of the product: it starts
+//! the same programs and calls the same crates as everybody else. One file per command; this one only chooses.
+
+mod channel;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What a command comes to: an error's text says what failed and what to do.
+pub type Outcome = Result<(), String>;
+
+struct Command {
+    name: &'static str,
+    summary: &'static str,
+    run: fn(&[String]) -> Outcome,
+}
+
+const COMMANDS: [Command; 1] = [Command {
+    name: "channel",
+    summary: "build the offline conda channel (reused when nothing changed); prints its URL",
+    run: channel::run,
+}];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (name, rest) = match arguments.split_first() {
+        Some((name, rest)) => (name.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    if ["help", "--help", "-h"].contains(&name) {
+        print!("{}", help());
+        return ExitCode::SUCCESS;
+    }
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        eprint!("xtask: there is no command {name}\n{}", help());
+        return ExitCode::from(2);
+    };
+    match (command.run)(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn help() -> String {
+    let mut help = "usage: cargo xtask COMMAND\n".to_owned();
+    for command in &COMMANDS {
+        help.push_str(&format!("  {:<8} {}\n", command.name, command.summary));
+    }
+    help
+}
+
+/// Refuses arguments for a command that has none.
+///
+/// # Errors
+/// The first argument.
+pub fn takes_no_arguments(name: &str, arguments: &[String]) -> Outcome {
+    match arguments.first() {
+        None => Ok(()),
+        Some(argument) => Err(format!("{name} takes no arguments, but got {argument}")),
+    }
+}
+
+/// The root of the checkout that this was built from.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
+}
