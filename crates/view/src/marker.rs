@@ -1,4 +1,5 @@
-//! The marker file of a view: `key=value` lines at [`crate::MARKER`].
+//! The marker file of a view at [`crate::MARKER`]: the cluster's name in the first line, then `key=value`
+//! lines.
 
 use std::path::PathBuf;
 
@@ -25,11 +26,13 @@ impl Marker {
     /// Parses the file's text. Unknown keys are passed over, so that an older command can read a newer
     /// view's marker; without a cluster there is no marker.
     pub fn parse(text: &str) -> Option<Marker> {
+        let mut lines = text.lines();
+        let cluster = lines.next().map(str::trim).filter(|c| !c.is_empty())?;
         let value = |key: &str| {
-            text.lines().find_map(|l| l.split_once('=').filter(|(k, _)| *k == key)).map(|(_, v)| v)
+            lines.clone().find_map(|l| l.split_once('=').filter(|(k, _)| *k == key)).map(|(_, v)| v)
         };
         Some(Marker {
-            cluster: value("cluster").filter(|c| !c.is_empty())?.to_owned(),
+            cluster: cluster.to_owned(),
             user: value("user").unwrap_or_default().to_owned(),
             kept: value("kept").map(PathBuf::from),
         })
@@ -37,7 +40,7 @@ impl Marker {
 
     /// The file's text. A kept path that holds a newline is left out: it could not be read back.
     pub fn text(&self) -> String {
-        let mut text = format!("cluster={}\nuser={}\n", self.cluster, self.user);
+        let mut text = format!("{}\nuser={}\n", self.cluster, self.user);
         if let Some(kept) = self.kept.as_ref().and_then(|k| k.to_str()).filter(|k| !k.contains('\n')) {
             text.push_str(&format!("kept={kept}\n"));
         }
@@ -68,6 +71,7 @@ mod tests {
     #[test]
     fn a_file_without_a_cluster_is_no_marker() {
         assert_eq!(Marker::parse(""), None);
-        assert_eq!(Marker::parse("user=alice\n"), None);
+        assert_eq!(Marker::parse("\nuser=alice\n"), None);
+        assert_eq!(Marker::parse("camp").map(|m| m.cluster).as_deref(), Some("camp"));
     }
 }
