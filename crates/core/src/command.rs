@@ -1,0 +1,230 @@
+//! What can be asked of the cluster.
+
+use crate::plan::Plan;
+use bivouac_types::info::Usage;
+use bivouac_types::{Attempt, ExitStatus, Gid, JobId, JobSpec, TaskSet, TimeLimit, Timestamp, Uid};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Who asks. Made by the controller from the socket's peer, never from what a client says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// User number.
+    pub uid: Uid,
+    /// Group number.
+    pub gid: Gid,
+    /// User name.
+    pub user: String,
+    /// Group name.
+    pub group: String,
+    /// May do everything to every job: root, the owner of a `local` cluster, the owner with --admin.
+    pub operator: bool,
+}
+
+/// The name under which the controller keeps a submission's script and environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PayloadId(pub String);
+
+/// A number chosen by the client for each submission, so that a repeated one is recognised.
+/// Serialized as 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestKey(pub u128);
+
+impl Serialize for RequestKey {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&format_args!("{:032x}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for RequestKey {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<RequestKey, D::Error> {
+        let text = String::deserialize(d)?;
+        u128::from_str_radix(&text, 16).map(RequestKey).map_err(D::Error::custom)
+    }
+}
+
+/// Which jobs a command is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobTarget {
+    /// A job, or an array and with it all its tasks.
+    pub job: JobId,
+    /// Only these tasks of the array.
+    pub tasks: Option<TaskSet>,
+}
+
+impl From<JobId> for JobTarget {
+    fn from(job: JobId) -> JobTarget {
+        JobTarget { job, tasks: None }
+    }
+}
+
+/// Which processes of a job a signal is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CancelScope {
+    /// As scancel without -b and -f: the steps, and with no signal named the whole job.
+    #[default]
+    Job,
+    /// -b: the batch shell only.
+    Batch,
+    /// -f: the batch shell and the steps.
+    Full,
+}
+
+/// A change by `scontrol update`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobChange {
+    /// TimeLimit.
+    TimeLimit(TimeLimit),
+    /// JobName.
+    Name(String),
+    /// Nice.
+    Nice(i32),
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// A new job.
+    Submit {
+        /// Whose.
+        caller: Caller,
+        /// What is asked for.
+        spec: JobSpec,
+        /// Where its script and environment are.
+        payload: PayloadId,
+        /// A repeated key decides to nothing: [`crate::Cluster::job_of_key`] has the job.
+        key: RequestKey,
+    },
+    /// scancel. Jobs that have ended already are left alone without an error, if one of the target has not.
+    Cancel {
+        /// Who.
+        caller: Caller,
+        /// What.
+        target: JobTarget,
+        /// Only this signal is sent, and the job goes on.
+        signal: Option<i32>,
+        /// To which processes.
+        scope: CancelScope,
+    },
+    /// scontrol hold: an operator's hold of another's job is an admin hold.
+    Hold {
+        /// Who.
+        caller: Caller,
+        /// What.
+        target: JobTarget,
+        /// scontrol uhold: a user hold even from an operator.
+        user_hold: bool,
+    },
+    /// scontrol release.
+    Release {
+        /// Who.
+        caller: Caller,
+        /// What.
+        target: JobTarget,
+    },
+    /// scontrol requeue.
+    Requeue {
+        /// Who.
+        caller: Caller,
+        /// What.
+        target: JobTarget,
+    },
+    /// scontrol update.
+    Update {
+        /// Who.
+        caller: Caller,
+        /// What.
+        target: JobTarget,
+        /// How.
+        change: JobChange,
+    },
+    /// The planner's proposal. Starts that do not hold (any more) are left out, never an error.
+    ApplyPlan(Plan),
+    /// What a keeper says.
+    Report(KeeperReport),
+    /// srun inside a job.
+    StepStart {
+        /// Who.
+        caller: Caller,
+        /// In which job.
+        job: JobId,
+        /// Its name: the command.
+        name: String,
+        /// -n.
+        ntasks: u32,
+        /// -c.
+        cpus_per_task: u32,
+        /// -N: on so many nodes; none: on all nodes of the job, or as many as there are tasks.
+        nodes: Option<u32>,
+        /// --overlap: CPUs are shared with other steps.
+        overlap: bool,
+    },
+    /// A step is over.
+    StepEnd {
+        /// Who.
+        caller: Caller,
+        /// In which job.
+        job: JobId,
+        /// Its number.
+        step: u32,
+        /// The highest exit status of its tasks.
+        exit: ExitStatus,
+        /// What it used.
+        usage: Usage,
+    },
+    /// Time has passed: time limits, KillWait, begin times, MinJobAge.
+    Tick,
+}
+
+/// What a keeper says about an attempt. Reports may come late, twice or for an attempt that is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeeperReport {
+    /// The script runs.
+    Launched {
+        /// Which launch.
+        attempt: Attempt,
+        /// Its process id.
+        pid: u32,
+    },
+    /// The script could not be launched, and will not be.
+    LaunchFailed {
+        /// Which launch.
+        attempt: Attempt,
+        /// Why.
+        what: String,
+    },
+    /// The script has ended and nothing of it runs any more.
+    Exited {
+        /// Which launch.
+        attempt: Attempt,
+        /// How.
+        status: ExitStatus,
+        /// What it used.
+        usage: Usage,
+        /// When.
+        ended: Timestamp,
+    },
+    /// It ran, nothing of it runs any more, and nobody knows how it ended.
+    Lost {
+        /// Which launch.
+        attempt: Attempt,
+    },
+}
+
+impl KeeperReport {
+    /// The launch it is about.
+    pub fn attempt(&self) -> Attempt {
+        match self {
+            KeeperReport::Launched { attempt, .. }
+            | KeeperReport::LaunchFailed { attempt, .. }
+            | KeeperReport::Exited { attempt, .. }
+            | KeeperReport::Lost { attempt } => *attempt,
+        }
+    }
+
+    /// Whether it says that nothing of the attempt runs any more: the keeper repeats it until acknowledged.
+    pub fn is_end(&self) -> bool {
+        !matches!(self, KeeperReport::Launched { .. })
+    }
+}

@@ -1,0 +1,59 @@
+//! What the outside should do. Every effect is safe to repeat: it names its attempt, and the keeper does
+//! nothing twice.
+
+use crate::command::PayloadId;
+use bivouac_types::{Attempt, JobId};
+use serde::{Deserialize, Serialize};
+
+/// Which processes of a job get a signal.
+pub use crate::command::CancelScope as SignalScope;
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Launch the job's script (its record has all that is needed).
+    Launch {
+        /// Which launch.
+        attempt: Attempt,
+    },
+    /// Send a signal once. Not repeated after a restart.
+    Signal {
+        /// Which launch.
+        attempt: Attempt,
+        /// Signal number.
+        signal: i32,
+        /// To which processes.
+        scope: SignalScope,
+    },
+    /// Send SIGTERM (and SIGCONT) to all processes. An attempt the keeper does not know is from now on not to
+    /// be launched, and is reported as `LaunchFailed`.
+    Terminate {
+        /// Which launch.
+        attempt: Attempt,
+    },
+    /// Kill every process of the attempt, for sure. An unknown attempt is treated as by `Terminate`.
+    Kill {
+        /// Which launch.
+        attempt: Attempt,
+    },
+    /// The end of the attempt is stored: the keeper may forget it.
+    AckKeeper {
+        /// Which launch.
+        attempt: Attempt,
+    },
+    /// The attempt is of no job that runs (any more): kill what is left of it and forget it.
+    StopStale {
+        /// Which launch.
+        attempt: Attempt,
+    },
+    /// The job is over: its accounting record can be written, its scratch folder removed, waiting clients told.
+    JobEnded {
+        /// Which.
+        job: JobId,
+    },
+    /// No job needs this script and environment any more.
+    DropPayload {
+        /// Which.
+        payload: PayloadId,
+    },
+}

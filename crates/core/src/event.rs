@@ -1,0 +1,154 @@
+//! All that can happen. Events are what is stored, for ever: fields are only added, with a default.
+
+use crate::alloc::NodeAlloc;
+use crate::command::{CancelScope, JobChange};
+use crate::job::{EndCause, Hold, StepNode, Submission};
+use bivouac_types::info::Usage;
+use bivouac_types::{Attempt, ExitStatus, JobId, Now, Outcome, TaskSet, TimeLimit, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Something that happened, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When it was decided.
+    pub at: Now,
+    /// What.
+    pub change: Change,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// A job was accepted.
+    Submitted(Box<Submission>),
+    /// Some of the tasks that wait in one record got a record of their own, to be treated differently.
+    Split {
+        /// The record they were in.
+        from: JobId,
+        /// The tasks.
+        tasks: TaskSet,
+        /// Their new record.
+        job: JobId,
+    },
+    /// Resources were granted; the launch follows.
+    Started {
+        /// The job, with a number of its own.
+        job: JobId,
+        /// The record the task was in, if it left others behind.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<JobId>,
+        /// The array task it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<u32>,
+        /// The partition.
+        partition: Arc<str>,
+        /// The time limit in force.
+        time_limit: TimeLimit,
+        /// The resources.
+        alloc: Vec<NodeAlloc>,
+    },
+    /// The keeper confirmed the launch.
+    Launched {
+        /// Which launch.
+        attempt: Attempt,
+        /// Process id of the script.
+        pid: u32,
+    },
+    /// The job is told to end: SIGTERM.
+    Ending {
+        /// Which launch.
+        attempt: Attempt,
+        /// Why.
+        cause: EndCause,
+    },
+    /// KillWait is over: SIGKILL.
+    KillDue {
+        /// Which launch.
+        attempt: Attempt,
+    },
+    /// A user sent a signal; the job goes on.
+    Signalled {
+        /// Which launch.
+        attempt: Attempt,
+        /// Signal number.
+        signal: i32,
+        /// To which processes.
+        scope: CancelScope,
+    },
+    /// The job is over, its resources are free.
+    Ended {
+        /// Which.
+        job: JobId,
+        /// How.
+        outcome: Outcome,
+        /// When the script ended; for a job that never ran, when it was cancelled.
+        end: Timestamp,
+        /// What the batch step used.
+        #[serde(default)]
+        usage: Usage,
+    },
+    /// The job's run is over, and it waits again.
+    Requeued {
+        /// Which.
+        job: JobId,
+        /// When the run ended.
+        end: Timestamp,
+    },
+    /// scontrol hold.
+    Held {
+        /// Which.
+        job: JobId,
+        /// By whom.
+        hold: Hold,
+    },
+    /// scontrol release.
+    Released {
+        /// Which.
+        job: JobId,
+    },
+    /// scontrol update.
+    Updated {
+        /// Which.
+        job: JobId,
+        /// How.
+        change: JobChange,
+    },
+    /// Begin time or a dependency's delay is over.
+    Eligible {
+        /// Which.
+        job: JobId,
+    },
+    /// srun made a step.
+    StepStarted {
+        /// In which job.
+        job: JobId,
+        /// Its number.
+        step: u32,
+        /// Its name.
+        name: String,
+        /// Where its tasks are.
+        layout: Vec<StepNode>,
+        /// CPUs of a task.
+        cpus_per_task: u32,
+        /// It shares CPUs with other steps.
+        #[serde(default)]
+        overlap: bool,
+    },
+    /// A step is over.
+    StepEnded {
+        /// In which job.
+        job: JobId,
+        /// Its number.
+        step: u32,
+        /// How.
+        exit: ExitStatus,
+        /// What it used.
+        usage: Usage,
+    },
+    /// Ended jobs are forgotten after MinJobAge; the history keeps them.
+    Purged {
+        /// Which.
+        jobs: Vec<JobId>,
+    },
+}

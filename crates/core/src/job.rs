@@ -1,0 +1,343 @@
+//! What a job is at each moment. States carry their data: a running job without a start does not compile.
+//! Slurm's state word is computed ([`Job::state`]), never stored.
+
+use crate::alloc::NodeAlloc;
+use crate::command::{PayloadId, RequestKey};
+use bivouac_types::depend::DependencyTarget;
+use bivouac_types::info::Usage;
+use bivouac_types::{
+    Attempt, Duration, ExitStatus, Gid, JobId, JobSpec, JobState, Now, Outcome, TaskSet, TimeLimit, Timestamp, Uid,
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Whose job it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// User number.
+    pub uid: Uid,
+    /// Group number.
+    pub gid: Gid,
+    /// User name.
+    pub user: String,
+    /// Group name.
+    pub group: String,
+}
+
+/// One accepted submission, shared by all tasks of an array. It never changes; what `scontrol update` changes
+/// stands in [`Job`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// The job's number, and the array's.
+    pub id: JobId,
+    /// Whose.
+    pub owner: Owner,
+    /// As asked for.
+    pub spec: JobSpec,
+    /// Account in force.
+    pub account: Option<String>,
+    /// QoS in force.
+    pub qos: Option<String>,
+    /// Partitions it may run in, at least one.
+    pub partitions: Vec<String>,
+    /// Script and environment, which the controller keeps under this name.
+    pub payload: PayloadId,
+    /// A repeated submission under this key answers with this job.
+    pub key: RequestKey,
+    /// When it was submitted.
+    pub at: Now,
+    /// What the dependency waits for, settled term by term in [`Pending::waits`].
+    pub waits: Vec<Wait>,
+}
+
+/// A job: a whole submission, one task of an array that has started (or stands alone for another reason), or
+/// the array's tasks that have not started, in one record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its own number.
+    pub id: JobId,
+    /// The submission it is of.
+    pub origin: JobId,
+    /// What of the submission it is.
+    pub place: Place,
+    /// Its name now.
+    pub name: Arc<str>,
+    /// Its --nice now.
+    pub nice: i32,
+    /// Its time limit now; none: that of the partition it will start in.
+    pub time_limit: Option<TimeLimit>,
+    /// How often it was restarted.
+    pub restarts: u32,
+    /// Where it stands.
+    pub phase: Phase,
+    /// The steps that srun made in the present or last run, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
+}
+
+/// What of a submission a record stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// The whole of it: no array.
+    Whole,
+    /// One task of an array.
+    Task(u32),
+    /// Array tasks that have not started (or were cancelled before they did), at least one.
+    Tasks(TaskSet),
+}
+
+/// Where a job stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// Waiting.
+    Pending(Pending),
+    /// Resources are granted; the script runs or is being launched.
+    Running(Run),
+    /// It was told to end, and its processes are not known to be gone.
+    Ending(Run, Ending),
+    /// Over.
+    Ended(Ended),
+}
+
+/// A job that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Held, by whom.
+    pub hold: Option<Hold>,
+    /// The terms of its dependency; empty: none left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<Wait>,
+    /// Since when dependency and begin time let it start; none while they do not.
+    pub eligible: Option<Timestamp>,
+}
+
+/// Who holds a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Hold {
+    /// Its user (or an operator with `uhold`): either may release it.
+    User,
+    /// An operator: only an operator releases it.
+    Admin,
+}
+
+/// One term of a dependency and how it stands. A term is settled once, by the event that settles it, and
+/// stays so when the other job is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// What is waited for.
+    pub on: WaitOn,
+    /// How it stands.
+    pub state: WaitState,
+}
+
+/// What a dependency's term waits for. Targets name a submission and, if one task is meant, its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WaitOn {
+    /// It has begun or was cancelled, and so much time has passed since.
+    Begun(DependencyTarget, Duration),
+    /// It has ended.
+    Ended(DependencyTarget),
+    /// It has ended with exit code 0.
+    Ok(DependencyTarget),
+    /// It has ended otherwise.
+    NotOk(DependencyTarget),
+    /// No earlier job of this user and name is pending or running.
+    Singleton,
+}
+
+/// How a dependency's term stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WaitState {
+    /// Not known yet.
+    Open,
+    /// It holds from then on.
+    Met(Timestamp),
+    /// It can never hold.
+    Never,
+}
+
+/// A grant of resources.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// When it was granted: time limits count from here.
+    pub start: Now,
+    /// The partition.
+    pub partition: Arc<str>,
+    /// The time limit in force.
+    pub time_limit: TimeLimit,
+    /// The resources.
+    pub alloc: Vec<NodeAlloc>,
+    /// How far the launch is.
+    pub launch: Launch,
+    /// Since when the job was eligible.
+    pub eligible: Timestamp,
+}
+
+/// How far a launch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Launch {
+    /// Granted; the keeper has not confirmed. It is told again after a restart.
+    Granted,
+    /// The keeper has confirmed.
+    Launched {
+        /// Process id of the batch script.
+        pid: u32,
+    },
+}
+
+/// Why and how far a job is being ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// Why.
+    pub cause: EndCause,
+    /// When SIGTERM was sent.
+    pub since: Now,
+    /// KillWait is over, SIGKILL was sent.
+    pub killed: bool,
+}
+
+/// Why a job is being ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EndCause {
+    /// By a user.
+    Cancelled {
+        /// Who.
+        by: Uid,
+    },
+    /// By its time limit.
+    TimeLimit,
+    /// To be run again.
+    Requeue,
+}
+
+/// A job that is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When the controller learned of it (the clock that MinJobAge counts), and when the script ended.
+    pub at: Now,
+    /// When the script ended.
+    pub end: Timestamp,
+    /// The last run; none if it never started.
+    pub run: Option<Run>,
+    /// What the batch step used.
+    pub usage: Usage,
+}
+
+/// A step made by srun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its number.
+    pub number: u32,
+    /// Its name: the command.
+    pub name: String,
+    /// CPUs it uses of each node, and tasks there: parallel to nothing, in order.
+    pub layout: Vec<StepNode>,
+    /// CPUs of a task.
+    pub cpus_per_task: u32,
+    /// When it started.
+    pub start: Now,
+    /// How it ended, and when.
+    pub end: Option<StepEnd>,
+}
+
+/// A step's part on one node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepNode {
+    /// The node.
+    pub node: Arc<str>,
+    /// How many tasks.
+    pub tasks: u32,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepEnd {
+    /// When.
+    pub at: Timestamp,
+    /// The highest exit status of its tasks; none if it ended with its job before it was reported.
+    pub exit: Option<ExitStatus>,
+    /// What it used.
+    pub usage: Usage,
+}
+
+impl Step {
+    /// Number of tasks.
+    pub fn tasks(&self) -> u32 {
+        self.layout.iter().map(|n| n.tasks).sum()
+    }
+}
+
+impl Job {
+    /// The launch that counts now: reports of any other are stale.
+    pub fn attempt(&self) -> Attempt {
+        Attempt { job: self.id, restart: self.restarts }
+    }
+
+    /// Slurm's state word.
+    pub fn state(&self) -> JobState {
+        match &self.phase {
+            Phase::Pending(_) => JobState::Pending,
+            Phase::Running(_) => JobState::Running,
+            Phase::Ending(..) => JobState::Completing,
+            Phase::Ended(e) => e.outcome.state(),
+        }
+    }
+
+    /// The array task it is, if it is a single one.
+    pub fn task(&self) -> Option<u32> {
+        match &self.place {
+            Place::Task(t) => Some(*t),
+            _ => None,
+        }
+    }
+
+    /// The run that holds resources now.
+    pub fn run(&self) -> Option<&Run> {
+        match &self.phase {
+            Phase::Running(run) | Phase::Ending(run, _) => Some(run),
+            _ => None,
+        }
+    }
+
+    /// The run that holds resources now, or the last one of an ended job.
+    pub fn last_run(&self) -> Option<&Run> {
+        match &self.phase {
+            Phase::Ended(e) => e.run.as_ref(),
+            _ => self.run(),
+        }
+    }
+
+    /// Waiting, with its data.
+    pub fn pending(&self) -> Option<&Pending> {
+        match &self.phase {
+            Phase::Pending(p) => Some(p),
+            _ => None,
+        }
+    }
+
+    /// Whether it is over.
+    pub fn is_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_))
+    }
+
+    /// How many jobs it counts as, in limits: its tasks, or 1.
+    pub fn count(&self) -> u32 {
+        match &self.place {
+            Place::Tasks(set) => set.len() as u32,
+            _ => 1,
+        }
+    }
+}
+
+impl Run {
+    /// CPUs of all its nodes.
+    pub fn cpus(&self) -> u32 {
+        self.alloc.iter().map(|n| n.cpus.len()).sum()
+    }
+    /// Memory of all its nodes, MiB.
+    pub fn mem_mb(&self) -> u64 {
+        self.alloc.iter().map(|n| n.mem_mb).sum()
+    }
+}

@@ -1,0 +1,38 @@
+//! What a planner proposes.
+
+use bivouac_types::{JobId, PendingReason, Timestamp};
+use std::collections::BTreeMap;
+
+/// Which jobs to start now and where; why the others wait and when they are expected to start. Only the starts
+/// lead to events: reasons and expectations are shown, never stored.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Jobs to start, in this order.
+    pub starts: Vec<Start>,
+    /// Why a job waits, for the jobs that the planner looked at.
+    pub reasons: BTreeMap<JobId, PendingReason>,
+    /// When and on which nodes a job is expected to start, where the planner worked it out.
+    pub expected: BTreeMap<JobId, (Timestamp, Vec<String>)>,
+}
+
+/// One job, or one task of an array, to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The record.
+    pub job: JobId,
+    /// The task, if the record stands for several.
+    pub task: Option<u32>,
+    /// In which partition, as index into the configuration's partitions.
+    pub partition: usize,
+    /// On which nodes.
+    pub nodes: Vec<NodePick>,
+}
+
+/// A node and how many of the job's tasks go there. The core chooses the CPUs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodePick {
+    /// Index into the configuration's nodes.
+    pub node: usize,
+    /// Tasks of the job.
+    pub tasks: u32,
+}
