@@ -68,7 +68,9 @@ impl<'de> Deserialize<'de> for Blob {
                 if key != "hex" || map.next_key::<String>()?.is_some() {
                     return Err(A::Error::custom("a byte string has the one key `hex`"));
                 }
-                unhex(hex.as_bytes()).map(Blob).ok_or_else(|| A::Error::custom("`hex` holds no hexadecimal bytes"))
+                unhex(hex.as_bytes())
+                    .map(Blob)
+                    .ok_or_else(|| A::Error::custom("`hex` holds no hexadecimal bytes"))
             }
         }
         d.deserialize_any(V)

@@ -21,6 +21,7 @@ pub mod reject;
 pub mod state;
 pub mod time;
 pub mod tres;
+pub mod when;
 
 pub use array::{ArraySpec, TaskSet};
 pub use blob::Blob;

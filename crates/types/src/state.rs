@@ -97,14 +97,20 @@ impl JobState {
 
     /// The state of that long name or compact code, in any case.
     pub fn parse(word: &str) -> Option<JobState> {
-        JOB_STATES.into_iter().find(|s| s.name().eq_ignore_ascii_case(word) || s.code().eq_ignore_ascii_case(word))
+        JOB_STATES
+            .into_iter()
+            .find(|s| s.name().eq_ignore_ascii_case(word) || s.code().eq_ignore_ascii_case(word))
     }
 
     /// Whether the job has ended for good (its resources are free).
     pub fn is_ended(self) -> bool {
         !matches!(
             self,
-            JobState::Pending | JobState::Running | JobState::Completing | JobState::Suspended | JobState::Requeued
+            JobState::Pending
+                | JobState::Running
+                | JobState::Completing
+                | JobState::Suspended
+                | JobState::Requeued
         )
     }
 }
@@ -128,7 +134,11 @@ impl ExitStatus {
     /// From the status word of wait(2).
     pub fn from_wait_status(status: i32) -> ExitStatus {
         let signal = (status & 0x7f) as u8;
-        if signal == 0 { ExitStatus { code: (status >> 8) as u8, signal: 0 } } else { ExitStatus { code: 0, signal } }
+        if signal == 0 {
+            ExitStatus { code: (status >> 8) as u8, signal: 0 }
+        } else {
+            ExitStatus { code: 0, signal }
+        }
     }
     /// Exit code 0 and no signal.
     pub fn success(self) -> bool {
