@@ -9,9 +9,9 @@ pub fn run(arguments: &[String]) -> Outcome {
     eprintln!("channel: {info}");
     if !info.from_pyenv {
         eprintln!(
-            "channel: no pyenv tree with Python 3.10 or 3.11 here; an environment.yml must ask for python={} or leave \
+            "channel: no pyenv tree with Python 3.10 or 3.11 here, so an environment.yml must ask for Python {} or leave \
              the version open",
-            info.pythons.join(", ")
+            info.pythons.join(" or ")
         );
     }
     println!("{}", info.url);

@@ -26,10 +26,15 @@ pub fn build(dir: &Path, wheels: &Path, interpreters: &[Interpreter]) -> Result<
     let mut pure: BTreeSet<PathBuf> = BTreeSet::new();
     // What each Python's environment is made of, for the check.
     let mut by_python: BTreeMap<Version, Vec<PathBuf>> = BTreeMap::new();
+    // What can fail for lack of a network comes first.
+    let mut fetched = Vec::new();
     for interpreter in interpreters {
+        fetched.push(fetch::wheels(interpreter, wheels)?);
+    }
+    for (interpreter, wheels) in interpreters.iter().zip(fetched) {
         eprintln!("channel: packaging Python {} of {}", interpreter.version, interpreter.prefix.display());
         let mut own = vec![cpython::package(interpreter)?, cpython::python_abi(interpreter.version)];
-        for path in fetch::wheels(interpreter, wheels)? {
+        for path in wheels {
             let wheel = Wheel::open(&path)?;
             if wheel.is_pure() {
                 pure.insert(path);

@@ -76,7 +76,8 @@ fn write_script(entry_point: &str, prefix: &Path, python: Version) -> Result<(),
         script.ok_or_else(|| Error::malformed("link.json", format!("{entry_point:?} is no entry point")))?;
     let path = prefix.join(&script.path);
     if let Content::File { bytes, .. } = script.content {
-        std::fs::write(&path, bytes)
+        std::fs::create_dir_all(prefix.join("bin"))
+            .and_then(|()| std::fs::write(&path, bytes))
             .and_then(|()| std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)))
             .at("cannot write", &path)?;
     }

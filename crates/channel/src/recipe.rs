@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::interpreter::Interpreter;
 
 /// Goes up whenever the same pins and the same Python would give different packages.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The Python minors that are wanted side by side, where a pyenv tree has them.
 pub const WANTED_MINORS: [u8; 2] = [10, 11];

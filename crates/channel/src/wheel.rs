@@ -68,8 +68,10 @@ impl Wheel {
                 match rest {
                     "METADATA" => metadata = Some(String::from_utf8_lossy(&bytes).into_owned()),
                     "entry_points.txt" => scripts = console_scripts(&String::from_utf8_lossy(&bytes)),
-                    // RECORD speaks of a pip installation; without it pip leaves the files to conda.
-                    "RECORD" | "RECORD.jws" | "RECORD.p7s" => continue,
+                    // So that pip, asked to upgrade the package, knows all of its files.
+                    "RECORD" => bytes.extend(format!("{top}/INSTALLER,,\n").as_bytes()),
+                    // Signatures of the record as it was.
+                    "RECORD.jws" | "RECORD.p7s" => continue,
                     _ => {}
                 }
             }
@@ -288,7 +290,9 @@ mod tests {
         let paths: Vec<_> = package.entries.iter().map(|entry| entry.path.as_str()).collect();
         assert!(paths.contains(&"site-packages/moon_phase/__init__.py"));
         assert!(paths.contains(&"site-packages/moon_phase-1.2.dist-info/INSTALLER"));
-        assert!(!paths.iter().any(|path| path.ends_with("RECORD")));
+        let record = package.entries.iter().find(|entry| entry.path.ends_with("/RECORD")).unwrap();
+        let Content::File { bytes, .. } = &record.content else { panic!("no file") };
+        assert!(bytes.ends_with(b"moon_phase-1.2.dist-info/INSTALLER,,\n"));
     }
 
     #[test]
