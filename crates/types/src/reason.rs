@@ -63,6 +63,8 @@ pub enum PendingReason {
     QOSMaxWallDurationPerJobLimit,
     /// The time limit is above the partition's.
     PartitionTimeLimit,
+    /// More CPUs than the partition has, so that it can never start there.
+    PartitionConfig,
     /// More nodes than the partition allows.
     PartitionNodeLimit,
     /// Nodes that the job needs are down, drained or reserved.

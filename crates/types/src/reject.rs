@@ -43,6 +43,16 @@ pub enum Reject {
     InvalidJobId,
     /// The job has ended already.
     JobFinished,
+    /// The job has ended: it cannot be held, released or changed any more.
+    JobEnded,
+    /// The job is another user's, and only its owner or an operator may hold or change it.
+    InvalidUser,
+    /// A negative --nice by an ordinary user.
+    InvalidNice,
+    /// No node has as many CPUs as a task, or the tasks of one node, need.
+    CpusPerNode,
+    /// The CPUs that a step asks for are used by other steps: srun tries again.
+    StepBusy,
     /// The job is pending, and what was asked needs a running one.
     JobPending,
     /// The caller may not do that.
@@ -83,6 +93,11 @@ impl fmt::Display for Reject {
             Reject::TooManyJobs => "Resource temporarily unavailable",
             Reject::InvalidJobId => "Invalid job id specified",
             Reject::JobFinished => "Job/step already completing or completed",
+            Reject::JobEnded => "Job has already finished",
+            Reject::InvalidUser => "Invalid user id",
+            Reject::InvalidNice => "Invalid --nice value",
+            Reject::CpusPerNode => "CPU count per node can not be satisfied",
+            Reject::StepBusy => "Requested nodes are busy",
             Reject::JobPending => "Job is pending execution",
             Reject::AccessDenied => "Access/permission denied",
             Reject::InvalidBeginTime => "Incompatible begin and deadline time specification",
