@@ -4,6 +4,7 @@
 //! the same programs and calls the same crates as everybody else. One file per command; this one only chooses.
 
 mod channel;
+mod test;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,11 +18,18 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 1] = [Command {
-    name: "channel",
-    summary: "build the offline conda channel (reused when nothing changed); prints its URL",
-    run: channel::run,
-}];
+const COMMANDS: [Command; 2] = [
+    Command {
+        name: "channel",
+        summary: "build the offline conda channel (reused when nothing changed); prints its URL",
+        run: channel::run,
+    },
+    Command {
+        name: "test",
+        summary: "install what tests need, then format, clippy, licences, channel and all tests; what CI runs",
+        run: test::run,
+    },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
