@@ -1,2 +1,35 @@
-//! (to be written)
-fn main() {}
+//! `bivouacd`, the controller: one owner of the cluster's state, between the clients, the database and the keeper.
+//!
+//! Owns the order of things: mail comes in ([`mailbox`]), the core decides, the store makes it durable, and only then
+//! is anything answered, launched or shown ([`controller`]). Must never know how a job is placed (that is `bivouac-sched`) or
+//! how a process is made (that is the keeper's). A reader starts at [`controller::Controller`].
+
+mod clock;
+mod connection;
+mod controller;
+mod environment;
+mod history;
+mod keeper_link;
+mod keeper_mail;
+mod launch;
+mod lock;
+mod mailbox;
+mod names;
+mod queries;
+mod requests;
+mod spool;
+mod start;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args_os().skip(1).collect();
+    match start::serve(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            // Whoever started us reads this line; in the background it goes to the log.
+            println!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -158,10 +158,6 @@ pub enum JobChange {
     Name(String),
     /// Nice.
     Nice(i32),
-    /// Priority; 0 holds the job.
-    Priority(u32),
-    /// Comment.
-    Comment(String),
 }
 
 /// A step that srun wants.
@@ -177,6 +173,8 @@ pub struct StepRequest {
     pub nodes: Option<u32>,
     /// -c; none: the job's.
     pub cpus_per_task: Option<u32>,
+    /// --overlap: the step shares CPUs with other steps.
+    pub overlap: bool,
 }
 
 /// Answers.

@@ -36,6 +36,14 @@ pub struct Opened {
     pub events: Vec<(u64, Vec<u8>)>,
 }
 
+/// What the state is rebuilt from: see [`Opened`].
+pub struct Found {
+    /// The newest snapshot.
+    pub snapshot: Option<(u64, Vec<u8>)>,
+    /// The events after it.
+    pub events: Vec<(u64, Vec<u8>)>,
+}
+
 /// What becomes durable together.
 #[derive(Default)]
 pub struct Batch {
@@ -85,9 +93,18 @@ impl Store {
         let db = Connection::open(&file).map_err(wrap)?;
         schema::prepare(&db, &file)?;
         let store = Store { db, file };
-        let snapshot = store.read_snapshot()?;
-        let events = store.read_events(snapshot.as_ref().map_or(0, |s| s.0))?;
+        let Found { snapshot, events } = store.reload()?;
         Ok(Opened { store, snapshot, events })
+    }
+
+    /// Reads again what the state is rebuilt from, after a commit that failed.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn reload(&self) -> Result<Found, StoreError> {
+        let snapshot = self.read_snapshot()?;
+        let events = self.read_events(snapshot.as_ref().map_or(0, |s| s.0))?;
+        Ok(Found { snapshot, events })
     }
 
     fn read_snapshot(&self) -> Result<Option<(u64, Vec<u8>)>, StoreError> {

@@ -63,6 +63,9 @@ pub struct JobSpec {
     pub submit_host: String,
     /// The folder in which sbatch ran (SLURM_SUBMIT_DIR).
     pub submit_dir: String,
+    /// A folder of the host that the submitter sees at its own path, and the job is to see too where a site's view would
+    /// hide it: outside a view the working directory, inside one what that view keeps.
+    pub kept_dir: Option<String>,
 }
 
 /// The resources a job asks for.

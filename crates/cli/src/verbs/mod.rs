@@ -1,0 +1,170 @@
+//! `bivouac VERB`: what is about the cluster itself and not a command of Slurm's.
+
+mod down;
+mod link;
+mod login;
+mod setup;
+mod status;
+mod up;
+
+use bivouac_proto::place::Place;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+bivouac: your own Slurm cluster on one machine
+
+usage: bivouac [--cluster NAME] VERB [OPTIONS]
+
+  up [--site PROFILE]       start the cluster (a first command starts one of the site `local` by itself)
+  down [--cancel]           stop it; running jobs go on, with --cancel they are cancelled first
+  status [--json]           what runs where
+  login [-- COMMAND...]     a shell on the site's login node, or one command there
+  link DIR                  make sbatch, squeue, ... in DIR as links to this program
+  setup --paths [--user U]  where namespaces are forbidden: make the site's literal paths (needs root once)
+  sbatch, srun, squeue, scancel, sinfo, scontrol, sacct
+                            Slurm's commands; each has its --help
+
+  --cluster NAME            another cluster beside the usual one (or BIVOUAC_CLUSTER)
+";
+
+/// Runs a verb. `args` begins after the program's name.
+pub fn run(args: &[OsString]) -> ExitCode {
+    let mut cluster = None;
+    let mut rest = args;
+    loop {
+        match rest.first().and_then(|a| a.to_str()) {
+            Some("--cluster") => {
+                let Some(name) = rest.get(1).and_then(|a| a.to_str()) else {
+                    return usage("--cluster needs a name");
+                };
+                cluster = Some(name.to_owned());
+                rest = &rest[2..];
+            }
+            Some(a) if a.starts_with("--cluster=") => {
+                cluster = Some(a["--cluster=".len()..].to_owned());
+                rest = &rest[1..];
+            }
+            _ => break,
+        }
+    }
+    if let Some(name) = &cluster {
+        // Slurm's commands and the shells of a login take it from here.
+        // SAFETY: no other thread exists yet.
+        unsafe { std::env::set_var("BIVOUAC_CLUSTER", name) };
+    }
+    let Some(verb) = rest.first().and_then(|a| a.to_str()) else {
+        eprint!("{HELP}");
+        return ExitCode::from(2);
+    };
+    let options = Words::new(&rest[1..]);
+    match verb {
+        "up" => up::run(options),
+        "down" => down::run(options),
+        "status" => status::run(options),
+        "login" => login::run(options),
+        "link" => link::run(options),
+        "setup" => setup::run(options),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        "--version" | "-V" => {
+            println!("bivouac {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        name => match crate::command(name) {
+            Some(command) => command(&rest[1..]),
+            None => usage(&format!("there is no verb `{name}`")),
+        },
+    }
+}
+
+/// What is wrong with the command line, and where to look.
+fn usage(what: &str) -> ExitCode {
+    eprintln!("bivouac: {what}; `bivouac --help` lists what there is");
+    ExitCode::from(2)
+}
+
+/// One line of error, exit 1.
+fn fail(what: impl std::fmt::Display) -> ExitCode {
+    eprintln!("bivouac: error: {what}");
+    ExitCode::FAILURE
+}
+
+/// The cluster that is meant.
+fn place() -> Result<Place, ExitCode> {
+    Place::find(None).map_err(fail)
+}
+
+/// The few options of a verb: taken out one by one; what is left over is an error.
+struct Words {
+    words: Vec<OsString>,
+}
+
+impl Words {
+    fn new(words: &[OsString]) -> Words {
+        Words { words: words.to_vec() }
+    }
+
+    fn before_dashes(&self) -> usize {
+        self.words.iter().position(|w| w == "--").unwrap_or(self.words.len())
+    }
+
+    /// Takes a flag.
+    fn flag(&mut self, name: &str) -> bool {
+        let end = self.before_dashes();
+        let found = self.words[..end].iter().position(|w| w == name);
+        found.map(|at| self.words.remove(at)).is_some()
+    }
+
+    /// Takes `NAME VALUE` or `NAME=VALUE`.
+    fn value(&mut self, name: &str) -> Result<Option<String>, ExitCode> {
+        let end = self.before_dashes();
+        let with = format!("{name}=");
+        for at in 0..end {
+            let Some(word) = self.words[at].to_str() else { continue };
+            if let Some(value) = word.strip_prefix(&with) {
+                let value = value.to_owned();
+                self.words.remove(at);
+                return Ok(Some(value));
+            }
+            if word == name {
+                let value = self.words.get(at + 1).filter(|_| at + 1 < end).and_then(|v| v.to_str());
+                let Some(value) = value.map(str::to_owned) else {
+                    return Err(usage(&format!("{name} needs a value")));
+                };
+                self.words.drain(at..at + 2);
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What comes after `--`.
+    fn command(&mut self) -> Vec<OsString> {
+        let at = self.before_dashes();
+        let mut command = self.words.split_off(at);
+        if !command.is_empty() {
+            command.remove(0);
+        }
+        command
+    }
+
+    /// The one operand that is left.
+    fn operand(&mut self, what: &str) -> Result<OsString, ExitCode> {
+        match self.words.len() {
+            1 => Ok(self.words.remove(0)),
+            0 => Err(usage(&format!("{what} is missing"))),
+            _ => Err(usage(&format!("only one {what} is expected"))),
+        }
+    }
+
+    /// Nothing may be left.
+    fn end(self) -> Result<(), ExitCode> {
+        match self.words.first() {
+            None => Ok(()),
+            Some(word) => Err(usage(&format!("`{}` is not understood here", word.to_string_lossy()))),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `bivouac status`: what runs where. It starts nothing.
+
+use super::{Words, fail, place};
+use bivouac_proto::client::Client;
+use bivouac_proto::message::{Ask, Response, Status};
+use std::collections::BTreeMap;
+use std::io;
+use std::process::ExitCode;
+
+pub(super) fn run(mut words: Words) -> ExitCode {
+    let json = words.flag("--json");
+    if let Err(code) = words.end() {
+        return code;
+    }
+    match status(json) {
+        Ok(code) | Err(code) => code,
+    }
+}
+
+fn status(json: bool) -> Result<ExitCode, ExitCode> {
+    let place = place()?;
+    let mut client = Client::connect(&place).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            fail(format!("cluster {} is not running (state folder {})", place.cluster, place.state_dir.display()))
+        }
+        _ => fail(e),
+    })?;
+    match client.call(Ask::Status).map_err(fail)? {
+        Response::Status(status) if json => {
+            println!("{}", serde_json::to_string_pretty(&status).map_err(fail)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Response::Status(status) => {
+            print(&status);
+            Ok(ExitCode::SUCCESS)
+        }
+        Response::Failed(e) => Err(fail(e)),
+        other => Err(fail(format!("unexpected answer {other:?}"))),
+    }
+}
+
+fn print(s: &Status) {
+    let pid = |p: Option<u32>| p.map_or_else(|| "not there".to_owned(), |p| format!("process {p}"));
+    let counts = |map: &BTreeMap<String, u32>| match map.is_empty() {
+        true => "none".to_owned(),
+        false => map.iter().map(|(k, n)| format!("{n} {}", k.to_lowercase())).collect::<Vec<_>>().join(", "),
+    };
+    println!("cluster     {}", s.cluster);
+    println!("site        {}", s.site);
+    println!("state       {}", s.state_dir.display());
+    println!("controller  process {}", s.controller_pid);
+    println!("keeper      {}", pid(s.keeper_pid));
+    println!("reaper      {}", pid(s.reaper_pid));
+    println!("nodes       {}", counts(&s.nodes));
+    println!("jobs        {}", counts(&s.jobs));
+    if let Some(how) = &s.containment {
+        println!("containment {how}");
+    }
+    if let Some(problem) = &s.storage_problem {
+        println!("PROBLEM     nothing can be stored: {problem}");
+    }
+}

@@ -1,0 +1,98 @@
+//! Clients' connections: one thread each, which knows who the client is and hands his requests to the owner of the
+//! state, in order.
+
+use crate::mailbox::{Mail, Peer, Reply};
+use bivouac_proto::frame::{self, FrameError};
+use bivouac_proto::message::{Request, Response};
+use std::io::BufReader;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+/// Connections served at once; a further one is told to come again.
+const MOST: usize = 4096;
+/// A connection's thread needs little.
+const STACK: usize = 256 << 10;
+
+/// Accepts clients until the process ends.
+pub fn serve(listener: &UnixListener, owner: &Sender<Mail>) {
+    let open = Arc::new(AtomicUsize::new(0));
+    for stream in listener.incoming() {
+        let Ok(mut stream) = stream else { continue };
+        if open.load(Ordering::Relaxed) >= MOST {
+            let _ = frame::write(&mut stream, &Response::Failed("the controller serves too many clients".into()));
+            continue;
+        }
+        let (owner, open) = (owner.clone(), open.clone());
+        open.fetch_add(1, Ordering::Relaxed);
+        let counted = open.clone();
+        let spawned = std::thread::Builder::new().stack_size(STACK).spawn(move || {
+            if let Some(peer) = peer(&stream) {
+                talk(stream, peer, &owner);
+            }
+            open.fetch_sub(1, Ordering::Relaxed);
+        });
+        if spawned.is_err() {
+            counted.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Who is at the other end, as the kernel says.
+fn peer(stream: &UnixStream) -> Option<Peer> {
+    let mut cred = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: the pointers are valid for the call and the length is that of the structure.
+    let rc = unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut cred).cast(),
+            &mut length,
+        )
+    };
+    (rc == 0).then_some(Peer { uid: cred.uid, gid: cred.gid })
+}
+
+fn talk(stream: UnixStream, peer: Peer, owner: &Sender<Mail>) {
+    let Ok(mut out) = stream.try_clone() else { return };
+    let mut from = BufReader::new(stream);
+    loop {
+        let request: Request = match frame::read(&mut from) {
+            Ok(request) => request,
+            Err(FrameError::Closed) => return,
+            Err(e) => {
+                // The stream's position is not known any more: say why and end, other clients are not touched.
+                let _ = frame::write(&mut out, &Response::Failed(e.to_string()));
+                return;
+            }
+        };
+        let (to, answers) = channel();
+        if owner.send(Mail::Request { peer, request: Box::new(request), reply: Reply(to) }).is_err() {
+            return;
+        }
+        let mut answered = false;
+        for answer in answers {
+            answered = true;
+            let more = matches!(answer, Response::Jobs { more: true, .. });
+            match frame::write(&mut out, &answer) {
+                Ok(()) => {}
+                Err(FrameError::TooLong(_)) => {
+                    let what = "the answer is too long; ask for fewer jobs".to_owned();
+                    let _ = frame::write(&mut out, &Response::Failed(what));
+                    return;
+                }
+                Err(_) => return,
+            }
+            if !more {
+                break;
+            }
+        }
+        if !answered {
+            return;
+        }
+    }
+}

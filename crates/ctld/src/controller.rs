@@ -1,0 +1,386 @@
+//! The owner of the cluster's state: takes mail, decides, makes durable, and only then answers and acts.
+//!
+//! One *turn* deals with all mail that has come in the meantime: its events go into one transaction, so that many
+//! clients share one flush. Nothing is answered, launched, acknowledged or shown before the turn is stored; a
+//! turn that cannot be stored is undone by rebuilding the state from the database.
+
+use crate::clock::{self, Clock};
+use crate::history::{self, Replayed};
+use crate::keeper_link::Link;
+use crate::mailbox::{Mail, Reply};
+use crate::names::Names;
+use bivouac_core::{Change, Cluster, Command, Effect, Event, KeeperReport, Plan};
+use bivouac_proto::message::{Ask, Response};
+use bivouac_proto::place::Place;
+use bivouac_site::Site;
+use bivouac_store::{Batch, Store};
+use bivouac_types::config::ClusterConfig;
+use bivouac_types::{Attempt, JobId, Now, Reject, Timestamp};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+/// Mail dealt with in one turn at most, so that answers do not wait for ever.
+const TURN: usize = 512;
+/// Steps that the planner may take in one turn.
+const PLAN_BUDGET: usize = 200_000;
+/// Events after which the log is replaced by a snapshot.
+const COMPACT_AFTER: u64 = 20_000;
+/// How soon something that failed for want of space or of a keeper is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The controller.
+pub struct Controller {
+    pub(crate) place: Place,
+    pub(crate) site: Site,
+    pub(crate) config: Arc<ClusterConfig>,
+    pub(crate) cluster: Cluster,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) names: Names,
+    /// Why jobs wait and when they are expected, as of the last plan.
+    pub(crate) plan: Plan,
+    pub(crate) keeper: Option<Link>,
+    /// Why nothing can be stored at present.
+    pub(crate) storage_problem: Option<String>,
+    pub(crate) up_since: Timestamp,
+    stored: u64,
+    compacted: u64,
+    waiting: Vec<(JobId, Reply)>,
+    /// Ends that could not be stored yet: the keeper keeps them, but does not repeat them unasked.
+    unstored: Vec<KeeperReport>,
+    /// Launches that failed for want of space in the spool.
+    relaunch: BTreeSet<Attempt>,
+    stopping: Option<Stopping>,
+}
+
+/// An orderly end: who is told when it is done.
+struct Stopping {
+    told: Vec<Reply>,
+    cancel: bool,
+}
+
+/// What one turn has gathered.
+#[derive(Default)]
+pub(crate) struct Turn {
+    events: Vec<Event>,
+    batch: Batch,
+    effects: Vec<Effect>,
+    answers: Vec<(Reply, Response)>,
+    reads: Vec<(crate::mailbox::Peer, bool, Ask, Reply)>,
+    reports: Vec<KeeperReport>,
+    notes: Vec<(&'static str, String)>,
+}
+
+impl Turn {
+    /// Something to do once the turn is stored.
+    pub(crate) fn then(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// A note to keep once the turn is stored.
+    pub(crate) fn then_note(&mut self, key: &'static str, value: String) {
+        self.notes.push((key, value));
+    }
+
+    pub(crate) fn answer(&mut self, reply: Reply, response: Response) {
+        self.answers.push((reply, response));
+    }
+
+    pub(crate) fn read_later(&mut self, peer: crate::mailbox::Peer, admin: bool, ask: Ask, reply: Reply) {
+        self.reads.push((peer, admin, ask, reply));
+    }
+
+    pub(crate) fn store_payload(&mut self, id: String, bytes: Vec<u8>) {
+        self.batch.payloads.push((id, bytes));
+    }
+}
+
+impl Controller {
+    /// A controller of a rebuilt state.
+    pub fn new(place: Place, site: Site, replayed: Replayed, store: Store, clock: Clock) -> Controller {
+        Controller {
+            place,
+            site,
+            config: replayed.cluster.config().clone(),
+            cluster: replayed.cluster,
+            store,
+            clock,
+            names: Names::default(),
+            plan: Plan::default(),
+            keeper: None,
+            storage_problem: None,
+            up_since: clock::wall(),
+            stored: replayed.seq,
+            compacted: replayed.seq,
+            waiting: Vec::new(),
+            unstored: Vec::new(),
+            relaunch: BTreeSet::new(),
+            stopping: None,
+        }
+    }
+
+    /// Serves until it is told to stop.
+    pub fn run(mut self, mail: &Receiver<Mail>) {
+        // Whatever became possible while nobody was there is done first.
+        self.turn(Vec::new());
+        loop {
+            let mut bag = Vec::new();
+            match mail.recv_timeout(self.patience()) {
+                Ok(first) => bag.push(first),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            while bag.len() < TURN
+                && let Ok(more) = mail.try_recv()
+            {
+                bag.push(more);
+            }
+            self.turn(bag);
+            if self.finish_stopping() {
+                return;
+            }
+        }
+    }
+
+    /// How long there is nothing to do but wait for mail.
+    fn patience(&self) -> Duration {
+        let due = self.cluster.next_deadline(self.clock.now()).map(|d| Duration::from_millis(d.0.max(1)));
+        let retry = (self.storage_problem.is_some() || !self.unstored.is_empty() || !self.relaunch.is_empty())
+            .then_some(RETRY);
+        [due, retry].into_iter().flatten().min().unwrap_or(Duration::from_secs(3600))
+    }
+
+    fn turn(&mut self, bag: Vec<Mail>) {
+        let now = self.clock.now();
+        let mut turn = Turn::default();
+        if self.storage_problem.is_some() {
+            self.probe_storage(now);
+        }
+        for report in std::mem::take(&mut self.unstored) {
+            self.report(&mut turn, report, now);
+        }
+        for mail in bag {
+            self.deal_with(&mut turn, mail, now);
+        }
+        if self.storage_problem.is_none() {
+            if self.cluster.next_deadline(now).is_some_and(|d| d.0 == 0) {
+                let _ = self.command(&mut turn, Command::Tick, now);
+            }
+            self.replan(&mut turn, now);
+        }
+        self.finish_turn(turn);
+    }
+
+    fn deal_with(&mut self, turn: &mut Turn, mail: Mail, now: Now) {
+        match mail {
+            Mail::Request { peer, request, reply } => self.request(turn, peer, *request, reply, now),
+            Mail::KeeperUp { welcome, link } => self.keeper_up(turn, &welcome, link, now),
+            Mail::Keeper(said) => self.keeper_said(turn, said, now),
+            Mail::KeeperDown => self.keeper = None,
+            Mail::KeeperTrouble(what) => eprintln!("{}: no keeper: {what}", clock::wall().as_secs()),
+            Mail::Stop => self.stop(None, false),
+        }
+    }
+
+    /// Decides and applies; the events are stored at the end of the turn.
+    pub(crate) fn command(&mut self, turn: &mut Turn, command: Command, now: Now) -> Result<(), Reject> {
+        let events = self.cluster.decide(command, now)?;
+        self.apply(turn, events);
+        Ok(())
+    }
+
+    pub(crate) fn apply(&mut self, turn: &mut Turn, events: Vec<Event>) {
+        for event in events {
+            self.cluster.apply(&event);
+            for effect in self.cluster.effects(&event) {
+                if let Effect::JobEnded { job } = effect
+                    && let Some(row) = self.row(job, event.at)
+                {
+                    turn.batch.ended.push(row);
+                }
+                turn.effects.push(effect);
+            }
+            // A run that is over is in the accounting even if the job goes on to run again.
+            if let Change::Requeued { job, .. } = event.change
+                && let Some(row) = self.row(job, event.at)
+            {
+                turn.batch.ended.push(row);
+            }
+            turn.events.push(event);
+        }
+    }
+
+    /// A keeper's report; one that cannot be stored now is kept for later.
+    pub(crate) fn report(&mut self, turn: &mut Turn, report: KeeperReport, now: Now) {
+        if self.storage_problem.is_some() {
+            self.unstored.push(report);
+            return;
+        }
+        turn.reports.push(report.clone());
+        // A report is never refused: one that is stale decides to nothing and its effects clean up.
+        match self.cluster.decide(Command::Report(report.clone()), now) {
+            Ok(events) if !events.is_empty() => self.apply(turn, events),
+            Ok(_) => {
+                turn.effects.extend(self.cluster.stale_effects(&report));
+            }
+            Err(e) => eprintln!("{}: report {report:?}: {e}", clock::wall().as_secs()),
+        }
+    }
+
+    fn replan(&mut self, turn: &mut Turn, now: Now) {
+        if turn.events.is_empty() && !self.plan.expected.is_empty() {
+            return;
+        }
+        self.plan = bivouac_sched::plan(&self.cluster, now, PLAN_BUDGET);
+        if !self.plan.starts.is_empty() {
+            let plan = self.plan.clone();
+            let _ = self.command(turn, Command::ApplyPlan(plan), now);
+        }
+    }
+
+    fn finish_turn(&mut self, mut turn: Turn) {
+        if let Err(problem) = self.store_turn(&mut turn) {
+            self.undo(turn, &problem);
+            return;
+        }
+        for (reply, response) in turn.answers {
+            reply.send(response);
+        }
+        for (key, value) in turn.notes {
+            if let Err(e) = self.store.set_note(key, &value) {
+                eprintln!("{}: {e}", clock::wall().as_secs());
+            }
+        }
+        for effect in turn.effects {
+            self.perform(effect);
+        }
+        for attempt in std::mem::take(&mut self.relaunch) {
+            self.perform(Effect::Launch { attempt });
+        }
+        for (peer, admin, ask, reply) in turn.reads {
+            self.read(peer, admin, ask, &reply);
+        }
+        self.tell_waiting();
+        self.compact();
+    }
+
+    fn store_turn(&mut self, turn: &mut Turn) -> Result<(), String> {
+        let first = self.stored + 1;
+        turn.batch.events = (first..).zip(turn.events.iter().map(history::encode)).collect();
+        if turn.batch.is_empty() {
+            return Ok(());
+        }
+        self.store.commit(&turn.batch).map_err(|e| e.to_string())?;
+        self.stored += turn.batch.events.len() as u64;
+        Ok(())
+    }
+
+    /// Nothing of the turn was stored: the state becomes again what the database says, and everybody who asked for a
+    /// change is told.
+    fn undo(&mut self, turn: Turn, problem: &str) {
+        eprintln!("{}: not stored: {problem}", clock::wall().as_secs());
+        self.storage_problem = Some(problem.to_owned());
+        match self.store.reload().map_err(|e| e.to_string()).and_then(|found| {
+            history::replay(self.config.clone(), found.snapshot.as_ref(), &found.events)
+        }) {
+            Ok(replayed) => {
+                self.cluster = replayed.cluster;
+                self.stored = replayed.seq;
+            }
+            Err(e) => {
+                // The database cannot even be read: a controller that guesses would lose jobs. The keeper goes on.
+                eprintln!("{}: the state cannot be rebuilt: {e}", clock::wall().as_secs());
+                std::process::exit(1);
+            }
+        }
+        self.unstored.extend(turn.reports);
+        let refusal = Reject::Storage(format!("the cluster's state cannot be stored: {problem}"));
+        for (reply, response) in turn.answers {
+            reply.send(match response {
+                Response::Rejected(_) | Response::Failed(_) => response,
+                _ => Response::Rejected(refusal.clone()),
+            });
+        }
+        for (peer, admin, ask, reply) in turn.reads {
+            self.read(peer, admin, ask, &reply);
+        }
+    }
+
+    /// Tries a small write; while it fails, changes are refused without touching the state.
+    fn probe_storage(&mut self, now: Now) {
+        match self.store.set_note("probe", &now.wall.0.to_string()) {
+            Ok(()) => {
+                eprintln!("{}: the database can be written again", clock::wall().as_secs());
+                self.storage_problem = None;
+                for effect in self.cluster.resume_effects() {
+                    self.perform(effect);
+                }
+            }
+            Err(e) => self.storage_problem = Some(e.to_string()),
+        }
+    }
+
+    fn compact(&mut self) {
+        if self.stored < self.compacted + COMPACT_AFTER {
+            return;
+        }
+        self.compacted = self.stored;
+        self.compact_now();
+    }
+
+    /// Replaces the log by a snapshot. A failure leaves the log as it was.
+    pub(crate) fn compact_now(&mut self) {
+        let state = history::encode_state(self.cluster.state(), self.clock.now());
+        let needed: Vec<&str> = self.cluster.state().submissions.values().map(|s| s.payload.0.as_str()).collect();
+        if let Err(e) = self.store.compact(self.stored, &state, &needed) {
+            eprintln!("{}: the log was not compacted: {e}", clock::wall().as_secs());
+        }
+        let needed: BTreeSet<&str> = needed.into_iter().collect();
+        crate::spool::sweep(&self.place.state_dir, &|p| needed.contains(p));
+    }
+
+    /// Remembers who waits for a job's end.
+    pub(crate) fn wait_for(&mut self, job: JobId, reply: Reply) {
+        self.waiting.push((job, reply));
+    }
+
+    fn tell_waiting(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for (job, reply) in waiting {
+            match self.final_exit(job) {
+                Some(answer) => reply.send(answer),
+                None => self.waiting.push((job, reply)),
+            }
+        }
+    }
+
+    /// A launch that could not be made for want of space: tried again in a while.
+    pub(crate) fn try_later(&mut self, attempt: Attempt) {
+        self.relaunch.insert(attempt);
+    }
+
+    /// Begins the orderly end.
+    pub(crate) fn stop(&mut self, told: Option<Reply>, cancel: bool) {
+        let stopping = self.stopping.get_or_insert(Stopping { told: Vec::new(), cancel: false });
+        stopping.told.extend(told);
+        stopping.cancel |= cancel;
+    }
+
+    /// Whether a stop is under way and everything it waits for has happened.
+    fn finish_stopping(&mut self) -> bool {
+        let Some(stopping) = &self.stopping else { return false };
+        if stopping.cancel && self.storage_problem.is_none() && self.cluster.jobs().any(|j| !j.is_ended()) {
+            return false;
+        }
+        if let Some(link) = &mut self.keeper {
+            link.part(stopping.cancel);
+        }
+        self.compact_now();
+        for reply in &stopping.told {
+            reply.send(Response::Done);
+        }
+        true
+    }
+}

@@ -1,0 +1,129 @@
+//! The `SLURM_*` variables of a batch script, from the job as it runs. Names and forms: sbatch(1) of 22.05, "OUTPUT
+//! ENVIRONMENT VARIABLES".
+
+use bivouac_types::info::{ArrayTasks, JobInfo, NodeShare};
+use bivouac_types::job::Export;
+use bivouac_types::{HostList, MemRequest};
+
+/// The variables of the batch script of a running job, in a fixed order.
+pub fn batch(job: &JobInfo, cluster: &str) -> Vec<(&'static str, String)> {
+    let mut env: Vec<(&'static str, String)> = Vec::with_capacity(48);
+    let mut set = |name, value: String| env.push((name, value));
+    let nodes = HostList { names: job.nodes.iter().map(|n| n.node.clone()).collect() }.to_string();
+    let first = job.nodes.first();
+    let head = first.map(|n| n.node.clone()).unwrap_or_default();
+    let request = &job.spec.resources;
+
+    set("SLURM_CLUSTER_NAME", cluster.into());
+    set("SLURM_JOB_ID", job.id.to_string());
+    set("SLURM_JOBID", job.id.to_string());
+    set("SLURM_JOB_NAME", job.spec.name.clone());
+    set("SLURM_JOB_USER", job.user.clone());
+    set("SLURM_JOB_UID", job.uid.to_string());
+    set("SLURM_JOB_GID", job.gid.to_string());
+    set("SLURM_JOB_PARTITION", job.partition.clone());
+    if let Some(account) = &job.account {
+        set("SLURM_JOB_ACCOUNT", account.clone());
+    }
+    if let Some(qos) = &job.qos {
+        set("SLURM_JOB_QOS", qos.clone());
+    }
+    if let Some(dependency) = &job.spec.dependency {
+        set("SLURM_JOB_DEPENDENCY", dependency.to_string());
+    }
+    set("SLURM_JOB_NODELIST", nodes.clone());
+    set("SLURM_NODELIST", nodes);
+    set("SLURM_JOB_NUM_NODES", job.nodes.len().to_string());
+    set("SLURM_NNODES", job.nodes.len().to_string());
+    set("SLURM_NODE_ALIASES", "(null)".into());
+    set("SLURM_JOB_CPUS_PER_NODE", repeated(job.nodes.iter().map(|n| n.cpus.len() as u32)));
+    set("SLURM_CPUS_ON_NODE", first.map_or(0, |n| n.cpus.len()).to_string());
+    set("SLURM_TASKS_PER_NODE", repeated(job.nodes.iter().map(|n| n.tasks)));
+    set("SLURM_TOPOLOGY_ADDR", head.clone());
+    set("SLURM_TOPOLOGY_ADDR_PATTERN", "node".into());
+    set("SLURMD_NODENAME", head.clone());
+    set("HOSTNAME", head);
+    if request.ntasks.is_some() || request.ntasks_per_node.is_some() {
+        set("SLURM_NTASKS", job.num_tasks.to_string());
+        set("SLURM_NPROCS", job.num_tasks.to_string());
+    }
+    if let Some(n) = request.ntasks_per_node {
+        set("SLURM_NTASKS_PER_NODE", n.to_string());
+    }
+    if let Some(c) = request.cpus_per_task {
+        set("SLURM_CPUS_PER_TASK", c.to_string());
+    }
+    match request.mem {
+        Some(MemRequest::PerNode(mb)) if mb > 0 => set("SLURM_MEM_PER_NODE", mb.to_string()),
+        Some(MemRequest::PerCpu(mb)) => set("SLURM_MEM_PER_CPU", mb.to_string()),
+        _ => {}
+    }
+    if let Some(gpus) = first.map(gpu_indices).filter(|g| !g.is_empty()) {
+        set("SLURM_JOB_GPUS", gpus.clone());
+        set("SLURM_GPUS_ON_NODE", gpus.split(',').count().to_string());
+        // Devices are numbered from 0 in the job's own view, as with ConstrainDevices.
+        set("GPU_DEVICE_ORDINAL", gpus.clone());
+        set("CUDA_VISIBLE_DEVICES", gpus.clone());
+        set("ROCR_VISIBLE_DEVICES", gpus);
+    }
+    set("SLURM_SUBMIT_DIR", job.spec.submit_dir.clone());
+    set("SLURM_SUBMIT_HOST", job.spec.submit_host.clone());
+    set("SLURM_PRIO_PROCESS", "0".into());
+    set("SLURM_PROCID", "0".into());
+    set("SLURM_LOCALID", "0".into());
+    set("SLURM_NODEID", "0".into());
+    set("SLURM_GTIDS", "0".into());
+    set("ENVIRONMENT", "BATCH".into());
+    if job.restarts > 0 {
+        set("SLURM_RESTART_COUNT", job.restarts.to_string());
+    }
+    if job.spec.export == Export::None {
+        set("SLURM_EXPORT_ENV", "NONE".into());
+    }
+    if job.spec.export.loads_login_environment() {
+        set("SLURM_GET_USER_ENV", "1".into());
+    }
+    if let (Some(array), Some(spec)) = (&job.array, &job.spec.array)
+        && let ArrayTasks::One(index) = array.tasks
+    {
+        let indices: Vec<u32> = [spec.tasks.first(), spec.tasks.last()].into_iter().flatten().collect();
+        let step = spec.tasks.iter().nth(1).zip(spec.tasks.first()).map_or(1, |(second, first)| second - first);
+        set("SLURM_ARRAY_JOB_ID", array.job.to_string());
+        set("SLURM_ARRAY_TASK_ID", index.to_string());
+        set("SLURM_ARRAY_TASK_COUNT", spec.tasks.len().to_string());
+        set("SLURM_ARRAY_TASK_MIN", indices.first().copied().unwrap_or(index).to_string());
+        set("SLURM_ARRAY_TASK_MAX", indices.last().copied().unwrap_or(index).to_string());
+        set("SLURM_ARRAY_TASK_STEP", step.to_string());
+    }
+    env
+}
+
+/// `4(x2),3`: runs of equal counts.
+pub fn repeated(counts: impl Iterator<Item = u32>) -> String {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for count in counts {
+        match runs.last_mut() {
+            Some((last, times)) if *last == count => *times += 1,
+            _ => runs.push((count, 1)),
+        }
+    }
+    let text = |(count, times): &(u32, u32)| match times {
+        1 => count.to_string(),
+        _ => format!("{count}(x{times})"),
+    };
+    runs.iter().map(text).collect::<Vec<_>>().join(",")
+}
+
+fn gpu_indices(node: &NodeShare) -> String {
+    let all = node.gres.iter().filter(|g| g.name == "gpu").flat_map(|g| &g.indices);
+    all.map(u32::to_string).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn runs_of_equal_counts_are_folded() {
+        assert_eq!(super::repeated([4, 4, 3, 4].into_iter()), "4(x2),3,4");
+        assert_eq!(super::repeated([1].into_iter()), "1");
+    }
+}

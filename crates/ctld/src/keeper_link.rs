@@ -1,0 +1,175 @@
+//! The connection to the keeper: found or started, kept, found again.
+
+use crate::mailbox::Mail;
+use bivouac_keeper::protocol::{self, FromKeeper, KillMode, ToKeeper, Welcome};
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+/// How long between two tries to reach a keeper.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// A connection that the owner of the state writes to. Another thread reads it.
+pub struct Link {
+    stream: UnixStream,
+    /// Process id of the keeper.
+    pub keeper_pid: u32,
+    /// Process id of the reaper.
+    pub reaper_pid: u32,
+    /// How sure a kill is, in words.
+    pub containment: &'static str,
+}
+
+impl Link {
+    /// Sends one message. A keeper that is gone will be asked again when it is back.
+    pub fn send(&mut self, message: &ToKeeper) {
+        let mut bytes = Vec::new();
+        match protocol::write_frame(&mut bytes, message) {
+            Ok(()) => {
+                let _ = self.stream.write_all(&bytes);
+            }
+            Err(e) => eprintln!("a message to the keeper was not sent: {e}"),
+        }
+    }
+
+    /// Takes leave, so that the controller is not started again. A keeper without jobs then ends.
+    pub fn part(&mut self, cancel: bool) {
+        if cancel {
+            self.send(&ToKeeper::Shutdown { cancel });
+        }
+        self.send(&ToKeeper::Goodbye);
+    }
+}
+
+/// Keeps a connection for as long as the process lives: reads it, and when it ends looks for the next keeper.
+pub fn keep(state_dir: PathBuf, keeper: PathBuf, respawn: Vec<Vec<u8>>, owner: Sender<Mail>) {
+    let mut said = String::new();
+    loop {
+        match connect(&state_dir, &respawn) {
+            Ok((mut reading, link, welcome)) => {
+                said.clear();
+                if owner.send(Mail::KeeperUp { welcome, link }).is_err() {
+                    return;
+                }
+                let why = read_all(&mut reading, &owner);
+                eprintln!("the connection to the keeper ended: {why}");
+                if owner.send(Mail::KeeperDown).is_err() {
+                    return;
+                }
+            }
+            Err(trouble) => {
+                // Starting a reaper is harmless if one is there: it refuses.
+                if let Err(e) = start(&keeper, &state_dir) {
+                    let what = format!("{trouble}; {} could not be started: {e}", keeper.display());
+                    if what != said {
+                        said.clone_from(&what);
+                        if owner.send(Mail::KeeperTrouble(what)).is_err() {
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+        std::thread::sleep(RETRY);
+    }
+}
+
+fn connect(state_dir: &Path, respawn: &[Vec<u8>]) -> Result<(Reading, Link, Box<Welcome>), String> {
+    let dir = std::fs::File::open(state_dir).map_err(|e| e.to_string())?;
+    let path = format!("/proc/self/fd/{}/keeper.sock", std::os::fd::AsRawFd::as_raw_fd(&dir));
+    let stream = UnixStream::connect(path).map_err(|e| format!("keeper.sock: {e}"))?;
+    let mut bytes = Vec::new();
+    let hello = ToKeeper::Hello {
+        version: protocol::VERSION,
+        controller_pid: std::process::id() as i32,
+        respawn: respawn.to_vec(),
+    };
+    protocol::write_frame(&mut bytes, &hello).map_err(|e| e.to_string())?;
+    (&stream).write_all(&bytes).map_err(|e| e.to_string())?;
+    let writing = stream.try_clone().map_err(|e| e.to_string())?;
+    let mut reading = Reading { stream, bytes: Vec::new(), used: 0 };
+    match reading.next()? {
+        FromKeeper::Welcome(welcome) => {
+            let link = Link {
+                stream: writing,
+                keeper_pid: welcome.keeper_pid as u32,
+                reaper_pid: welcome.reaper_pid as u32,
+                containment: match welcome.kill_mode {
+                    KillMode::CgroupV2 => "cgroup v2: kills are sure",
+                    KillMode::Freezer => "cgroup v1 freezer: kills are sure",
+                    KillMode::Search => "process search: a process that leaves session and environment escapes a kill",
+                },
+            };
+            Ok((reading, link, welcome))
+        }
+        FromKeeper::Refused { reason } => Err(reason),
+        other => Err(format!("the keeper began with {other:?}")),
+    }
+}
+
+fn read_all(reading: &mut Reading, owner: &Sender<Mail>) -> String {
+    loop {
+        match reading.next() {
+            Ok(message) => {
+                if owner.send(Mail::Keeper(message)).is_err() {
+                    return "the controller ends".to_owned();
+                }
+            }
+            Err(why) => return why,
+        }
+    }
+}
+
+fn start(keeper: &Path, state_dir: &Path) -> std::io::Result<()> {
+    let mut child = Command::new(keeper)
+        .arg("reaper")
+        .arg("--state-dir")
+        .arg(state_dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    // It puts itself into the background at once; what is waited for here is only its first process.
+    child.wait()?;
+    Ok(())
+}
+
+struct Reading {
+    stream: UnixStream,
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl Reading {
+    fn next(&mut self) -> Result<FromKeeper, String> {
+        loop {
+            match protocol::read_frame(&self.bytes[self.used..]).map_err(|e| e.to_string())? {
+                Some((message, taken)) => {
+                    self.used += taken;
+                    return Ok(message);
+                }
+                None => {
+                    self.bytes.drain(..self.used);
+                    self.used = 0;
+                    let mut more = [0; 16 << 10];
+                    match self.stream.read(&mut more) {
+                        Ok(0) => return Err("it was closed".to_owned()),
+                        Ok(n) => self.bytes.extend_from_slice(&more[..n]),
+                        Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                        Err(e) => return Err(e.to_string()),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How the keeper brings the controller back: this program with these arguments.
+pub fn respawn_command(args: &[std::ffi::OsString]) -> Vec<Vec<u8>> {
+    let exe = std::env::current_exe().unwrap_or_default();
+    std::iter::once(exe.as_os_str()).chain(args.iter().map(|a| a.as_os_str())).map(|a| a.as_bytes().to_vec()).collect()
+}

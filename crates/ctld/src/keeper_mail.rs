@@ -1,0 +1,137 @@
+//! What the keeper says, turned into the core's reports, and what it holds compared with what the state says.
+
+use crate::controller::{Controller, Turn};
+use crate::keeper_link::Link;
+use bivouac_core::{Effect, KeeperReport, Launch, Phase};
+use bivouac_keeper::protocol::{FromKeeper, Welcome};
+use bivouac_keeper::report::{self, AttemptStatus, ExitReport};
+use bivouac_types::info::Usage;
+use bivouac_types::{Attempt, ExitStatus, JobId, Now, Timestamp};
+use std::collections::BTreeMap;
+
+/// Where the identity of the keeper's journal is kept.
+const JOURNAL: &str = "keeper_journal";
+
+impl Controller {
+    /// A keeper is there, perhaps another one than before: what it holds is reported, what it has lost is lost, and
+    /// everything that should be going on is asked for again.
+    pub(crate) fn keeper_up(&mut self, turn: &mut Turn, welcome: &Welcome, link: Link, now: Now) {
+        for note in &welcome.notes {
+            eprintln!("keeper: {note}");
+        }
+        self.keeper = Some(link);
+        let held: BTreeMap<Attempt, &AttemptStatus> =
+            welcome.attempts.iter().map(|(a, s)| (ours(*a), s)).collect();
+        for (attempt, status) in &held {
+            if let Some(report) = from_status(*attempt, status) {
+                self.report(turn, report, now);
+            }
+        }
+        let journal = format!("{} {:016x}", welcome.boot_id, welcome.journal);
+        let known = self.store.note(JOURNAL).ok().flatten();
+        let same = known.as_ref().is_none_or(|k| *k == journal);
+        for attempt in self.lost(&held, same) {
+            self.report(turn, KeeperReport::Lost { attempt }, now);
+        }
+        // Only after the losses are stored may the new journal count as known; both are repeated after a crash.
+        turn.then_note(JOURNAL, journal);
+        for effect in self.cluster.resume_effects() {
+            turn.then(effect);
+        }
+    }
+
+    /// Attempts that must have been with the keeper and are not: a confirmed launch that is not listed; with another
+    /// journal also one that was asked for, since nobody knows whether it ran.
+    fn lost(&self, held: &BTreeMap<Attempt, &AttemptStatus>, same_journal: bool) -> Vec<Attempt> {
+        let live = self.cluster.jobs().filter_map(|job| match &job.phase {
+            Phase::Running(run) | Phase::Ending(run, _) => Some((job.attempt(), run.launch)),
+            _ => None,
+        });
+        live.filter(|(attempt, launch)| {
+            !held.contains_key(attempt) && (!same_journal || matches!(launch, Launch::Launched { .. }))
+        })
+        .map(|(attempt, _)| attempt)
+        .collect()
+    }
+
+    pub(crate) fn keeper_said(&mut self, turn: &mut Turn, said: FromKeeper, now: Now) {
+        let report = match said {
+            FromKeeper::Launched { attempt, pid, .. } => {
+                KeeperReport::Launched { attempt: ours(attempt), pid: pid as u32 }
+            }
+            FromKeeper::LaunchFailed { attempt, failure } => {
+                eprintln!("job {}: not launched: {}", attempt.job, failure.what);
+                KeeperReport::LaunchFailed { attempt: ours(attempt), what: failure.what }
+            }
+            FromKeeper::Exited(e) => exited(&e),
+            FromKeeper::Unknown { attempt } => self.unknown(ours(attempt)),
+            FromKeeper::Welcome(_) | FromKeeper::Refused { .. } => return,
+        };
+        self.report(turn, report, now);
+    }
+
+    /// The keeper does not know an attempt that we asked about: if its launch was confirmed it is lost, else it never ran.
+    fn unknown(&self, attempt: Attempt) -> KeeperReport {
+        let job = self.cluster.job(attempt.job).filter(|j| j.attempt() == attempt);
+        match job.and_then(|j| j.run()).map(|r| r.launch) {
+            Some(Launch::Granted) => {
+                KeeperReport::LaunchFailed { attempt, what: "it was ended before it was launched".into() }
+            }
+            _ => KeeperReport::Lost { attempt },
+        }
+    }
+}
+
+fn from_status(attempt: Attempt, status: &AttemptStatus) -> Option<KeeperReport> {
+    Some(match status {
+        AttemptStatus::Running { pid, .. } => KeeperReport::Launched { attempt, pid: *pid as u32 },
+        AttemptStatus::Exited(e) => exited(e),
+        AttemptStatus::Failed(f) => KeeperReport::LaunchFailed { attempt, what: f.what.clone() },
+        AttemptStatus::Unknown => KeeperReport::Lost { attempt },
+        // It never ran and never will, unless it is launched again, which the resumed effects do.
+        AttemptStatus::NotStarted => return None,
+    })
+}
+
+fn exited(e: &ExitReport) -> KeeperReport {
+    KeeperReport::Exited {
+        attempt: ours(e.attempt),
+        status: ExitStatus::from_wait_status(e.wait_status),
+        usage: Usage { user_us: e.user_us, system_us: e.system_us, max_rss_kb: e.max_rss_kb },
+        ended: Timestamp(e.ended_at.wall_ms),
+    }
+}
+
+fn ours(a: report::Attempt) -> Attempt {
+    Attempt { job: JobId(a.job), restart: a.restart }
+}
+
+/// The keeper's form of an attempt.
+pub(crate) fn theirs(a: Attempt) -> report::Attempt {
+    report::Attempt { job: a.job.0, restart: a.restart }
+}
+
+/// What is asked of the keeper for an effect that needs no more than the attempt.
+pub(crate) fn message(effect: &Effect) -> Vec<bivouac_keeper::protocol::ToKeeper> {
+    use bivouac_core::SignalScope;
+    use bivouac_keeper::protocol::{Scope, ToKeeper};
+    match effect {
+        Effect::Signal { attempt, signal, scope } => vec![ToKeeper::Signal {
+            attempt: theirs(*attempt),
+            signal: *signal,
+            scope: match scope {
+                SignalScope::Batch => Scope::BatchOnly,
+                SignalScope::Job | SignalScope::Full => Scope::AllProcesses,
+            },
+        }],
+        Effect::Terminate { attempt } => [libc::SIGCONT, libc::SIGTERM]
+            .map(|signal| ToKeeper::Signal { attempt: theirs(*attempt), signal, scope: Scope::AllProcesses })
+            .into(),
+        Effect::Kill { attempt } => vec![ToKeeper::Kill { attempt: theirs(*attempt) }],
+        Effect::AckKeeper { attempt } => vec![ToKeeper::Ack { attempt: theirs(*attempt) }],
+        Effect::StopStale { attempt } => {
+            vec![ToKeeper::Kill { attempt: theirs(*attempt) }, ToKeeper::Ack { attempt: theirs(*attempt) }]
+        }
+        Effect::Launch { .. } | Effect::JobEnded { .. } | Effect::DropPayload { .. } => Vec::new(),
+    }
+}

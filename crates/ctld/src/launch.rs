@@ -1,0 +1,219 @@
+//! Effects on the outside: a launch order from a job, everything else by its attempt.
+
+use crate::controller::Controller;
+use crate::keeper_mail::{message, theirs};
+use crate::{clock, environment, spool};
+use bivouac_core::{Effect, KeeperReport};
+use bivouac_keeper::order::{LaunchOrder, LoginEnv, Stream};
+use bivouac_keeper::protocol::ToKeeper;
+use bivouac_proto::message::Payload;
+use bivouac_types::Attempt;
+use bivouac_types::info::JobInfo;
+use bivouac_types::job::OpenMode;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Why a launch order could not be made.
+enum NotOrdered {
+    /// Room on the disk would help: it is tried again.
+    Later(String),
+    /// It never will.
+    Never(String),
+}
+
+impl Controller {
+    pub(crate) fn perform(&mut self, effect: Effect) {
+        match &effect {
+            Effect::Launch { attempt } => self.launch(*attempt),
+            Effect::JobEnded { .. } => {}
+            Effect::DropPayload { payload } => {
+                let gone = payload.0.clone();
+                spool::sweep(&self.place.state_dir, &|p| p != gone);
+            }
+            _ => {}
+        }
+        if let Some(link) = &mut self.keeper {
+            for message in message(&effect) {
+                link.send(&message);
+            }
+        }
+    }
+
+    /// Without a keeper nothing is lost: when one is there, everything that should run is asked for again.
+    fn launch(&mut self, attempt: Attempt) {
+        if self.keeper.is_none() {
+            return;
+        }
+        match self.order(attempt) {
+            Ok(None) => {}
+            Ok(Some(order)) => {
+                if let Some(link) = &mut self.keeper {
+                    link.send(&ToKeeper::Launch(Box::new(order)));
+                }
+            }
+            Err(NotOrdered::Later(what)) => {
+                eprintln!("{}: job {} waits to be launched: {what}", clock::wall().as_secs(), attempt.job);
+                self.try_later(attempt);
+            }
+            Err(NotOrdered::Never(what)) => {
+                eprintln!("{}: job {} cannot be launched: {what}", clock::wall().as_secs(), attempt.job);
+                self.report_later(KeeperReport::LaunchFailed { attempt, what });
+            }
+        }
+    }
+
+    pub(crate) fn payload(&self, id: &str) -> Result<Payload, String> {
+        let bytes = self.store.payload(id).map_err(|e| e.to_string())?;
+        let (_, payload): (u32, Payload) =
+            serde_json::from_slice(&bytes).map_err(|e| format!("payload {id} cannot be read: {e}"))?;
+        Ok(payload)
+    }
+
+    /// None if the attempt is not one to be launched any more.
+    fn order(&mut self, attempt: Attempt) -> Result<Option<LaunchOrder>, NotOrdered> {
+        let now = self.clock.now();
+        let Some(job) = self.cluster.job(attempt.job).filter(|j| j.attempt() == attempt && j.run().is_some()) else {
+            return Ok(None);
+        };
+        let Some(submission) = self.cluster.submission(job) else { return Ok(None) };
+        let payload_id = submission.payload.0.clone();
+        let Some(row) = self.row(attempt.job, now) else { return Ok(None) };
+        let payload = self.payload(&payload_id).map_err(NotOrdered::Never)?;
+        let Some(account) = self.names.account(row.uid.0).cloned() else {
+            return Err(NotOrdered::Never(format!("user {} is not in the passwd database", row.uid)));
+        };
+        let script =
+            spool::script(&self.place.state_dir, &payload_id, &payload.script.0, row.uid.0, row.gid.0).map_err(later)?;
+        let node = row.nodes.first().map(|n| n.node.clone()).unwrap_or_default();
+        let site = self.site_of_job(&row, &account, &node).map_err(later)?;
+        let script = site.path_in_view(&script, &self.place.state_dir);
+        let (argv, argv0) = command_line(&script, &payload, site.sh_is_bash);
+
+        let mut env: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+        let entries = payload.env.iter().map(|e| e.0.as_slice());
+        for entry in entries {
+            if let Some(at) = entry.iter().position(|b| *b == b'=') {
+                env.insert(entry[..at].to_vec(), entry[at + 1..].to_vec());
+            }
+        }
+        for (name, value) in site.environment {
+            env.insert(name.into_bytes(), value.into_bytes());
+        }
+        for (name, value) in environment::batch(&row, &self.config.cluster) {
+            env.insert(name.into(), value.into_bytes());
+        }
+        let login_env = row.spec.export.loads_login_environment().then(|| LoginEnv {
+            shell: account.shell.as_os_str().as_bytes().to_vec(),
+            base: site.login_base.into_iter().map(|(n, v)| [n.as_bytes(), b"=", v.as_bytes()].concat()).collect(),
+        });
+        let append = match row.spec.open_mode {
+            Some(OpenMode::Append) => true,
+            Some(OpenMode::Truncate) => false,
+            // A requeued job goes on in its file.
+            None => row.restarts > 0,
+        };
+        let write = |path: &str| Stream::Write { path: path.into(), append };
+        let stderr = if row.std_err == row.std_out { Stream::SameAsStdout } else { write(&row.std_err) };
+        let stdin = if row.std_in == "/dev/null" { Stream::Null } else { Stream::Read(row.std_in.clone().into()) };
+        Ok(Some(LaunchOrder {
+            attempt: theirs(attempt),
+            uid: row.uid.0,
+            gid: row.gid.0,
+            groups: crate::names::groups_of(&account),
+            argv,
+            argv0,
+            env: env.into_iter().map(|(n, v)| [&n[..], b"=", &v[..]].concat()).collect(),
+            login_env,
+            cwd: row.spec.work_dir.clone().into(),
+            fallback_cwd: Some(b"/tmp".to_vec()),
+            stdin,
+            stdout: write(&row.std_out),
+            stderr,
+            umask: 0o022,
+            cpus: self.pinned_cpus(&row),
+            nice: 0,
+            view: site.view,
+            scratch: site.scratch.map(|p| p.as_os_str().as_bytes().to_vec()),
+            limits: Vec::new(),
+        }))
+    }
+
+    /// Where nodes promise no more than the machine has, CPU n of the node is the n-th CPU that the daemon may use.
+    fn pinned_cpus(&self, row: &JobInfo) -> Option<Vec<u32>> {
+        if self.config.overcommit {
+            return None;
+        }
+        let machine = own_cpus();
+        let cpus: Vec<u32> =
+            row.nodes.first()?.cpus.iter().filter_map(|c| machine.get(*c as usize).copied()).collect();
+        (!cpus.is_empty()).then_some(cpus)
+    }
+}
+
+/// What is executed: the script itself; a `#!/bin/sh` script by bash in its sh mode where the site's sh is bash, so that
+/// the functions in the environment (`module`, `conda`) work in it as they do there.
+fn command_line(script: &Path, payload: &Payload, sh_is_bash: bool) -> (Vec<Vec<u8>>, Option<Vec<u8>>) {
+    let script_bytes = script.as_os_str().as_bytes().to_vec();
+    let args = payload.args.iter().map(|a| a.0.clone());
+    match shebang(&payload.script.0) {
+        Some((interpreter, option)) if sh_is_bash && is_sh(interpreter) && Path::new("/bin/bash").exists() => {
+            let option = option.map(<[u8]>::to_vec);
+            let argv = std::iter::once(b"/bin/bash".to_vec()).chain(option).chain([script_bytes]).chain(args);
+            (argv.collect(), Some(b"sh".to_vec()))
+        }
+        _ => (std::iter::once(script_bytes).chain(args).collect(), None),
+    }
+}
+
+fn is_sh(interpreter: &[u8]) -> bool {
+    matches!(interpreter, b"/bin/sh" | b"/usr/bin/sh")
+}
+
+/// Interpreter and its one argument, as the kernel reads them.
+fn shebang(script: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    let line = script.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?.trim_ascii();
+    match line.iter().position(|b| matches!(b, b' ' | b'\t')) {
+        None => Some((line, None)),
+        Some(at) => Some((&line[..at], Some(line[at..].trim_ascii()))),
+    }
+}
+
+fn later(e: io::Error) -> NotOrdered {
+    NotOrdered::Later(e.to_string())
+}
+
+/// The CPUs this process may use, ascending.
+fn own_cpus() -> Vec<u32> {
+    // SAFETY: a zeroed set is valid, and its size is passed.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut set) != 0 {
+            return Vec::new();
+        }
+        (0..libc::CPU_SETSIZE as usize).filter(|c| libc::CPU_ISSET(*c, &set)).map(|c| c as u32).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bivouac_types::Blob;
+
+    fn payload(script: &str) -> Payload {
+        Payload { script: script.into(), args: vec![Blob::from("a b")], env: Vec::new() }
+    }
+
+    #[test]
+    fn a_script_for_sh_is_run_by_bash_as_sh_where_the_site_does_so() {
+        let path = Path::new("/spool/slurm_script");
+        let (argv, argv0) = command_line(path, &payload("#!/bin/sh -e\necho\n"), true);
+        assert_eq!(argv, [&b"/bin/bash"[..], b"-e", b"/spool/slurm_script", b"a b"]);
+        assert_eq!(argv0.as_deref(), Some(&b"sh"[..]));
+        for (script, sh_is_bash) in [("#!/bin/sh\n", false), ("#!/bin/bash\n", true), ("#!/usr/bin/env python3\n", true)] {
+            let (argv, argv0) = command_line(path, &payload(script), sh_is_bash);
+            assert_eq!((argv[0].as_slice(), argv0), (&b"/spool/slurm_script"[..], None), "{script}");
+        }
+    }
+}

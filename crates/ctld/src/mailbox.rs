@@ -1,0 +1,52 @@
+//! What reaches the owner of the state: everything goes through one queue, so there is no lock order to know.
+
+use bivouac_keeper::protocol::{FromKeeper, Welcome};
+use bivouac_proto::message::{Request, Response};
+use std::sync::mpsc::Sender;
+
+/// Who asks, as the kernel says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// User number.
+    pub uid: u32,
+    /// Group number.
+    pub gid: u32,
+}
+
+/// Where an answer goes. A client that has gone away is no error.
+pub struct Reply(pub Sender<Response>);
+
+impl Reply {
+    /// Sends one answer.
+    pub fn send(&self, response: Response) {
+        let _ = self.0.send(response);
+    }
+}
+
+/// One thing to deal with.
+pub enum Mail {
+    /// A client asks.
+    Request {
+        /// Who.
+        peer: Peer,
+        /// What.
+        request: Box<Request>,
+        /// Where the answer goes.
+        reply: Reply,
+    },
+    /// A keeper was reached.
+    KeeperUp {
+        /// What it holds.
+        welcome: Box<Welcome>,
+        /// The connection to write to.
+        link: crate::keeper_link::Link,
+    },
+    /// The keeper says something.
+    Keeper(FromKeeper),
+    /// The connection to the keeper ended; another is being sought.
+    KeeperDown,
+    /// No keeper can be had, and why; another try follows.
+    KeeperTrouble(String),
+    /// SIGTERM or SIGINT.
+    Stop,
+}

@@ -1,0 +1,206 @@
+//! Reads: answered after the turn is stored, from the state as it is stored.
+
+use crate::controller::Controller;
+use crate::mailbox::{Peer, Reply};
+use bivouac_core::{Job, Phase};
+use bivouac_proto::message::{AccountingQuery, Ask, JobQuery, Response, Status};
+use bivouac_store::Wanted;
+use bivouac_types::info::{ArrayTasks, JobInfo};
+use bivouac_types::pattern::{PatternContext, expand};
+use bivouac_types::{Blob, ExitStatus, JobId, Now, Reject};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Rows of one part of an answer: a frame stays far below its limit.
+const PART: usize = 1000;
+
+impl Controller {
+    pub(crate) fn read(&mut self, peer: Peer, admin: bool, ask: Ask, reply: &Reply) {
+        let now = self.clock.now();
+        let answer = match ask {
+            Ask::Ping => Response::Pong { host: host_name() },
+            Ask::Status => Response::Status(Box::new(self.status(now))),
+            Ask::TestOnly(spec) => {
+                let caller = self.caller(peer, admin);
+                match bivouac_sched::test_only(&self.cluster, &spec, &caller, now) {
+                    Ok(f) => Response::WouldStart {
+                        job: JobId(self.cluster.state().next_id),
+                        start: f.start,
+                        cpus: f.cpus,
+                        nodes: f.nodes,
+                        partition: f.partition,
+                    },
+                    Err(e) => Response::Rejected(e),
+                }
+            }
+            Ask::Jobs(query) => {
+                return match self.jobs(&query, now) {
+                    Some(rows) => send_rows(rows, reply),
+                    None => reply.send(Response::Rejected(Reject::InvalidJobId)),
+                };
+            }
+            Ask::Accounting(query) => {
+                return match self.accounting(&query, now) {
+                    Ok(rows) => send_rows(rows, reply),
+                    Err(e) => reply.send(Response::Failed(e)),
+                };
+            }
+            Ask::Nodes => Response::Nodes(bivouac_core::info::node_infos(&self.cluster, self.up_since)),
+            Ask::Partitions => Response::Partitions(bivouac_core::info::partition_infos(&self.cluster)),
+            Ask::Config => Response::Config(Box::new((*self.config).clone())),
+            Ask::Script(job) => self.script_of(peer, job),
+            _ => Response::Failed("this controller does not know that request".into()),
+        };
+        reply.send(answer);
+    }
+
+    /// A job's row with its file names filled in.
+    pub(crate) fn row(&self, id: JobId, now: Now) -> Option<JobInfo> {
+        let job = self.cluster.job(id)?;
+        let mut row = bivouac_core::info::job_info(&self.cluster, job, &self.plan, now);
+        fill_files(&mut row);
+        Some(row)
+    }
+
+    /// None if jobs were named and none of them is known.
+    fn jobs(&self, query: &JobQuery, now: Now) -> Option<Vec<JobInfo>> {
+        let wanted: Option<BTreeSet<JobId>> = query.ids.as_ref().map(|ids| ids.iter().copied().collect());
+        let uid = query.uid;
+        let of_interest = |job: &&Job| {
+            wanted.as_ref().is_none_or(|w| w.contains(&job.id) || w.contains(&job.origin))
+                && uid.is_none_or(|u| self.cluster.submission(job).is_some_and(|s| s.owner.uid.0 == u))
+        };
+        let rows: Vec<JobInfo> =
+            self.cluster.jobs().filter(of_interest).filter_map(|j| self.row(j.id, now)).collect();
+        (wanted.is_none() || !rows.is_empty()).then_some(rows)
+    }
+
+    /// Ended jobs from the database, the others from the state.
+    fn accounting(&self, query: &AccountingQuery, now: Now) -> Result<Vec<JobInfo>, String> {
+        let wanted = Wanted {
+            ids: query.ids.as_ref().map(|ids| ids.iter().map(|i| i.0).collect()),
+            uid: query.uid,
+            since: query.since.map(|t| t.0),
+            until: query.until.map(|t| t.0),
+        };
+        let mut rows: BTreeMap<JobId, JobInfo> =
+            self.store.accounting(&wanted).map_err(|e| e.to_string())?.into_iter().map(|r| (r.id, r)).collect();
+        let live = JobQuery { ids: query.ids.clone(), uid: query.uid };
+        for row in self.jobs(&live, now).unwrap_or_default() {
+            let begun = query.until.is_none_or(|t| row.submit <= t);
+            let not_over = query.since.is_none_or(|t| !row.state.is_ended() || row.end.is_none_or(|e| e >= t));
+            if begun && not_over {
+                rows.insert(row.id, row);
+            }
+        }
+        Ok(rows.into_values().collect())
+    }
+
+    fn script_of(&mut self, peer: Peer, id: JobId) -> Response {
+        let caller = self.caller(peer, true);
+        let Some(submission) = self.cluster.job(id).and_then(|j| self.cluster.submission(j)) else {
+            return Response::Rejected(Reject::InvalidJobId);
+        };
+        if submission.owner.uid != caller.uid && !caller.operator {
+            return Response::Rejected(Reject::AccessDenied);
+        }
+        match self.payload(&submission.payload.0) {
+            Ok(payload) => Response::Script(Blob(payload.script.0)),
+            Err(e) => Response::Failed(e),
+        }
+    }
+
+    /// What waits for a job's end is told, once all of its tasks have ended: the highest exit status.
+    pub(crate) fn final_exit(&self, id: JobId) -> Option<Response> {
+        let mut worst = ExitStatus::default();
+        for job in self.cluster.jobs().filter(|j| j.origin == id || j.id == id) {
+            match &job.phase {
+                Phase::Ended(e) => {
+                    let status = e.outcome.status();
+                    // A job that was cancelled or timed out has not succeeded, whatever its script's status.
+                    let status = match status.success() && e.outcome.state() != bivouac_types::JobState::Completed {
+                        true => ExitStatus { code: 1, signal: 0 },
+                        false => status,
+                    };
+                    if status.shell_code() > worst.shell_code() {
+                        worst = status;
+                    }
+                }
+                _ => return None,
+            }
+        }
+        Some(Response::Ended { exit: worst })
+    }
+
+    fn status(&self, now: Now) -> Status {
+        let mut nodes: BTreeMap<String, u32> = BTreeMap::new();
+        for node in bivouac_core::info::node_infos(&self.cluster, self.up_since) {
+            *nodes.entry(node.state().to_owned()).or_default() += 1;
+        }
+        let mut jobs: BTreeMap<String, u32> = BTreeMap::new();
+        for job in self.cluster.jobs() {
+            *jobs.entry(job.state().name().to_owned()).or_default() += job.count();
+        }
+        let _ = now;
+        Status {
+            cluster: self.place.cluster.clone(),
+            site: self.config.site.clone(),
+            state_dir: self.place.state_dir.clone(),
+            socket: self.place.socket(),
+            controller_pid: std::process::id(),
+            keeper_pid: self.keeper.as_ref().map(|k| k.keeper_pid),
+            reaper_pid: self.keeper.as_ref().map(|k| k.reaper_pid),
+            nodes,
+            jobs,
+            containment: self.keeper.as_ref().map(|k| k.containment.to_owned()),
+            storage_problem: self.storage_problem.clone(),
+        }
+    }
+}
+
+fn send_rows(rows: Vec<JobInfo>, reply: &Reply) {
+    let mut rest = rows.into_iter().peekable();
+    loop {
+        let rows: Vec<JobInfo> = rest.by_ref().take(PART).collect();
+        let more = rest.peek().is_some();
+        reply.send(Response::Jobs { rows, more });
+        if !more {
+            return;
+        }
+    }
+}
+
+/// This machine's name.
+pub(crate) fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
+}
+
+/// Expands the patterns of a job's files, relative to its working directory.
+fn fill_files(row: &mut JobInfo) {
+    let (array_job, array_task) = match &row.array {
+        Some(a) => match a.tasks {
+            ArrayTasks::One(task) => (Some(a.job), Some(task)),
+            ArrayTasks::Pending(_) => (Some(a.job), None),
+        },
+        None => (None, None),
+    };
+    let context = PatternContext {
+        job: row.id,
+        array_job,
+        array_task,
+        user: &row.user,
+        name: &row.spec.name,
+        node: row.nodes.first().map_or("", |n| &n.node),
+        node_id: 0,
+        task_id: 0,
+        step: None,
+    };
+    let file = |pattern: &str| {
+        let name = expand(pattern, &context);
+        if name.starts_with('/') { name } else { format!("{}/{name}", row.spec.work_dir.trim_end_matches('/')) }
+    };
+    let default = if row.array.is_some() { "slurm-%A_%a.out" } else { "slurm-%j.out" };
+    let out = file(row.spec.std_out.as_deref().unwrap_or(default));
+    let err = row.spec.std_err.as_deref().map_or_else(|| out.clone(), file);
+    let input = row.spec.std_in.as_deref().map_or_else(|| "/dev/null".to_owned(), file);
+    (row.std_out, row.std_err, row.std_in) = (out, err, input);
+}

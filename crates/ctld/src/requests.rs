@@ -1,0 +1,208 @@
+//! From a client's request to the core's command.
+
+use crate::controller::{Controller, Turn};
+use crate::mailbox::{Peer, Reply};
+use bivouac_core::{Caller, CancelScope, Command, JobChange, JobTarget, PayloadId, RequestKey};
+use bivouac_proto::message::{Ask, JobChange as AskedChange, Request, Response, SignalScope, StepLayout, StepNode, Submission};
+use bivouac_types::{Gid, JobId, Now, Reject, StepId, StepKind, Uid};
+
+/// Longest script that is taken, bytes (Slurm's max_script_size).
+const MAX_SCRIPT: usize = 4 << 20;
+
+impl Controller {
+    /// Deals with one request: changes are decided and answered at the turn's end, reads are answered from what is
+    /// then stored.
+    pub(crate) fn request(&mut self, turn: &mut Turn, peer: Peer, request: Request, reply: Reply, now: Now) {
+        let Request { admin, body } = request;
+        let caller = self.caller(peer, admin);
+        if changes(&body)
+            && let Some(problem) = &self.storage_problem
+        {
+            let what = format!("the cluster's state cannot be stored: {problem}");
+            return turn.answer(reply, Response::Rejected(Reject::Storage(what)));
+        }
+        let answer = match body {
+            Ask::Submit(submission) => self.submit(turn, caller, *submission, now),
+            Ask::Cancel(c) => {
+                let scope = match c.scope {
+                    SignalScope::Steps => CancelScope::Job,
+                    SignalScope::Batch => CancelScope::Batch,
+                    SignalScope::All => CancelScope::Full,
+                };
+                self.done(turn, Command::Cancel { caller, target: target(c.target), signal: c.signal, scope }, now)
+            }
+            Ask::Hold(t) => self.done(turn, Command::Hold { caller, target: target(t), user_hold: false }, now),
+            Ask::Release(t) => self.done(turn, Command::Release { caller, target: target(t) }, now),
+            Ask::Requeue(t) => self.done(turn, Command::Requeue { caller, target: target(t) }, now),
+            Ask::Update { target: t, changes } => self.update(turn, &caller, &target(t), changes, now),
+            Ask::StepStart(s) => {
+                let Some((tasks, cpus)) = self.step_defaults(s.job) else {
+                    return turn.answer(reply, Response::Rejected(Reject::InvalidJobId));
+                };
+                let command = Command::StepStart {
+                    caller,
+                    job: s.job,
+                    name: s.name,
+                    ntasks: s.ntasks.unwrap_or(tasks),
+                    cpus_per_task: s.cpus_per_task.unwrap_or(cpus),
+                    nodes: s.nodes,
+                    overlap: s.overlap,
+                };
+                match self.command(turn, command, now) {
+                    Ok(()) => self.step_started(s.job),
+                    Err(e) => Response::Rejected(e),
+                }
+            }
+            Ask::StepEnd { step, exit, usage } => match step.step {
+                StepKind::Number(number) => {
+                    self.done(turn, Command::StepEnd { caller, job: step.job, step: number, exit, usage }, now)
+                }
+                _ => Response::Rejected(Reject::Other("only srun's steps are ended by a client".into())),
+            },
+            Ask::WaitEnd(job) => {
+                if !self.cluster.jobs().any(|j| j.origin == job || j.id == job) {
+                    return turn.answer(reply, Response::Rejected(Reject::InvalidJobId));
+                }
+                return self.wait_for(job, reply);
+            }
+            Ask::Shutdown { cancel } => return self.shutdown(turn, &caller, cancel, reply, now),
+            read => return turn.read_later(peer, admin, read, reply),
+        };
+        turn.answer(reply, answer);
+    }
+
+    /// Who asks: operators are root, the owner of a `local` cluster, and the owner who says --admin.
+    pub(crate) fn caller(&mut self, peer: Peer, admin: bool) -> Caller {
+        // SAFETY: geteuid has no preconditions.
+        let owner = peer.uid == unsafe { libc::geteuid() };
+        Caller {
+            uid: Uid(peer.uid),
+            gid: Gid(peer.gid),
+            user: self.names.user(peer.uid),
+            group: self.names.group(peer.gid),
+            operator: peer.uid == 0 && !owner || owner && (admin || self.config.owner_is_operator),
+        }
+    }
+
+    fn done(&mut self, turn: &mut Turn, command: Command, now: Now) -> Response {
+        match self.command(turn, command, now) {
+            Ok(()) => Response::Done,
+            Err(e) => Response::Rejected(e),
+        }
+    }
+
+    fn submit(&mut self, turn: &mut Turn, caller: Caller, submission: Submission, now: Now) -> Response {
+        // SAFETY: geteuid has no preconditions.
+        let owner = unsafe { libc::geteuid() };
+        if owner != 0 && caller.uid.0 != owner {
+            let whose = self.names.user(owner);
+            return Response::Rejected(Reject::Other(format!(
+                "this cluster belongs to {whose} and runs {whose}'s jobs only"
+            )));
+        }
+        if submission.payload.script.0.len() > MAX_SCRIPT {
+            return Response::Rejected(Reject::Other("Job script size exceeds limits".into()));
+        }
+        let Ok(key) = u128::from_str_radix(&submission.key, 16).map(RequestKey) else {
+            return Response::Failed("the submission's key is not 32 hexadecimal digits".into());
+        };
+        // The user is part of the content: two users never share a script file.
+        let bytes = serde_json::to_vec(&(caller.uid, &submission.payload)).unwrap_or_default();
+        let payload = PayloadId(bivouac_store::payload_id(&bytes));
+        let command = Command::Submit { caller, spec: submission.spec, payload: payload.clone(), key };
+        match self.command(turn, command, now) {
+            Ok(()) => match self.cluster.job_of_key(key) {
+                Some(job) => {
+                    turn.store_payload(payload.0, bytes);
+                    Response::Submitted(job)
+                }
+                None => Response::Failed("the submission left no job".into()),
+            },
+            Err(e) => Response::Rejected(e),
+        }
+    }
+
+    /// All changes are decided before the first is applied: all or nothing.
+    fn update(
+        &mut self,
+        turn: &mut Turn,
+        caller: &Caller,
+        target: &JobTarget,
+        changes: Vec<AskedChange>,
+        now: Now,
+    ) -> Response {
+        let mut events = Vec::new();
+        for change in changes {
+            let change = match change {
+                AskedChange::TimeLimit(t) => JobChange::TimeLimit(t),
+                AskedChange::Name(n) => JobChange::Name(n),
+                AskedChange::Nice(n) => JobChange::Nice(n),
+            };
+            match self.cluster.decide(Command::Update { caller: caller.clone(), target: target.clone(), change }, now) {
+                Ok(more) => events.extend(more),
+                Err(e) => return Response::Rejected(e),
+            }
+        }
+        self.apply(turn, events);
+        Response::Done
+    }
+
+    /// -n and -c of a step that says neither: those of the job.
+    fn step_defaults(&self, job: JobId) -> Option<(u32, u32)> {
+        let job = self.cluster.job(job)?;
+        let request = &self.cluster.submission(job)?.spec.resources;
+        let tasks = job.run().map_or(1, |r| r.alloc.iter().map(|n| n.tasks).sum());
+        Some((tasks, request.cpus_per_task.unwrap_or(1)))
+    }
+
+    fn step_started(&self, id: JobId) -> Response {
+        let step = self.cluster.job(id).and_then(|j| Some((j, j.steps.last()?)));
+        let Some((job, step)) = step else { return Response::Failed("the step was not made".into()) };
+        let cpus = |node: &str| {
+            let alloc = job.run().and_then(|r| r.alloc.iter().find(|a| &*a.node == node));
+            alloc.map_or(0, |a| a.cpus.len())
+        };
+        let nodes = step.layout.iter().map(|n| StepNode { name: n.node.to_string(), tasks: n.tasks, cpus: cpus(&n.node) });
+        Response::StepStarted(StepLayout {
+            step: StepId { job: id, step: StepKind::Number(step.number) },
+            cpus_per_task: step.cpus_per_task,
+            nodes: nodes.collect(),
+        })
+    }
+
+    fn shutdown(&mut self, turn: &mut Turn, caller: &Caller, cancel: bool, reply: Reply, now: Now) {
+        // SAFETY: geteuid has no preconditions.
+        if !caller.operator && caller.uid.0 != unsafe { libc::geteuid() } {
+            return turn.answer(reply, Response::Rejected(Reject::AccessDenied));
+        }
+        if cancel {
+            let all: Vec<JobId> = self.cluster.jobs().filter(|j| !j.is_ended()).map(|j| j.id).collect();
+            for job in all {
+                let caller = Caller { operator: true, ..caller.clone() };
+                let cancel = Command::Cancel { caller, target: job.into(), signal: None, scope: CancelScope::Job };
+                // One that ended in this very turn needs no cancelling.
+                let _ = self.command(turn, cancel, now);
+            }
+        }
+        self.stop(Some(reply), cancel);
+    }
+}
+
+fn target(asked: bivouac_proto::message::JobTarget) -> JobTarget {
+    JobTarget { job: asked.job, tasks: asked.tasks }
+}
+
+/// Whether a request changes the state.
+fn changes(ask: &Ask) -> bool {
+    matches!(
+        ask,
+        Ask::Submit(_)
+            | Ask::Cancel(_)
+            | Ask::Hold(_)
+            | Ask::Release(_)
+            | Ask::Requeue(_)
+            | Ask::Update { .. }
+            | Ask::StepStart(_)
+            | Ask::StepEnd { .. }
+    )
+}

@@ -1,0 +1,130 @@
+//! Any one process may be killed at any moment and nothing is lost.
+
+use bivouac_e2e::{Camp, kill};
+use bivouac_proto::message::Status;
+
+const SIGKILL: i32 = 9;
+
+/// A job that ends with code 42 once the file `go` is there.
+fn waiting_job(camp: &Camp) -> u32 {
+    let id = camp.sbatch(["--wrap", "echo began >> log; until test -e go; do sleep 0.02; done; echo ended >> log; exit 42"]);
+    camp.until("the job has begun", || camp.path("work/log").exists());
+    id
+}
+
+fn finish(camp: &Camp, id: u32) {
+    camp.file("go", "");
+    let exit = camp.wait(id);
+    assert_eq!((exit.code, exit.signal), (42, 0));
+    assert_eq!(camp.read("log"), "began\nended\n");
+    assert_eq!(camp.state(id), "FAILED");
+}
+
+fn killing(which: fn(&Status) -> Vec<u32>) {
+    let camp = Camp::new();
+    let id = waiting_job(&camp);
+    let status = camp.complete_status();
+    for pid in which(&status) {
+        kill(pid, SIGKILL);
+    }
+    finish(&camp, id);
+}
+
+#[test]
+fn of_the_controller() {
+    killing(|s| vec![s.controller_pid]);
+}
+
+#[test]
+fn of_the_keeper() {
+    killing(|s| vec![s.keeper_pid.unwrap()]);
+}
+
+#[test]
+fn of_the_reaper() {
+    killing(|s| vec![s.reaper_pid.unwrap()]);
+}
+
+#[test]
+fn of_the_controller_and_the_keeper() {
+    killing(|s| vec![s.controller_pid, s.keeper_pid.unwrap()]);
+}
+
+#[test]
+fn of_the_controller_and_the_reaper() {
+    killing(|s| vec![s.controller_pid, s.reaper_pid.unwrap()]);
+}
+
+#[test]
+fn of_each_while_the_others_restart() {
+    let camp = Camp::new();
+    let id = waiting_job(&camp);
+    for _ in 0..3 {
+        let s = camp.complete_status();
+        kill(s.controller_pid, SIGKILL);
+        let s = camp.complete_status();
+        kill(s.keeper_pid.unwrap(), SIGKILL);
+        let s = camp.complete_status();
+        kill(s.reaper_pid.unwrap(), SIGKILL);
+    }
+    finish(&camp, id);
+}
+
+#[test]
+fn of_keeper_and_reaper_together_is_a_node_failure_never_a_success() {
+    let camp = Camp::new();
+    let id = waiting_job(&camp);
+    let s = camp.complete_status();
+    // Stopped first, so that neither can react to the other's death.
+    for pid in [s.keeper_pid.unwrap(), s.reaper_pid.unwrap()] {
+        kill(pid, 19);
+    }
+    for pid in [s.keeper_pid.unwrap(), s.reaper_pid.unwrap()] {
+        kill(pid, SIGKILL);
+    }
+    camp.wait(id);
+    assert_eq!(camp.state(id), "NODE_FAIL");
+    camp.file("go", "");
+    // The cluster works on.
+    let next = camp.sbatch(["--wrap", "true"]);
+    assert!(camp.wait(next).success());
+}
+
+#[test]
+fn an_acknowledged_job_is_there_after_the_controller_was_killed_at_once() {
+    let camp = Camp::new();
+    camp.bivouac(["up"]).ok();
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(camp.sbatch(["--hold", "--wrap", "true"]));
+        kill(camp.status().unwrap().controller_pid, SIGKILL);
+    }
+    for id in ids {
+        camp.run("scontrol", ["release", &id.to_string()]).ok();
+        assert!(camp.wait(id).success());
+    }
+}
+
+#[test]
+fn down_leaves_running_jobs_running() {
+    let camp = Camp::new();
+    let id = waiting_job(&camp);
+    camp.bivouac(["down"]).ok();
+    assert!(camp.status().is_none());
+    camp.bivouac(["up"]).ok();
+    finish(&camp, id);
+}
+
+#[test]
+fn a_second_controller_on_the_same_state_is_refused_and_told_who_the_first_is() {
+    let camp = Camp::new();
+    camp.bivouac(["up"]).ok();
+    let pid = camp.status().unwrap().controller_pid;
+    let place = camp.place();
+    let said = camp.run(
+        bivouac_e2e::programs().join("bivouacd").to_str().unwrap(),
+        ["--cluster", &place.cluster, "--state-dir", place.state_dir.to_str().unwrap()],
+    );
+    assert_eq!(said.code, 1);
+    assert!(said.out.contains(&format!("process {pid}")), "{said:?}");
+}
