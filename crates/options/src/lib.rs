@@ -1,1 +1,17 @@
-//! (to be written)
+//! The options of Slurm's commands: what each command takes, how a command line, a variable and an `#SBATCH` line
+//! are read, and what a job asks for by them.
+//!
+//! Owns the one table ([`table`]) from which parsing ([`getopt`]), `--help` ([`help`]) and docs/compatibility.md
+//! ([`compatibility`]) are made. Must never know a file, a socket or a terminal. A reader starts at [`table`], then
+//! reads [`getopt::read`].
+//!
+//! An honoured option that was given but that nobody asked for is an error ([`getopt::Given::finish`]): nothing can
+//! be accepted and then ignored.
+
+pub mod compatibility;
+pub mod getopt;
+pub mod help;
+pub mod table;
+
+pub use getopt::{Choice, Given, Invocation, Source, UsageError, read};
+pub use table::{Arg, Opt, PROGRAMS, Program, Status};

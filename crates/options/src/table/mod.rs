@@ -1,0 +1,238 @@
+//! The table: every option of every command of Slurm 22.05, each in exactly one of three states.
+
+mod sacct;
+mod sbatch;
+mod scancel;
+mod scontrol;
+mod sinfo;
+mod squeue;
+mod srun;
+
+use std::fmt;
+
+/// A command whose options are in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Program {
+    /// `sbatch`.
+    Sbatch,
+    /// `srun`.
+    Srun,
+    /// `squeue`.
+    Squeue,
+    /// `scancel`.
+    Scancel,
+    /// `sinfo`.
+    Sinfo,
+    /// `scontrol`.
+    Scontrol,
+    /// `sacct`.
+    Sacct,
+}
+
+/// Every command, in the order of the compatibility document.
+pub const PROGRAMS: [Program; 7] = [
+    Program::Sbatch,
+    Program::Srun,
+    Program::Squeue,
+    Program::Scancel,
+    Program::Sinfo,
+    Program::Scontrol,
+    Program::Sacct,
+];
+
+/// Whether an option takes an argument, and the word that stands for it in --help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arg {
+    /// None.
+    No,
+    /// Always one.
+    Required(&'static str),
+    /// One may be given, joined by `=` (or directly after the short letter).
+    Optional(&'static str),
+}
+
+/// What becomes of an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It does what Slurm does.
+    Honoured,
+    /// It is accepted, because it cannot matter on this cluster: the reason.
+    Listed(&'static str),
+    /// It is an error: what to use instead, or when it will come.
+    Refused(&'static str),
+}
+
+/// One option of one command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opt {
+    /// Its long name without the dashes: by this name it is asked for everywhere.
+    pub long: &'static str,
+    /// Further long names that mean the same.
+    pub aliases: &'static [&'static str],
+    /// Its letter.
+    pub short: Option<char>,
+    /// Its argument.
+    pub arg: Arg,
+    /// Environment variables that set it, the first that is set counts.
+    pub env: &'static [&'static str],
+    /// What becomes of it.
+    pub status: Status,
+    /// One line for --help.
+    pub help: &'static str,
+}
+
+/// An honoured option without letter, argument or variable; the methods add those.
+const fn opt(long: &'static str, help: &'static str) -> Opt {
+    Opt { long, aliases: &[], short: None, arg: Arg::No, env: &[], status: Status::Honoured, help }
+}
+
+impl Opt {
+    const fn short(mut self, letter: char) -> Opt {
+        self.short = Some(letter);
+        self
+    }
+    const fn alias(mut self, names: &'static [&'static str]) -> Opt {
+        self.aliases = names;
+        self
+    }
+    const fn takes(mut self, word: &'static str) -> Opt {
+        self.arg = Arg::Required(word);
+        self
+    }
+    const fn may_take(mut self, word: &'static str) -> Opt {
+        self.arg = Arg::Optional(word);
+        self
+    }
+    const fn env(mut self, names: &'static [&'static str]) -> Opt {
+        self.env = names;
+        self
+    }
+    const fn listed(mut self, reason: &'static str) -> Opt {
+        self.status = Status::Listed(reason);
+        self
+    }
+    const fn refused(mut self, instead: &'static str) -> Opt {
+        self.status = Status::Refused(instead);
+        self
+    }
+
+    /// Every long name, the main one first.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.long).chain(self.aliases.iter().copied())
+    }
+}
+
+impl Program {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Program::Sbatch => "sbatch",
+            Program::Srun => "srun",
+            Program::Squeue => "squeue",
+            Program::Scancel => "scancel",
+            Program::Sinfo => "sinfo",
+            Program::Scontrol => "scontrol",
+            Program::Sacct => "sacct",
+        }
+    }
+
+    /// Its options, sorted by long name.
+    pub fn options(self) -> &'static [Opt] {
+        match self {
+            Program::Sbatch => sbatch::OPTIONS,
+            Program::Srun => srun::OPTIONS,
+            Program::Squeue => squeue::OPTIONS,
+            Program::Scancel => scancel::OPTIONS,
+            Program::Sinfo => sinfo::OPTIONS,
+            Program::Scontrol => scontrol::OPTIONS,
+            Program::Sacct => sacct::OPTIONS,
+        }
+    }
+
+    /// The option of that long name (main name or alias).
+    pub fn option(self, name: &str) -> Option<&'static Opt> {
+        self.options().iter().find(|o| o.names().any(|n| n == name))
+    }
+
+    /// What follows the options on the command line, for --usage.
+    pub fn synopsis(self) -> &'static str {
+        match self {
+            Program::Sbatch => "[script [arguments...]]",
+            Program::Srun => "program [arguments...]",
+            Program::Scancel => "[job_id[_array_id][.step_id]...]",
+            Program::Scontrol => "[command [arguments...]]",
+            Program::Squeue | Program::Sinfo | Program::Sacct => "",
+        }
+    }
+
+    /// Whether options end at the first operand (what follows belongs to the user's own program).
+    pub fn stops_at_operand(self) -> bool {
+        matches!(self, Program::Sbatch | Program::Srun)
+    }
+
+    /// The exit code for a command line that cannot be parsed, as observed on Slurm 22.05.8.
+    pub fn usage_exit_code(self) -> u8 {
+        if self.stops_at_operand() { 255 } else { 1 }
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What is said of options of an area that is not built yet.
+const LATER: &str = "it comes in a later release";
+const LATER_GPU: &str = "it comes in a later release; ask per node with --gres=gpu:[type:]count";
+const NO_FEDERATION: &str = "there is one cluster and no federation";
+const OTHER_CLUSTER: &str = "set BIVOUAC_CLUSTER to speak to another cluster";
+const NO_HIDDEN: &str = "no partition is hidden";
+const NO_BINDING: &str = "tasks are not bound to cores or memory here";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_table_has_doubles_and_every_row_is_complete() {
+        for program in PROGRAMS {
+            let (mut longs, mut shorts, mut variables) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+            for o in program.options() {
+                for name in o.names() {
+                    assert!(longs.insert(name), "{program} --{name} is there twice");
+                    assert!(!name.is_empty() && !name.starts_with('-') && !name.contains(['=', ' ']));
+                }
+                if let Some(c) = o.short {
+                    assert!(shorts.insert(c), "{program} -{c} is there twice");
+                }
+                for v in o.env {
+                    assert!(variables.insert(*v), "{program} {v} is there twice");
+                }
+                assert!(
+                    !o.help.is_empty() && !o.help.ends_with('.') && !o.help.contains('\n'),
+                    "{program} --{}",
+                    o.long
+                );
+                if let Status::Listed(why) | Status::Refused(why) = o.status {
+                    assert!(!why.is_empty() && !why.ends_with('.'), "{program} --{}", o.long);
+                }
+            }
+            let names: Vec<_> = program.options().iter().map(|o| o.long.to_ascii_lowercase()).collect();
+            assert!(names.is_sorted(), "{program}: the rows are not sorted: {names:?}");
+        }
+    }
+
+    #[test]
+    fn every_command_answers_help_and_version() {
+        for program in PROGRAMS {
+            for name in ["help", "version"] {
+                assert_eq!(
+                    program.option(name).map(|o| (o.status, o.arg)),
+                    Some((Status::Honoured, Arg::No))
+                );
+            }
+        }
+    }
+}

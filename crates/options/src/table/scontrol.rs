@@ -1,0 +1,32 @@
+//! scontrol(1): its options; its commands (show, hold, update ...) are operands.
+
+use super::{NO_FEDERATION, NO_HIDDEN, OTHER_CLUSTER, Opt, opt};
+
+pub(super) const OPTIONS: &[Opt] = &[
+    opt("all", "all partitions").short('a').env(&["SCONTROL_ALL"]).listed(NO_HIDDEN),
+    opt("clusters", "clusters to ask")
+        .alias(&["cluster"])
+        .short('M')
+        .takes("names")
+        .env(&["SLURM_CLUSTERS"])
+        .refused(OTHER_CLUSTER),
+    opt("details", "show more of jobs").short('d'),
+    opt("federation", "the federation").env(&["SCONTROL_FEDERATION"]).listed(NO_FEDERATION),
+    opt("future", "nodes that are to come")
+        .short('F')
+        .env(&["SCONTROL_FUTURE"])
+        .listed("there are no future nodes"),
+    opt("help", "show this text").short('h'),
+    opt("hide", "leave out hidden partitions").listed(NO_HIDDEN),
+    opt("local", "this cluster").env(&["SCONTROL_LOCAL"]).listed(NO_FEDERATION),
+    opt("oneliner", "one line for each record").short('o'),
+    opt("quiet", "print no warnings").short('Q'),
+    opt("sibling", "sibling jobs of a federation").env(&["SCONTROL_SIBLING"]).listed(NO_FEDERATION),
+    opt("uid", "act as this user")
+        .short('u')
+        .takes("user")
+        .refused("run it as that user, for example with su"),
+    opt("usage", "show the options in brief"),
+    opt("verbose", "say more").short('v'),
+    opt("version", "show the version").short('V'),
+];
