@@ -47,7 +47,10 @@ pub fn run(arguments: &[String]) -> Outcome {
 
     let mut no_channel = None;
     phase("setup", &mut || setup::install());
-    phase("format", &mut || cargo(&root, &["fmt", "--all", "--check"]).map(|()| Verdict::Passed));
+    phase("format", &mut || match cargo(&root, &["fmt", "--all", "--", "--check", "-l"]) {
+        Ok(()) => Ok(Verdict::Passed),
+        Err(_) => Err("the files above are not formatted; run cargo fmt --all".to_owned()),
+    });
     phase("clippy", &mut || {
         let lint = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
         cargo(&root, &lint).map(|()| Verdict::Passed)
