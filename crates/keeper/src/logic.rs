@@ -214,8 +214,12 @@ impl Keeper {
                 Phase::Running { .. } => {
                     actions.push(Action::Adopt { attempt: *attempt, process: claims[attempt] });
                 }
-                Phase::Ended(_) if held.traces.scratch.is_some() => {
-                    actions.push(Action::RemoveScratch { attempt: *attempt, traces: held.traces.clone() });
+                Phase::Ended(_) => {
+                    actions.push(Action::KillAll { attempt: *attempt });
+                    if held.traces.scratch.is_some() {
+                        actions
+                            .push(Action::RemoveScratch { attempt: *attempt, traces: held.traces.clone() });
+                    }
                 }
                 _ => {}
             }
@@ -268,6 +272,11 @@ impl Keeper {
     /// What is held about each attempt that is not acknowledged.
     pub fn attempts(&self) -> Vec<(Attempt, AttemptStatus)> {
         self.held.iter().filter(|(_, h)| !h.acked).map(|(a, h)| (*a, h.phase.status())).collect()
+    }
+
+    /// What is held about one attempt.
+    pub fn status(&self, attempt: Attempt) -> Option<AttemptStatus> {
+        self.held.get(&attempt).map(|h| h.phase.status())
     }
 
     /// Whether any batch process may exist.
@@ -415,10 +424,11 @@ impl Keeper {
         if whose != Whose::Reapers {
             actions.push(Action::Record(Record::Ended { attempt, ending }));
         }
+        // Before the reaping: until then the process group's number is certainly still the attempt's.
+        actions.push(Action::KillAll { attempt });
         if whose == Whose::Ours {
             actions.push(Action::Reap { attempt });
         }
-        actions.push(Action::KillAll { attempt });
         if held.traces.scratch.is_some() {
             actions.push(Action::RemoveScratch { attempt, traces: held.traces.clone() });
         }

@@ -1,0 +1,240 @@
+//! The two control group ways of [`Confine`](crate::confine::Confine): v2 with `cgroup.kill`, and the v1 freezer.
+
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use crate::confine::{Confine, Target};
+use crate::protocol::KillMode;
+use crate::sys;
+
+/// The groups of the slots, below one folder, each held open once used.
+struct Groups {
+    base: PathBuf,
+    open: BTreeMap<usize, OwnedFd>,
+}
+
+impl Groups {
+    fn new(base: PathBuf) -> io::Result<Groups> {
+        make_folder(&base)?;
+        Ok(Groups { base, open: BTreeMap::new() })
+    }
+
+    /// Opens the slot's group, making it if `make`.
+    fn open(&mut self, slot: usize, make: bool) -> io::Result<BorrowedFd<'_>> {
+        if !self.open.contains_key(&slot) {
+            let path = self.base.join(format!("slot-{slot}"));
+            if make {
+                make_folder(&path)?;
+            }
+            self.open.insert(slot, File::open(path)?.into());
+        }
+        Ok(self.open[&slot].as_fd())
+    }
+
+    fn get(&self, slot: usize) -> Option<BorrowedFd<'_>> {
+        self.open.get(&slot).map(|fd| fd.as_fd())
+    }
+
+    /// Living processes of a slot's group and of the groups that the job made below it.
+    fn members(&mut self, slot: Option<usize>) -> Vec<i32> {
+        let Some(slot) = slot else { return Vec::new() };
+        let path = self.base.join(format!("slot-{slot}"));
+        match self.open(slot, false).and_then(|fd| read_at(fd, c"cgroup.procs")) {
+            Ok(text) => {
+                let mut pids: Vec<i32> = text.lines().filter_map(|l| l.parse().ok()).collect();
+                below(&path, &mut |p| {
+                    let text = std::fs::read_to_string(p.join("cgroup.procs")).unwrap_or_default();
+                    pids.extend(text.lines().filter_map(|l| l.parse::<i32>().ok()));
+                });
+                pids
+            }
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn dissolve(&mut self) {
+        self.open.clear();
+        let base = self.base.clone();
+        below(&base, &mut |p| drop(std::fs::remove_dir(p)));
+        let _ = std::fs::remove_dir(base);
+    }
+}
+
+/// Visits the groups below a folder, deepest first.
+fn below(folder: &Path, visit: &mut dyn FnMut(&Path)) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|t| t.is_dir()) {
+            below(&entry.path(), visit);
+            visit(&entry.path());
+        }
+    }
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    match std::fs::create_dir(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+            Err(io::Error::new(e.kind(), format!("cannot make the control group {}: {e}", path.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn open_at(folder: BorrowedFd, name: &CString, flags: i32) -> io::Result<File> {
+    // SAFETY: valid descriptor and string; the new descriptor is ours.
+    unsafe {
+        let fd = sys::check(libc::openat(folder.as_raw_fd(), name.as_ptr(), flags | libc::O_CLOEXEC))?;
+        Ok(File::from_raw_fd(fd))
+    }
+}
+
+fn read_at(folder: BorrowedFd, name: &std::ffi::CStr) -> io::Result<String> {
+    let mut text = String::new();
+    open_at(folder, &name.to_owned(), libc::O_RDONLY)?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn write_at(folder: BorrowedFd, name: &std::ffi::CStr, text: &str) -> io::Result<()> {
+    open_at(folder, &name.to_owned(), libc::O_WRONLY)?.write_all(text.as_bytes())
+}
+
+/// cgroup v2: children are born into their group, `cgroup.kill` ends it with everything below.
+pub struct CgroupV2 {
+    groups: Groups,
+}
+
+impl CgroupV2 {
+    /// Uses the folder `base`; an error if no child can be born into a group there or it cannot be killed as one.
+    pub fn new(base: PathBuf) -> io::Result<CgroupV2> {
+        let mut groups = Groups::new(base)?;
+        let probe = |groups: &mut Groups| -> io::Result<()> {
+            let fd = groups.open(0, true)?;
+            open_at(fd, &c"cgroup.kill".to_owned(), libc::O_WRONLY)?;
+            // SAFETY: the keeper has one thread, and the child only exits.
+            let pid = unsafe { sys::fork(Some(fd)) }?;
+            if pid == 0 {
+                sys::exit_now(0);
+            }
+            // SAFETY: no pointers but null; the child ends at once.
+            sys::check(unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) })?;
+            Ok(())
+        };
+        let answer = probe(&mut groups);
+        if answer.is_err() {
+            groups.dissolve();
+        }
+        answer.map(|()| CgroupV2 { groups })
+    }
+
+    fn populated(&mut self, slot: usize) -> bool {
+        let events = self.groups.open(slot, false).and_then(|fd| read_at(fd, c"cgroup.events"));
+        events.is_ok_and(|text| text.contains("populated 1"))
+    }
+}
+
+impl Confine for CgroupV2 {
+    fn mode(&self) -> KillMode {
+        KillMode::CgroupV2
+    }
+
+    fn ready(&mut self, slot: usize) -> io::Result<bool> {
+        self.groups.open(slot, true)?;
+        Ok(!self.populated(slot))
+    }
+
+    fn birthplace(&self, slot: usize) -> Option<BorrowedFd<'_>> {
+        self.groups.get(slot)
+    }
+
+    fn enter(&self, _slot: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn members(&mut self, target: &Target) -> Vec<i32> {
+        self.groups.members(target.slot)
+    }
+
+    fn kill(&mut self, target: &Target) -> bool {
+        let Some(slot) = target.slot else { return true };
+        if !self.populated(slot) {
+            return true;
+        }
+        let _ = self.groups.open(slot, false).and_then(|fd| write_at(fd, c"cgroup.kill", "1"));
+        false
+    }
+
+    fn dissolve(&mut self) {
+        self.groups.dissolve();
+    }
+}
+
+/// cgroup v1: the child enters its group before anything else; to kill, the group is frozen, so that nothing can fork
+/// away, every member is killed, and the group is thawed.
+pub struct Freezer {
+    groups: Groups,
+}
+
+impl Freezer {
+    /// Uses the folder `base`; an error if no group can be made there.
+    pub fn new(base: PathBuf) -> io::Result<Freezer> {
+        let mut groups = Groups::new(base)?;
+        let answer = groups.open(0, true).and_then(|fd| write_at(fd, c"freezer.state", "THAWED"));
+        if answer.is_err() {
+            groups.dissolve();
+        }
+        answer.map(|()| Freezer { groups })
+    }
+}
+
+impl Confine for Freezer {
+    fn mode(&self) -> KillMode {
+        KillMode::Freezer
+    }
+
+    fn ready(&mut self, slot: usize) -> io::Result<bool> {
+        self.groups.open(slot, true)?;
+        Ok(self.groups.members(Some(slot)).is_empty())
+    }
+
+    fn birthplace(&self, _slot: usize) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn enter(&self, slot: usize) -> io::Result<()> {
+        let group = self.groups.get(slot).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))?;
+        write_at(group, c"cgroup.procs", "0")
+    }
+
+    fn members(&mut self, target: &Target) -> Vec<i32> {
+        self.groups.members(target.slot)
+    }
+
+    fn kill(&mut self, target: &Target) -> bool {
+        let Some(slot) = target.slot else { return true };
+        if self.groups.members(Some(slot)).is_empty() {
+            return true;
+        }
+        let Ok(group) = self.groups.open(slot, false).and_then(|fd| fd.try_clone_to_owned()) else {
+            return true;
+        };
+        let _ = write_at(group.as_fd(), c"freezer.state", "FROZEN");
+        // Reading drives the transition on; a member in an uninterruptible sleep may hold it up.
+        for _ in 0..20 {
+            if read_at(group.as_fd(), c"freezer.state").is_ok_and(|s| s.trim() == "FROZEN") {
+                break;
+            }
+        }
+        for pid in self.groups.members(Some(slot)) {
+            sys::kill(pid, libc::SIGKILL);
+        }
+        let _ = write_at(group.as_fd(), c"freezer.state", "THAWED");
+        false
+    }
+
+    fn dissolve(&mut self) {
+        self.groups.dissolve();
+    }
+}

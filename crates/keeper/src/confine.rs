@@ -1,0 +1,168 @@
+//! Finding and killing everything that an attempt ever started.
+//!
+//! Three ways, the surest usable one is chosen at start: cgroup v2 with `cgroup.kill`, the cgroup v1 freezer, or a
+//! search through `/proc`. Groups belong to journal slots, not to attempts: a slot is reused only when its group is
+//! empty, and making and removing a group per job is saved. Nothing but membership is ever read from them.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+
+use crate::cgroup::{CgroupV2, Freezer};
+use crate::protocol::KillMode;
+use crate::report::Attempt;
+use crate::search::Search;
+
+/// Forces a kill mode: `cgroup2`, `freezer` or `search`. For tests, and to find out what a machine can do.
+pub const MODE_VARIABLE: &str = "BIVOUAC_KILL_MODE";
+
+/// Whom to reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Its journal slot, if it has one.
+    pub slot: Option<usize>,
+    /// Its batch process, also when it has just ended and is not yet collected.
+    pub pid: Option<i32>,
+    /// Whether the batch process has ended.
+    pub ended: bool,
+}
+
+/// One way to hold an attempt's processes together.
+pub trait Confine {
+    /// Which way it is.
+    fn mode(&self) -> KillMode;
+
+    /// Makes the group of a slot ready for a new attempt; false if an earlier one's processes are still in it.
+    fn ready(&mut self, slot: usize) -> io::Result<bool>;
+
+    /// The cgroup v2 into which the child is to be born.
+    fn birthplace(&self, slot: usize) -> Option<BorrowedFd<'_>>;
+
+    /// Called in the child: enters the slot's group where birth did not do it.
+    fn enter(&self, slot: usize) -> io::Result<()>;
+
+    /// The attempt's living processes.
+    fn members(&mut self, target: &Target) -> Vec<i32>;
+
+    /// One round of killing. True if nothing was left to kill.
+    fn kill(&mut self, target: &Target) -> bool;
+
+    /// Removes the groups, as far as they are empty.
+    fn dissolve(&mut self);
+}
+
+/// What processes are marked with, by variables in their environment.
+#[derive(Clone, Debug)]
+pub struct Marks {
+    /// Names the state folder (device and inode), so that clusters with the same job numbers are kept apart.
+    pub keeper: String,
+}
+
+impl Marks {
+    /// The marks of a state folder.
+    pub fn of(dir: &Path) -> io::Result<Marks> {
+        use std::os::unix::fs::MetadataExt;
+        let meta = std::fs::metadata(dir)?;
+        Ok(Marks { keeper: format!("{:x}-{:x}", meta.dev(), meta.ino()) })
+    }
+
+    /// The two variables, `NAME=value`.
+    pub fn variables(&self, attempt: Attempt) -> [Vec<u8>; 2] {
+        [
+            format!("BIVOUAC_ATTEMPT={attempt}").into_bytes(),
+            format!("BIVOUAC_KEEPER={}", self.keeper).into_bytes(),
+        ]
+    }
+}
+
+/// Chooses the surest way that works here. `wanted` is the value of [`MODE_VARIABLE`], if set; a wanted mode that
+/// does not work is an error.
+pub fn detect(marks: &Marks, reaper: i32, wanted: Option<&str>) -> io::Result<Box<dyn Confine>> {
+    let name = format!("bivouac-{}", marks.keeper);
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let unusable =
+        |what: &str| io::Error::new(io::ErrorKind::Unsupported, format!("{what} is not usable here"));
+    if matches!(wanted, None | Some("cgroup2")) {
+        let found = own_group(&mounts, &own, Hierarchy::V2).map(|p| CgroupV2::new(p.join(&name)));
+        match (found, wanted) {
+            (Some(Ok(c)), _) => return Ok(Box::new(c)),
+            (Some(Err(e)), Some(_)) => return Err(e),
+            (None, Some(w)) => return Err(unusable(w)),
+            _ => {}
+        }
+    }
+    if matches!(wanted, None | Some("freezer")) {
+        let found = own_group(&mounts, &own, Hierarchy::Freezer).map(|p| Freezer::new(p.join(&name)));
+        match (found, wanted) {
+            (Some(Ok(c)), _) => return Ok(Box::new(c)),
+            (Some(Err(e)), Some(_)) => return Err(e),
+            (None, Some(w)) => return Err(unusable(w)),
+            _ => {}
+        }
+    }
+    match wanted {
+        None | Some("search") => Ok(Box::new(Search::new(marks.clone(), reaper))),
+        Some(other) => Err(unusable(other)),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hierarchy {
+    V2,
+    Freezer,
+}
+
+/// The folder of this process's own group in a hierarchy, from `/proc/self/mountinfo` and `/proc/self/cgroup`.
+fn own_group(mounts: &str, own: &str, hierarchy: Hierarchy) -> Option<PathBuf> {
+    let path = own.lines().find_map(|line| {
+        let mut parts = line.splitn(3, ':');
+        let (id, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+        let fits = match hierarchy {
+            Hierarchy::V2 => id == "0" && controllers.is_empty(),
+            Hierarchy::Freezer => controllers.split(',').any(|c| c == "freezer"),
+        };
+        fits.then_some(path)
+    })?;
+    mounts.lines().find_map(|line| {
+        let (mount, super_block) = line.split_once(" - ")?;
+        let mut fields = mount.split(' ');
+        let (root, point) = (fields.nth(3)?, fields.next()?);
+        let mut fields = super_block.split(' ');
+        let kind = fields.next()?;
+        let options = fields.nth(1)?;
+        let fits = match hierarchy {
+            Hierarchy::V2 => kind == "cgroup2",
+            Hierarchy::Freezer => kind == "cgroup" && options.split(',').any(|o| o == "freezer"),
+        };
+        let below = Path::new(path).strip_prefix(root).ok().filter(|_| fits)?;
+        Some(Path::new(point).join(below))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTS: &str = "\
+30 24 0:26 / /sys/fs/cgroup/unified rw,nosuid shared:5 - cgroup2 cgroup2 rw,nsdelegate
+31 24 0:27 / /sys/fs/cgroup/freezer rw,nosuid shared:6 - cgroup cgroup rw,freezer
+32 24 0:28 /docker/1 /sys/fs/cgroup/cpu rw shared:7 - cgroup cgroup rw,cpu,cpuacct
+";
+
+    #[test]
+    fn own_groups_are_found() {
+        let own = "8:freezer:/a\n0::/user.slice/x.scope\n";
+        let v2 = own_group(MOUNTS, own, Hierarchy::V2);
+        assert_eq!(v2, Some(PathBuf::from("/sys/fs/cgroup/unified/user.slice/x.scope")));
+        assert_eq!(
+            own_group(MOUNTS, own, Hierarchy::Freezer),
+            Some(PathBuf::from("/sys/fs/cgroup/freezer/a"))
+        );
+        assert_eq!(own_group(MOUNTS, "0::/\n", Hierarchy::Freezer), None);
+        assert_eq!(own_group("", own, Hierarchy::V2), None);
+        assert_eq!(own_group("garbage\n1 2 - \n", own, Hierarchy::V2), None);
+    }
+}

@@ -1,0 +1,270 @@
+//! Creating the child of an attempt, and the child's way from its birth to the script.
+
+use std::ffi::{CString, OsStr};
+use std::io::{self, Write};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::confine::{Confine, Marks};
+use crate::login;
+use crate::order::{LaunchOrder, Limit, Stream};
+use crate::report::{FailedStep, LaunchFailure, Process};
+use crate::scratch;
+use crate::slot::Slot;
+use crate::sys;
+
+/// Where the child finds its attempt.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// Its slot.
+    pub slot: Slot,
+    /// The slot's number, for its control group.
+    pub number: usize,
+}
+
+/// Creates the child; the parent gets its process id. The child never returns.
+///
+/// # Safety
+/// The calling process has one thread.
+pub unsafe fn launch(
+    order: &LaunchOrder,
+    place: Place,
+    confine: &dyn Confine,
+    marks: &Marks,
+) -> io::Result<i32> {
+    let generation = place.slot.state().0;
+    // SAFETY: by contract.
+    let pid = unsafe { sys::fork(confine.birthplace(place.number)) }?;
+    if pid == 0 {
+        // An unwinding child would run the keeper's loop a second time.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            child(order, place, generation, confine, marks)
+        }));
+        sys::exit_now(70);
+    }
+    Ok(pid)
+}
+
+fn child(order: &LaunchOrder, place: Place, generation: u64, confine: &dyn Confine, marks: &Marks) {
+    let pid = std::process::id() as i32;
+    let start_ticks = sys::proc_stat(pid).map_or(0, |s| s.start_ticks);
+    if !place.slot.claim(generation, Process { pid, start_ticks }) {
+        return;
+    }
+    sys::reset_signals(sys::IGNORED);
+    sys::set_signal_mask(&[]);
+    // SAFETY: no pointers. A fresh child leads no group, so that this cannot fail.
+    unsafe { libc::setsid() };
+    let entered = confine.enter(place.number);
+    // Not even for a moment longer than needed: the lock on the state folder is among them.
+    sys::close_range(3, RawFd::MAX);
+    let result = match entered {
+        Ok(()) => set_up(order, marks),
+        Err(e) => Err(fail(FailedStep::Cgroup, "Could not enter the control group of the job", &e)),
+    };
+    match result {
+        Err(failure) => place.slot.set_failed(&failure),
+        Ok(program) => {
+            place.slot.set_started();
+            program.run();
+        }
+    }
+}
+
+/// Everything ready for execve.
+struct Program {
+    path: CString,
+    argv: Vec<CString>,
+    env: Vec<CString>,
+}
+
+impl Program {
+    /// Becomes the program. If that fails, the job ends as under Slurm: a line on its standard error, and the error
+    /// number as exit code.
+    fn run(self) {
+        let pointers = |list: &[CString]| -> Vec<*const libc::c_char> {
+            list.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
+        };
+        // SAFETY: strings and arrays outlive the call; the arrays end with null.
+        unsafe {
+            libc::execve(self.path.as_ptr(), pointers(&self.argv).as_ptr(), pointers(&self.env).as_ptr())
+        };
+        let errno = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL);
+        tell(&format!("execve(): {}: {}", self.path.to_string_lossy(), sys::error_text(errno)));
+        sys::exit_now(errno);
+    }
+}
+
+/// A line on the job's standard error, with the prefix that users of Slurm know.
+fn tell(text: &str) {
+    let line = format!("slurmstepd: error: {text}\n");
+    // SAFETY: descriptor 2 is the job's; it is not closed here.
+    let mut stderr = std::mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(2) });
+    let _ = stderr.write_all(line.as_bytes());
+}
+
+fn fail(step: FailedStep, what: &str, e: &io::Error) -> LaunchFailure {
+    let errno = e.raw_os_error().unwrap_or(0);
+    let reason = if errno == 0 { e.to_string() } else { sys::error_text(errno) };
+    LaunchFailure { step, errno, what: format!("{what}: {reason}") }
+}
+
+fn lossy(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).into_owned()
+}
+
+fn set_up(order: &LaunchOrder, marks: &Marks) -> Result<Program, LaunchFailure> {
+    for limit in &order.limits {
+        set_limit(limit).map_err(|e| fail(FailedStep::Credentials, "Could not set a resource limit", &e))?;
+    }
+    set_cpus(order).map_err(|e| fail(FailedStep::Credentials, "Could not bind the job to its CPUs", &e))?;
+    if order.nice != 0 {
+        // SAFETY: no pointers. A refusal (less nice than allowed) leaves the job as nice as the keeper.
+        unsafe { libc::nice(order.nice) };
+    }
+    // SAFETY: cannot fail.
+    unsafe { libc::umask(order.umask as libc::mode_t & 0o777) };
+    if let Some(path) = &order.scratch {
+        scratch::make(Path::new(OsStr::from_bytes(path)), order.uid, order.gid).map_err(|e| {
+            fail(FailedStep::Scratch, &format!("Could not create scratch folder {}", lossy(path)), &e)
+        })?;
+    }
+    if let Some(view) = &order.view {
+        apply_view(view)?;
+    }
+    become_user(order).map_err(|e| fail(FailedStep::Credentials, "Could not become the job's user", &e))?;
+    let mut complaints = Vec::new();
+    let env = environment(order, marks, &mut complaints);
+    change_folder(order, &mut complaints)?;
+    open_streams(order)?;
+    complaints.iter().for_each(|c| tell(c));
+    program(order, &env).map_err(|e| fail(FailedStep::Refused, "The order cannot be carried out", &e))
+}
+
+fn set_limit(limit: &Limit) -> io::Result<()> {
+    let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: valid pointers; the kernel checks the number.
+    sys::check(unsafe { libc::getrlimit(limit.resource as _, &mut now) })?;
+    // SAFETY: no arguments.
+    let hard = if unsafe { libc::geteuid() } == 0 { limit.hard } else { limit.hard.min(now.rlim_max) };
+    let wanted = libc::rlimit { rlim_cur: limit.soft.min(hard), rlim_max: hard };
+    // SAFETY: valid pointer.
+    let done = sys::check(unsafe { libc::setrlimit(limit.resource as _, &wanted) });
+    if done.is_err() && wanted.rlim_max > now.rlim_max {
+        // Root without the capability to raise limits, as in a container.
+        let wanted = libc::rlimit { rlim_cur: limit.soft.min(now.rlim_max), rlim_max: now.rlim_max };
+        // SAFETY: valid pointer.
+        return sys::check(unsafe { libc::setrlimit(limit.resource as _, &wanted) }).map(drop);
+    }
+    done.map(drop)
+}
+
+fn set_cpus(order: &LaunchOrder) -> io::Result<()> {
+    let Some(cpus) = &order.cpus else { return Ok(()) };
+    // SAFETY: zeroed is the empty set; the pointer is valid; CPU_SET bounds are checked before.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        for cpu in cpus.iter().filter(|c| (**c as usize) < libc::CPU_SETSIZE as usize) {
+            libc::CPU_SET(*cpu as usize, &mut set);
+        }
+        sys::check(libc::sched_setaffinity(0, size_of_val(&set), &set)).map(drop)
+    }
+}
+
+fn apply_view(bytes: &[u8]) -> Result<(), LaunchFailure> {
+    let failure = |errno, what: String| LaunchFailure { step: FailedStep::View, errno, what };
+    let plan = bivouac_view::ViewPlan::decode(bytes)
+        .map_err(|e| failure(0, format!("Could not read the plan of the site view: {e}")))?;
+    plan.apply().map_err(|e| failure(e.errno(), format!("Could not set up the site view: {e}")))
+}
+
+fn become_user(order: &LaunchOrder) -> io::Result<()> {
+    // SAFETY: raw calls, since libc's are for threads; the group list is valid for its length.
+    unsafe {
+        let (uid, gid) = (order.uid, order.gid);
+        if libc::geteuid() != 0 {
+            let own = (libc::geteuid(), libc::getegid()) == (uid, gid);
+            return if own { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EPERM)) };
+        }
+        sys::check(libc::syscall(libc::SYS_setgroups, order.groups.len(), order.groups.as_ptr()))?;
+        sys::check(libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
+        sys::check(libc::syscall(libc::SYS_setresuid, uid, uid, uid))?;
+    }
+    Ok(())
+}
+
+fn environment(order: &LaunchOrder, marks: &Marks, complaints: &mut Vec<String>) -> Vec<Vec<u8>> {
+    let base = match &order.login_env {
+        None => Vec::new(),
+        Some(wanted) => login::capture(wanted, login::LIMIT).unwrap_or_else(|_| {
+            complaints.push(
+                "Unable to get user's local environment, running only with passed environment".to_owned(),
+            );
+            wanted.base.clone()
+        }),
+    };
+    let own = marks.variables(order.attempt);
+    if base.is_empty() {
+        return login::lay_over(&order.env, &own);
+    }
+    login::lay_over(&login::lay_over(&base, &order.env), &own)
+}
+
+fn change_folder(order: &LaunchOrder, complaints: &mut Vec<String>) -> Result<(), LaunchFailure> {
+    let enter = |path: &[u8]| std::env::set_current_dir(OsStr::from_bytes(path));
+    let Err(first) = enter(&order.cwd) else { return Ok(()) };
+    let refusal = fail(FailedStep::Chdir, &format!("couldn't chdir to `{}'", lossy(&order.cwd)), &first);
+    let Some(fallback) = &order.fallback_cwd else { return Err(refusal) };
+    complaints.push(format!("{}: going to {} instead", refusal.what, lossy(fallback)));
+    enter(fallback).map_err(|e| {
+        let what = format!("{}; couldn't chdir to {} either", refusal.what, lossy(fallback));
+        fail(FailedStep::Chdir, &what, &e)
+    })
+}
+
+fn open_streams(order: &LaunchOrder) -> Result<(), LaunchFailure> {
+    for (number, name, stream) in
+        [(0, "stdin", &order.stdin), (1, "stdout", &order.stdout), (2, "stderr", &order.stderr)]
+    {
+        let (path, flags): (&[u8], _) = match stream {
+            Stream::Null => (b"/dev/null", libc::O_RDWR),
+            Stream::Read(path) => (path, libc::O_RDONLY),
+            Stream::Write { path, append } => {
+                (path, libc::O_WRONLY | libc::O_CREAT | if *append { libc::O_APPEND } else { libc::O_TRUNC })
+            }
+            Stream::SameAsStdout => {
+                // SAFETY: both are small numbers; 1 was opened before.
+                unsafe { libc::dup2(1, number) };
+                continue;
+            }
+        };
+        open_as(number, path, flags).map_err(|e| {
+            fail(FailedStep::Stdio, &format!("Could not open {name} file {}", lossy(path)), &e)
+        })?;
+    }
+    Ok(())
+}
+
+fn open_as(number: RawFd, path: &[u8], flags: i32) -> io::Result<()> {
+    let path = sys::c_string(path)?;
+    // SAFETY: a valid string; the fresh descriptor is moved to its number.
+    unsafe {
+        let fd = sys::check(libc::open(path.as_ptr(), flags | libc::O_NOCTTY, 0o666))?;
+        if fd != number {
+            let fresh = OwnedFd::from_raw_fd(fd);
+            sys::check(libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&fresh), number))?;
+        }
+    }
+    Ok(())
+}
+
+fn program(order: &LaunchOrder, env: &[Vec<u8>]) -> io::Result<Program> {
+    let strings = |list: &[Vec<u8>]| list.iter().map(|s| sys::c_string(s)).collect::<io::Result<Vec<_>>>();
+    let path = order.argv.first().ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+    let mut argv = strings(&order.argv)?;
+    if let Some(name) = &order.argv0 {
+        argv[0] = sys::c_string(name)?;
+    }
+    Ok(Program { path: sys::c_string(path)?, argv, env: strings(env)? })
+}

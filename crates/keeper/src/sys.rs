@@ -1,0 +1,265 @@
+//! The few system calls that std lacks, with errors as `io::Error`. Nothing here decides anything.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::report::Stamp;
+
+/// Turns a negative result into the calling thread's `errno`.
+pub fn check<T: Default + PartialOrd>(result: T) -> io::Result<T> {
+    if result < T::default() { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Both clocks, now.
+pub fn now() -> Stamp {
+    let read = |clock| {
+        let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: `t` is a valid timespec; both clocks exist since Linux 2.6.39.
+        unsafe { libc::clock_gettime(clock, &mut t) };
+        t.tv_sec * 1000 + t.tv_nsec / 1_000_000
+    };
+    Stamp { wall_ms: read(libc::CLOCK_REALTIME), boot_ms: read(libc::CLOCK_BOOTTIME) as u64 }
+}
+
+/// The kernel's boot id, empty if `/proc` does not tell.
+pub fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+/// A path as the kernel wants it. Paths with NUL bytes do not exist.
+pub fn c_path(path: &Path) -> io::Result<CString> {
+    c_string(path.as_os_str().as_bytes())
+}
+
+/// Bytes as the kernel wants them.
+pub fn c_string(bytes: &[u8]) -> io::Result<CString> {
+    CString::new(bytes).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+}
+
+/// What the kernel says about a process, from `/proc/PID/stat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcStat {
+    /// State letter; `Z` and `X` are dead.
+    pub state: u8,
+    /// Parent.
+    pub ppid: i32,
+    /// Process group.
+    pub pgrp: i32,
+    /// Session.
+    pub session: i32,
+    /// Start time, clock ticks since boot.
+    pub start_ticks: u64,
+}
+
+/// Reads `/proc/PID/stat`; `None` if there is no such process.
+pub fn proc_stat(pid: i32) -> Option<ProcStat> {
+    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parse_stat(&text)
+}
+
+/// The command name may hold spaces and parentheses, hence the search from the right.
+fn parse_stat(text: &[u8]) -> Option<ProcStat> {
+    let after = text.iter().rposition(|b| *b == b')')?;
+    let rest = std::str::from_utf8(text.get(after + 2..)?).ok()?;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = *fields.next()?.as_bytes().first()?;
+    let ppid = fields.next()?.parse().ok()?;
+    let pgrp = fields.next()?.parse().ok()?;
+    let session = fields.next()?.parse().ok()?;
+    let start_ticks = fields.nth(15)?.parse().ok()?;
+    Some(ProcStat { state, ppid, pgrp, session, start_ticks })
+}
+
+/// The end of a child, not yet collected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChildEnd {
+    /// Which child.
+    pub pid: i32,
+    /// As of wait(2).
+    pub wait_status: i32,
+    /// User CPU time of it and its awaited children, microseconds.
+    pub user_us: u64,
+    /// System CPU time.
+    pub system_us: u64,
+    /// Largest resident set, KiB.
+    pub max_rss_kb: u64,
+}
+
+/// Looks at any ended child without collecting it. `None`: none has ended. An error of `ECHILD`: there is no child.
+pub fn peek_child() -> io::Result<Option<ChildEnd>> {
+    // SAFETY: zeroed is a valid value of both structures.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // The raw call, because libc's waitid has no place for the resource usage.
+    // SAFETY: both pointers are valid for writing.
+    check(unsafe { libc::syscall(libc::SYS_waitid, libc::P_ALL, 0, &mut info, flags, &mut usage) })?;
+    // SAFETY: waitid filled the SIGCHLD fields, or left all zero.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    if pid == 0 {
+        return Ok(None);
+    }
+    let wait_status = match info.si_code {
+        libc::CLD_EXITED => (status & 0xff) << 8,
+        libc::CLD_DUMPED => status | 0x80,
+        _ => status,
+    };
+    let us = |t: libc::timeval| t.tv_sec as u64 * 1_000_000 + t.tv_usec as u64;
+    Ok(Some(ChildEnd {
+        pid,
+        wait_status,
+        user_us: us(usage.ru_utime),
+        system_us: us(usage.ru_stime),
+        max_rss_kb: usage.ru_maxrss as u64,
+    }))
+}
+
+/// Collects an ended child.
+pub fn reap(pid: i32) {
+    // SAFETY: no pointers but null.
+    unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) };
+}
+
+/// Sends a signal. Whether somebody got it is answered; why not is of no use to any caller.
+pub fn kill(pid: i32, signal: i32) -> bool {
+    // SAFETY: no pointers.
+    unsafe { libc::kill(pid, signal) == 0 }
+}
+
+/// A pidfd, close-on-exec by the kernel.
+pub fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers; the descriptor is fresh and ours.
+    unsafe { Ok(OwnedFd::from_raw_fd(check(libc::syscall(libc::SYS_pidfd_open, pid, 0))? as RawFd)) }
+}
+
+/// Signals the very process behind a pidfd, never a later one of the same number.
+pub fn pidfd_signal(fd: BorrowedFd, signal: i32) -> bool {
+    let null = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null siginfo is allowed.
+    unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal, null, 0) == 0 }
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// Forks: 0 in the child. The child is created in the given cgroup v2 if there is one.
+///
+/// # Safety
+/// The calling process has one thread.
+pub unsafe fn fork(cgroup: Option<BorrowedFd>) -> io::Result<i32> {
+    let mut args = CloneArgs { exit_signal: libc::SIGCHLD as u64, ..Default::default() };
+    if let Some(fd) = cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = fd.as_raw_fd() as u64;
+    }
+    // SAFETY: `args` is valid and asks for a plain copy of this single-threaded process.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &args, size_of::<CloneArgs>()) };
+    match check(pid) {
+        // Before Linux 5.3, or where a sandbox hides clone3: plain fork does all but the cgroup.
+        Err(e) if cgroup.is_none() && matches!(e.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL)) => {
+            // SAFETY: single-threaded by contract.
+            check(unsafe { libc::fork() })
+        }
+        other => other.map(|pid| pid as i32),
+    }
+}
+
+/// Signals that the daemons ignore: a write to a closed socket or beyond a size limit is an error to handle.
+pub const IGNORED: [i32; 4] = [libc::SIGPIPE, libc::SIGXFSZ, libc::SIGHUP, libc::SIGINT];
+
+/// A daemon's signal actions: all default, whatever was inherited, but for [`IGNORED`].
+pub fn daemon_signals() {
+    reset_signals(1..=64);
+    for signal in IGNORED {
+        // SAFETY: SIG_IGN is always allowed.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
+/// These signals back to their default action.
+pub fn reset_signals(signals: impl IntoIterator<Item = i32>) {
+    for signal in signals {
+        // SAFETY: SIG_DFL is always allowed; the few signals that cannot be set answer with an error.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
+/// Blocks exactly these signals.
+pub fn set_signal_mask(signals: &[i32]) -> libc::sigset_t {
+    // SAFETY: the set is initialised by sigemptyset before use.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        for s in signals {
+            libc::sigaddset(&mut set, *s);
+        }
+        libc::sigprocmask(libc::SIG_SETMASK, &set, std::ptr::null_mut());
+        set
+    }
+}
+
+/// The system's text for an error number, as `%m` prints it.
+pub fn error_text(errno: i32) -> String {
+    // SAFETY: strerror returns a valid string; there is one thread to overwrite it.
+    unsafe { std::ffi::CStr::from_ptr(libc::strerror(errno)) }.to_string_lossy().into_owned()
+}
+
+/// Ends the process at once, without running anything of Rust's or libc's.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: always allowed.
+    unsafe { libc::_exit(code) }
+}
+
+/// Closes every descriptor from `first` to `last`.
+pub fn close_range(first: RawFd, last: RawFd) {
+    // SAFETY: the caller gives up these descriptors; the process is about to exec or to exit.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first as u32, last as u32, 0) };
+    if done != 0 {
+        // SAFETY: as above. Before Linux 5.9.
+        (first..=last.min(4096)).for_each(|fd| unsafe {
+            libc::close(fd);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stat_survives_an_odd_command_name() {
+        let text = b"42 (a) b (c)) S 7 8 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0\n";
+        let stat = parse_stat(text).unwrap();
+        let wanted = ProcStat { state: b'S', ppid: 7, pgrp: 8, session: 9, start_ticks: 12345 };
+        assert_eq!(stat, wanted);
+        assert_eq!(parse_stat(b"42 (x"), None);
+        assert_eq!(parse_stat(b""), None);
+    }
+
+    #[test]
+    fn own_process_is_found() {
+        let me = std::process::id() as i32;
+        let stat = proc_stat(me).unwrap();
+        // SAFETY: no arguments.
+        assert_eq!(stat.ppid, unsafe { libc::getppid() });
+        assert!(stat.start_ticks > 0);
+    }
+}
