@@ -1,2 +1,5 @@
-//! (to be written)
-fn main() {}
+//! The program `bivouac-conda`, also called `conda` and `mamba`.
+
+fn main() -> std::process::ExitCode {
+    bivouac_conda::main()
+}
