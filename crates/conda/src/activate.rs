@@ -306,11 +306,11 @@ mod tests {
             assert_eq!(state["PS1"], "(two) $ ");
             assert_eq!(state["CONDA_PREFIX_1"], "/e/one");
             assert_eq!(state["CONDA_SHLVL"], "2");
-            step(&mut state, Shell::deactivate);
+            step(&mut state, |s| s.deactivate());
             assert_eq!(state, one);
-            assert_eq!(step(&mut state, Shell::deactivate), ["/e/one/off.sh"]);
+            assert_eq!(step(&mut state, |s| s.deactivate()), ["/e/one/off.sh"]);
             assert_eq!(state, before);
-            assert!(step(&mut state, Shell::deactivate).is_empty());
+            assert!(step(&mut state, |s| s.deactivate()).is_empty());
             assert_eq!(state, before);
         }
     }

@@ -89,8 +89,7 @@ pub fn parse(args: &[String], table: &[&[Opt]], stop: Stop) -> Result<Parsed> {
             };
             parsed.given.push((option.long, value));
         } else if arg.len() > 1 && arg.starts_with('-') {
-            let mut letters = arg.char_indices().skip(1);
-            while let Some((at, letter)) = letters.next() {
+            for (at, letter) in arg.char_indices().skip(1) {
                 let option = options
                     .iter()
                     .find(|option| option.short == Some(letter))

@@ -1,5 +1,5 @@
 //! What lies in an environment's `conda-meta` besides the package records: `history`, `state`, and our own record of
-//! how the environment came about (`bivouac.json`).
+//! how the environment came about (`bivouac-made`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::CONDA_VERSION;
 use crate::error::{CondaError, Result};
 
-/// File name below `conda-meta` of [`Made`].
-pub const MADE: &str = "bivouac.json";
+/// File name below `conda-meta` of [`Made`]. Not `*.json`: every such file there is taken for a package record.
+pub const MADE: &str = "bivouac-made";
 /// Present below `conda-meta` while the environment is being built.
 pub const INCOMPLETE: &str = "bivouac-incomplete";
 

@@ -38,7 +38,7 @@ pub fn provide(prefix: &Path, cache: &Path) {
     let tag = format!("cpython-{major}{minor}");
     let mut packages: Vec<Package> = records
         .into_iter()
-        .filter(|record| is_noarch_python(record))
+        .filter(is_noarch_python)
         .map(|record| Package {
             pairs: record.files.iter().filter_map(|file| pair(file, &tag)).collect(),
             kept_at: record

@@ -48,6 +48,7 @@ pub fn env_create(context: &Context, args: &[String]) -> Result<()> {
         )));
     }
     let config = context.configured(&parsed);
+    let given = context.given_target(&parsed)?;
     let path = file_path(context, parsed.value("file").unwrap_or("environment.yml"))?;
     let file = envfile::read(&path)?;
     for key in &file.unknown {
@@ -56,7 +57,7 @@ pub fn env_create(context: &Context, args: &[String]) -> Result<()> {
             path.display()
         );
     }
-    let prefix = match context.given_target(&parsed)? {
+    let prefix = match given {
         Some(prefix) => prefix,
         None => match (&file.name, &file.prefix) {
             (Some(name), _) => environments::prefix_of_name(&config, name)?,
