@@ -178,3 +178,157 @@ impl Clock {
         )))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    #[derive(Default)]
+    struct Recorder(RefCell<Vec<Action>>);
+
+    impl Host for Recorder {
+        fn perform(&self, _: &Lua, action: Action) -> Result<(), Failure> {
+            self.0.borrow_mut().push(action);
+            Ok(())
+        }
+        fn getenv(&self, name: &str) -> Option<Vec<u8>> {
+            (name == "HOME").then(|| b"/home/x".to_vec())
+        }
+        fn environment(&self) -> Vec<(String, Vec<u8>)> {
+            Vec::new()
+        }
+        fn is_loaded(&self, module: &str) -> bool {
+            module == "there"
+        }
+        fn is_available(&self, module: &str) -> bool {
+            module == "there"
+        }
+        fn identity(&self) -> Identity {
+            Identity {
+                full_name: "cat/name/1.0".into(),
+                asked: "name".into(),
+                file: "/m/cat/name/1.0.lua".into(),
+            }
+        }
+        fn mode(&self) -> Mode {
+            Mode::Load
+        }
+        fn shell_name(&self) -> &'static str {
+            "bash"
+        }
+    }
+
+    /// Evaluates `source`; gives the calls as `module show` prints them, or the failure's text.
+    fn calls(source: &str, limit: Duration) -> Result<Vec<String>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("1.0.lua");
+        std::fs::write(&file, source).unwrap();
+        let host = Rc::new(Recorder::default());
+        let lua = new(Rc::clone(&host) as Rc<dyn Host>, limit).unwrap();
+        evaluate(&lua, &file).map_err(|failure| failure.text)?;
+        Ok(host.0.borrow().iter().map(ToString::to_string).collect())
+    }
+
+    fn of(source: &str) -> Vec<String> {
+        calls(source, TIME_LIMIT).unwrap()
+    }
+
+    fn error(source: &str) -> String {
+        calls(source, TIME_LIMIT).unwrap_err()
+    }
+
+    #[test]
+    fn arguments_come_as_lmod_takes_them() {
+        assert_eq!(
+            of(r#"setenv("N", 12) setenv("F", 1.5)"#),
+            [r#"setenv("N","12")"#, r#"setenv("F","1.5")"#]
+        );
+        assert_eq!(
+            of(r#"prepend_path{"M", "a;b", delim=";"} append_path("L", "-O2", " ")"#),
+            [r#"prepend_path{"M","a;b",delim=";"}"#, r#"append_path{"L","-O2",delim=" "}"#]
+        );
+        assert_eq!(of(r#"execute{cmd="echo", modeA={"all"}}"#), [r#"execute{cmd="echo",modeA={"all"}}"#]);
+        assert_eq!(of(r#"pushenv("A", false)"#), [r#"pushenv("A",false)"#]);
+    }
+
+    #[test]
+    fn questions_are_answered() {
+        let source = r#"
+            local parts = {myModuleName(), myModuleVersion(), myModuleFullName(), myFileName(), mode(),
+                pathJoin(os.getenv("HOME"), "sub/"), tostring(isloaded("there")), tostring(isloaded("not")),
+                tostring(os.getenv("NOT_SET")), tostring(isDir("/")), tostring(isFile("/"))}
+            setenv("A", table.concat(parts, "|"))"#;
+        let expected = r#"setenv("A","cat/name|1.0|cat/name/1.0|/m/cat/name/1.0.lua|load|/home/x/sub|true|false|nil|true|false")"#;
+        assert_eq!(of(source), [expected]);
+    }
+
+    #[test]
+    fn names_of_lua_5_1_and_string_methods_work() {
+        let source = r#"
+            local words = {}
+            for word in ("a,b,,c"):split(",") do words[#words + 1] = word end
+            setenv("A", table.concat(words, "|") .. ("  x "):trim() .. unpack({"u"}) .. loadstring("return 'l'")())"#;
+        assert_eq!(of(source), [r#"setenv("A","a|b||cxul")"#]);
+    }
+
+    #[test]
+    fn output_and_exit_do_not_reach_around_the_session() {
+        assert_eq!(
+            of(r#"print("a", 1) io.write("b", 2) io.stdout:write("c")"#),
+            ["io.write(\"a\t1\\n\")", "io.write(\"b2\")", "io.write(\"c\")"]
+        );
+        assert!(error("os.exit(0)").contains("os.exit() cannot be used"));
+        assert!(error("local f = nil; f()").contains("1.0.lua:1:"));
+    }
+
+    #[test]
+    fn wrong_calls_name_the_function_and_the_line() {
+        for (source, part) in [
+            ("\nsetenv('A', nil)", ":2: setenv(): argument 2 (value) is missing or nil"),
+            ("setenv('A=1;rm', 'x')", ":1: setenv(): \"A=1;rm\" is no name of a variable"),
+            ("set_alias('a b', 'x')", "set_alias(): \"a b\" is no name"),
+            ("setenv('A', 'x\\0y')", "holds a NUL byte"),
+            ("setenv('A', {})", "setenv(): the value is a table, not a text"),
+            ("prepend_path('A', 'x', 10)", "prepend_path(): a priority"),
+            ("setenv('A', 'x', 'y')", "setenv(): 1 argument(s) too many"),
+            ("execute{cmd='x', when='y'}", "no argument named \"when\""),
+            ("\n\ninherit()", ":3: inherit(): this function of Lmod comes in a later release"),
+            ("load(atleast('a', '1'))", ":1: atleast(): this function"),
+            ("nosuch('a')", ":1: attempt to call a nil value (global 'nosuch')"),
+            ("xx(", "near <eof>"),
+        ] {
+            let text = error(source);
+            assert!(text.contains(part), "{source}: {text}");
+        }
+    }
+
+    #[test]
+    fn an_endless_file_is_stopped_even_if_it_catches_its_errors() {
+        let limit = Duration::from_millis(50);
+        for source in [
+            "while true do end",
+            "while true do pcall(function() while true do end end) end",
+            "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
+        ] {
+            assert!(calls(source, limit).unwrap_err().contains("endless loop"), "{source}");
+        }
+        assert!(
+            error("local s = ('x'):rep(1 << 20) local t = {} for i = 1, 1e6 do t[i] = s .. i end")
+                .contains("memory")
+        );
+    }
+
+    #[test]
+    fn globals_of_one_file_are_not_seen_by_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (folder.path().join("a.lua"), folder.path().join("b.lua"));
+        std::fs::write(&first, "leak = 1; _G.other = 2; setenv = nil; pcall = nil").unwrap();
+        std::fs::write(&second, "setenv('A', tostring(leak) .. tostring(other) .. type(pcall))").unwrap();
+        let host = Rc::new(Recorder::default());
+        let lua = new(Rc::clone(&host) as Rc<dyn Host>, TIME_LIMIT).unwrap();
+        evaluate(&lua, &first).unwrap();
+        evaluate(&lua, &second).unwrap();
+        assert_eq!(host.0.borrow()[0].to_string(), r#"setenv("A","nilnilfunction")"#);
+    }
+}

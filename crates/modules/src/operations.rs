@@ -87,12 +87,7 @@ impl Session {
             result?;
             frame.record.only_dependency =
                 only_dependency && old.as_ref().is_none_or(|old| old.only_dependency);
-            self.change(|w| {
-                w.state.modules.push(frame.record);
-                if let Some(old) = old.filter(|old| old.full_name != module.full_name) {
-                    w.replaced.push((old.full_name, module.full_name.clone()));
-                }
-            });
+            self.change(|w| w.state.modules.push(frame.record));
             Ok(())
         });
         match result {
@@ -198,7 +193,6 @@ impl Session {
                     self.load_asked(lua, std::slice::from_ref(&module.full_name))?;
                 }
             }
-            self.change(|w| w.replaced.clear());
             Ok(())
         })
     }

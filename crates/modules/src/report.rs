@@ -1,6 +1,6 @@
 //! The texts of `module list`, `avail`, `show`, `help`, `whatis` and of the notices after a change.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
@@ -93,40 +93,33 @@ pub fn avail(session: &Session, selection: &Selection) -> String {
     let mut text = String::new();
     let mut flags_used: Vec<String> = Vec::new();
     for (root, shelves) in &walked {
-        let mut lines = String::new();
-        let mut items = Vec::new();
+        let mut shown: Vec<(&Shelf, &Module)> = Vec::new();
         for shelf in shelves {
-            let shown = shelf.modules.iter().filter(|module| {
+            let fitting = shelf.modules.iter().filter(|module| {
                 (selection.hidden || !module.hidden)
                     && selection.takes(&module.full_name)
                     && (!selection.default_only || shelf.name.is_empty() || defaults.contains(module))
             });
-            let shown: Vec<&Module> = shown.collect();
-            if selection.terse && selection.patterns.is_empty() && !shelf.name.is_empty() && !shown.is_empty()
-            {
-                lines.push_str(&format!("{}/\n", shelf.name));
-            }
-            for module in shown {
-                lines.push_str(&format!("{}\n", module.full_name));
-                items.push(Item {
-                    name: module.full_name.clone(),
-                    flags: flags(session, module, &defaults, shelf),
-                });
-            }
+            shown.extend(fitting.map(|module| (shelf, module)));
         }
-        if selection.terse {
-            if !lines.is_empty() {
-                text.push_str(&format!("{}:\n{lines}", root.display()));
-            }
+        if shown.is_empty() {
             continue;
         }
-        if !items.is_empty() {
-            items.sort_by(|a, b| by_name(&a.name, &b.name));
-            let heading = format!(" {} ", root.display());
-            text.push_str(&format!("\n{heading:-^width$}\n", width = selection.width));
-            text.push_str(&layout(&items, selection.width, 3, 4));
-            flags_used.extend(items.into_iter().map(|item| item.flags));
+        shown.sort_by(|(_, a), (_, b)| by_name(&a.full_name, &b.full_name));
+        if selection.terse {
+            text.push_str(&format!("{}:\n", root.display()));
+            text.push_str(&terse_lines(&shown, selection.patterns.is_empty()));
+            continue;
         }
+        let item = |(_, module): &(&Shelf, &Module)| Item {
+            name: module.full_name.clone(),
+            flags: flags(session, module, &defaults),
+        };
+        let items: Vec<Item> = shown.iter().map(item).collect();
+        let heading = format!(" {} ", root.display());
+        text.push_str(&format!("\n{heading:-^width$}\n", width = selection.width));
+        text.push_str(&layout(&items, selection.width, 3, 4));
+        flags_used.extend(items.into_iter().map(|item| item.flags));
     }
     if selection.terse {
         return text;
@@ -138,6 +131,20 @@ pub fn avail(session: &Session, selection: &Selection) -> String {
     format!("{text}{legend}\n\"module avail TEXT\" shows only the names that contain TEXT.\n\n")
 }
 
+/// One name on each line; `names`: before the versions of a name a line with the name, as Lmod prints it.
+fn terse_lines(shown: &[(&Shelf, &Module)], names: bool) -> String {
+    let mut text = String::new();
+    let mut last = "";
+    for (shelf, module) in shown {
+        if names && shelf.name != last && !shelf.name.is_empty() {
+            text.push_str(&format!("{}/\n", shelf.name));
+        }
+        last = &shelf.name;
+        text.push_str(&format!("{}\n", module.full_name));
+    }
+    text
+}
+
 fn by_name(a: &str, b: &str) -> std::cmp::Ordering {
     let ((a_name, a_version), (b_name, b_version)) = (split_name(a), split_name(b));
     let key = crate::tree::order_key;
@@ -145,8 +152,8 @@ fn by_name(a: &str, b: &str) -> std::cmp::Ordering {
     key(a_name).cmp(&key(b_name)).then_with(versions)
 }
 
-/// The default modules of the whole tree.
-struct Defaults<'a>(HashSet<&'a OsStr>);
+/// The files of default modules, each with whether it was chosen among several.
+struct Defaults<'a>(HashMap<&'a OsStr, bool>);
 
 impl<'a> Defaults<'a> {
     fn of(walked: &'a [(PathBuf, Vec<Shelf>)]) -> Self {
@@ -154,30 +161,30 @@ impl<'a> Defaults<'a> {
         for shelf in walked.iter().flat_map(|(_, shelves)| shelves).filter(|shelf| !shelf.name.is_empty()) {
             by_name.entry(&shelf.name).or_default().push(shelf);
         }
-        let several = by_name
-            .values()
-            .filter(|shelves| shelves.iter().map(|shelf| shelf.modules.len()).sum::<usize>() > 1);
-        Self(
-            several
-                .filter_map(|shelves| Tree::default_of(shelves))
-                .map(|module| module.file.as_os_str())
-                .collect(),
-        )
+        let chosen = by_name.values().filter_map(|shelves| {
+            let several = shelves.iter().map(|shelf| shelf.modules.len()).sum::<usize>() > 1;
+            Some((Tree::default_of(shelves)?.file.as_os_str(), several))
+        });
+        Self(chosen.collect())
     }
 
     fn contains(&self, module: &Module) -> bool {
-        self.0.contains(module.file.as_os_str())
+        self.0.contains_key(module.file.as_os_str())
+    }
+
+    fn is_among_several(&self, module: &Module) -> bool {
+        self.0.get(module.file.as_os_str()) == Some(&true)
     }
 }
 
-fn flags(session: &Session, module: &Module, defaults: &Defaults, shelf: &Shelf) -> String {
+fn flags(session: &Session, module: &Module, defaults: &Defaults) -> String {
     let loaded = session.look(|w| w.state.modules.iter().find(|m| m.full_name == module.full_name).cloned());
     let loaded = loaded.filter(|loaded| loaded.file == module.file);
     let flags = [
         (module.hidden, "H"),
         (loaded.as_ref().is_some_and(|loaded| loaded.sticky), "S"),
         (loaded.is_some(), "L"),
-        (!shelf.name.is_empty() && defaults.contains(module), "D"),
+        (defaults.is_among_several(module), "D"),
     ];
     flags.iter().filter(|(on, _)| *on).map(|(_, flag)| *flag).collect::<Vec<_>>().join(",")
 }
@@ -225,9 +232,10 @@ pub fn describe(
 pub fn notices(session: &Session) -> String {
     session.look(|w| {
         let mut text = String::new();
-        if !w.replaced.is_empty() {
+        let replaced = session.replaced();
+        if !replaced.is_empty() {
             text.push_str("\nThe following have been reloaded with a version change:\n");
-            for (index, (old, new)) in w.replaced.iter().enumerate() {
+            for (index, (old, new)) in replaced.iter().enumerate() {
                 text.push_str(&format!("  {}) {old} => {new}\n", index + 1));
             }
             text.push('\n');

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::interpreter::{Host, Identity};
 use crate::shell::{Code, Shell, Statement};
 use crate::state::{Loaded, State};
-use crate::tree::{Module, Tree};
+use crate::tree::{Module, Tree, split_name};
 
 /// What a command changes; copied before each step that may fail, and put back when it does.
 #[derive(Clone, Debug, Default)]
@@ -23,8 +23,6 @@ pub struct Working {
     pub state: State,
     /// Changes that are no variables, in order.
     pub statements: Vec<Statement>,
-    /// Versions that took the place of others: old and new full name.
-    pub replaced: Vec<(String, String)>,
     /// Sticky modules that an unload or purge left loaded.
     pub kept: Vec<String>,
 }
@@ -49,6 +47,8 @@ pub struct Session {
     pub(crate) frames: RefCell<Vec<Frame>>,
     messages: RefCell<Box<dyn Write>>,
     told: RefCell<BTreeSet<String>>,
+    /// Full names of the modules that were loaded when the command began.
+    at_start: Vec<String>,
 }
 
 impl Session {
@@ -62,6 +62,7 @@ impl Session {
         messages: Box<dyn Write>,
     ) -> (Self, Vec<usize>) {
         let (state, unknown) = State::read(&environment);
+        let at_start = state.modules.iter().map(|module| module.full_name.clone()).collect();
         let working = Working { environment, state, ..Working::default() };
         let session = Self {
             shell,
@@ -71,6 +72,7 @@ impl Session {
             frames: RefCell::default(),
             messages: RefCell::new(messages),
             told: RefCell::default(),
+            at_start,
         };
         (session, unknown)
     }
@@ -105,6 +107,19 @@ impl Session {
             *self.working.borrow_mut() = before;
         }
         result
+    }
+
+    /// Modules that this command put in the place of another version: old and new full name.
+    pub fn replaced(&self) -> Vec<(String, String)> {
+        self.look(|w| {
+            let now = |old: &String| {
+                let name = split_name(old).0;
+                w.state.modules.iter().find(|module| module.name() == name && module.full_name != *old)
+            };
+            let pairs =
+                self.at_start.iter().filter_map(|old| Some((old.clone(), now(old)?.full_name.clone())));
+            pairs.collect()
+        })
     }
 
     /// The modules that MODULEPATH offers now.

@@ -45,6 +45,7 @@ pub struct Shelf {
     /// Ordered by version.
     pub modules: Vec<Module>,
     marked: Option<String>,
+    aliases: BTreeMap<String, String>,
     subfolders: Vec<String>,
 }
 
@@ -89,7 +90,7 @@ impl Tree {
             return None;
         }
         self.find_named(asked).or_else(|| {
-            let target = self.roots.iter().find_map(|root| self.alias(root, asked))?;
+            let target = self.alias(asked)?;
             if target == asked || !steps(&target) { None } else { self.find_named(&target) }
         })
     }
@@ -181,19 +182,12 @@ impl Tree {
         rc
     }
 
-    fn alias(&self, root: &Path, asked: &str) -> Option<String> {
-        if let Some(target) = self.root_rc(root).aliases.get(asked) {
-            return Some(target.clone());
-        }
-        // An alias of a version (or of the folder's own module) is written in the folder of its name.
-        let (name, version) = split_name(asked);
-        let folder = root.join(name);
-        let names: BTreeSet<String> = list(&folder)?.into_iter().map(|(name, _)| name).collect();
-        let rc = self.read_rc(&folder, &names);
-        let target = rc.aliases.get(asked).or_else(|| rc.aliases.get(&format!("/{}", version?)))?;
-        Some(match target.strip_prefix('/') {
-            Some(version) => format!("{name}/{version}"),
-            None => target.clone(),
+    /// What an alias stands for: those of the top folders first, then those written beside the modulefiles.
+    fn alias(&self, asked: &str) -> Option<String> {
+        let at_top = self.roots.iter().find_map(|root| self.root_rc(root).aliases.get(asked).cloned());
+        at_top.or_else(|| {
+            let shelves = self.walk().into_iter().flat_map(|(_, shelves)| shelves);
+            shelves.into_iter().find_map(|shelf| shelf.aliases.get(asked).cloned())
         })
     }
 
@@ -223,6 +217,10 @@ impl Tree {
         if !name.is_empty() {
             let of_root = || self.root_rc(root).defaults.get(name).cloned();
             let own = || rc.defaults.get("").or_else(|| rc.defaults.get(name)).cloned();
+            // "/stable" is a name for a version of the folder's own module.
+            let full =
+                |text: &String| if text.starts_with('/') { format!("{name}{text}") } else { text.clone() };
+            shelf.aliases = rc.aliases.iter().map(|(alias, target)| (full(alias), full(target))).collect();
             shelf.marked = default_link(&folder, &names).or_else(own).or_else(of_root);
         }
         Some(shelf)
