@@ -4,6 +4,8 @@
 //! the same programs and calls the same crates as everybody else. One file per command; this one only chooses.
 
 mod channel;
+mod link;
+mod release;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -18,11 +20,16 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 2] = [
+const COMMANDS: [Command; 3] = [
     Command {
         name: "channel",
         summary: "build the offline conda channel (reused when nothing changed); prints its URL",
         run: channel::run,
+    },
+    Command {
+        name: "link",
+        summary: "build the programs and make a folder of their names (link [DIR]; DIR is target/bin)",
+        run: link::run,
     },
     Command {
         name: "test",

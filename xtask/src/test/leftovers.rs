@@ -20,8 +20,8 @@ impl Watch {
     ///
     /// # Errors
     /// The folder cannot be made.
-    pub fn start(root: &Path) -> Result<Watch, String> {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    pub fn start() -> Result<Watch, String> {
+        let target = crate::release::target();
         let target =
             std::fs::canonicalize(&target).map_err(|error| format!("{}: {error}", target.display()))?;
         // Short, for socket paths have 108 bytes; open to all, for some tests run as another user.

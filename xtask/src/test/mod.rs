@@ -117,7 +117,7 @@ fn build(root: &Path) -> Result<Verdict, String> {
 }
 
 fn tests(root: &Path, no_channel: Option<&str>) -> Result<Verdict, String> {
-    let watch = leftovers::Watch::start(root)?;
+    let watch = leftovers::Watch::start()?;
     let arguments: &[&str] = match has_nextest() {
         true => &["nextest", "run", "--workspace", "--locked", "--cargo-quiet"],
         false => &["test", "--workspace", "--locked", "--quiet", "--tests", "--no-fail-fast"],

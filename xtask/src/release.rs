@@ -1,0 +1,34 @@
+//! Builds the programs as users get them.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::workspace;
+
+/// The crates whose programs make up an installation.
+const CRATES: [&str; 5] =
+    ["bivouac-cli", "bivouac-ctld", "bivouac-keeper", "bivouac-modules", "bivouac-conda"];
+
+/// Builds all programs with optimizations and returns the folder they lie in.
+///
+/// # Errors
+/// cargo cannot be run or fails; it has then said why.
+pub fn build() -> Result<PathBuf, String> {
+    let mut command = Command::new("cargo");
+    command.args(["build", "--release", "--locked"]).current_dir(workspace()).stdin(Stdio::null());
+    for name in CRATES {
+        command.args(["--package", name]);
+    }
+    let status = command.status().map_err(|error| format!("cargo build: {error}"))?;
+    if status.success() {
+        Ok(target().join("release"))
+    } else {
+        Err(format!("cargo build --release: {status}"))
+    }
+}
+
+/// Cargo's target folder.
+pub fn target() -> PathBuf {
+    let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    named.map_or_else(|| workspace().join("target"), |named| workspace().join(named))
+}
