@@ -71,7 +71,8 @@ fn errors_in_the_words_of_getopt() {
         let mut want: Vec<&str> = line.split(' ').collect();
         let mut got: Vec<&str> = said.lines().next().unwrap_or_default().split(' ').collect();
         // The order of the possibilities is that of the table.
-        (want.sort_unstable(), got.sort_unstable());
+        want.sort_unstable();
+        got.sort_unstable();
         assert_eq!(got, want);
         assert!(said.ends_with("Try \"sbatch --help\" for more information\n"));
     }

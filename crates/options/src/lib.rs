@@ -9,9 +9,13 @@
 //! be accepted and then ignored.
 
 pub mod compatibility;
+pub mod directive;
+pub mod export;
 pub mod getopt;
 pub mod help;
+pub mod sbatch;
 pub mod table;
+pub mod value;
 
 pub use getopt::{Choice, Given, Invocation, Source, UsageError, read};
 pub use table::{Arg, Opt, PROGRAMS, Program, Status};

@@ -205,9 +205,10 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("reboot", "boot the nodes first").listed("nodes are never booted"),
     opt("requeue", "the job may be requeued").env(&["SBATCH_REQUEUE"]),
     opt("reservation", "reservation to run in").takes("names").env(&["SBATCH_RESERVATION"]).refused(LATER),
-    opt("signal", "send a signal some seconds before the time limit, as USR1@120 or B:TERM@60")
+    opt("signal", "send a signal some seconds before the time limit")
         .takes("[B:]signal[@seconds]")
-        .env(&["SBATCH_SIGNAL"]),
+        .env(&["SBATCH_SIGNAL"])
+        .refused("it comes in a later release; trap TERM, which comes some seconds before KILL"),
     opt("sockets-per-node", "least sockets of nodes")
         .takes("count")
         .refused("choose nodes with --constraint or --partition"),

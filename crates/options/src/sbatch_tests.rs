@@ -1,0 +1,184 @@
+//! From command lines to job specifications. Texts and exit codes are those of sbatch 22.05.8.
+
+use super::*;
+use crate::getopt::{self, Invocation};
+use crate::table::{Arg, Program, Status};
+use std::ffi::OsString;
+
+fn given(args: &[&str], variables: &[(&str, &str)]) -> Given {
+    let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+    let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
+    match getopt::read(Program::Sbatch, &args, variable) {
+        Ok(Invocation::Run(given)) => given,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn asked(args: &[&str]) -> Result<Request, ValueError> {
+    request(&given(args, &[]), &"2026-11-22T15:41:17[UTC]".parse().unwrap())
+}
+
+/// A value that each honoured option accepts.
+fn sample(long: &str) -> &'static str {
+    match long {
+        "array" => "1-3%2",
+        "begin" => "now+1hour",
+        "dependency" => "afterok:12",
+        "distribution" => "block",
+        "gres" => "gpu:a100:2",
+        "mem" | "mem-per-cpu" => "2G",
+        "nodelist" | "exclude" => "n[1-2]",
+        "nodes" => "1-2",
+        "ntasks" | "cpus-per-task" | "ntasks-per-node" | "nice" => "3",
+        "open-mode" => "append",
+        "time" => "1:00:00",
+        "mail-type" => "END",
+        _ => "x",
+    }
+}
+
+#[test]
+fn every_honoured_option_is_consumed_and_changes_what_is_asked() {
+    let plain = format!("{:?}", asked(&[]).unwrap());
+    for o in Program::Sbatch.options().iter().filter(|o| o.status == Status::Honoured) {
+        if matches!(o.long, "help" | "usage" | "version") {
+            continue;
+        }
+        let word = match o.arg {
+            Arg::Required(_) => format!("--{}={}", o.long, sample(o.long)),
+            _ => format!("--{}", o.long),
+        };
+        let changed = asked(&[&word]).unwrap_or_else(|e| panic!("{word}: {e}"));
+        // Asking for what holds anyway changes nothing.
+        if o.long != "distribution" {
+            assert_ne!(format!("{changed:?}"), plain, "{word} is accepted and ignored");
+        }
+    }
+}
+
+#[test]
+fn a_job_with_everything() {
+    let r = asked(&[
+        "-A",
+        "acc",
+        "-a",
+        "1-10:2%3",
+        "-c",
+        "2",
+        "-C",
+        "a&b",
+        "-d",
+        "afterok:3,singleton",
+        "-e",
+        "e",
+        "-o",
+        "o",
+        "-i",
+        "i",
+        "-J",
+        "name",
+        "-N",
+        "2-4",
+        "-n",
+        "8",
+        "-p",
+        "p,q",
+        "-q",
+        "normal",
+        "-t",
+        "90",
+        "-w",
+        "n[1-2]",
+        "-x",
+        "n3",
+        "--mem",
+        "4G",
+        "--ntasks-per-node=4",
+        "--gres=gpu:1",
+        "--exclusive",
+        "-H",
+        "--no-requeue",
+        "--comment=c",
+        "--open-mode=t",
+        "--mail-type=ALL,TIME_LIMIT",
+        "--mail-user=me",
+        "--nice",
+        "-b",
+        "16:00",
+    ])
+    .unwrap();
+    let s = &r.spec;
+    assert_eq!(
+        (s.name.as_str(), s.account.as_deref(), s.qos.as_deref()),
+        ("name", Some("acc"), Some("normal"))
+    );
+    assert_eq!(s.partitions, ["p", "q"]);
+    assert_eq!(s.array.as_ref().map(ToString::to_string).as_deref(), Some("1-9:2%3"));
+    assert_eq!(s.dependency.as_ref().map(ToString::to_string).as_deref(), Some("afterok:3,singleton"));
+    assert_eq!(s.time_limit, Some(TimeLimit::Minutes(90)));
+    assert_eq!(s.resources.nodes, Some(NodeRange { min: 2, max: Some(4) }));
+    assert_eq!(s.resources.mem, Some(MemRequest::PerNode(4096)));
+    assert_eq!(s.resources.nodelist.as_ref().map(|h| h.names.len()), Some(2));
+    assert_eq!((s.hold, s.requeue, s.nice, s.open_mode), (true, Some(false), 100, Some(OpenMode::Truncate)));
+    assert_eq!(s.mail_types.len(), 7);
+    assert!(s.resources.exclusive && s.begin.is_some());
+}
+
+#[test]
+fn wrong_values_in_slurms_words_and_codes() {
+    for (args, text, code) in [
+        (&["-t", "bad"][..], "error: Invalid --time specification", 255),
+        (&["-n", "0"], "error: Invalid numeric value \"0\" for --ntasks.", 1),
+        (&["-n", "4k"], "error: Invalid numeric value \"4k\" for --ntasks.", 1),
+        (&["-n", "4294967297"], "error: Invalid numeric value \"4294967297\" for --ntasks.", 1),
+        (&["-N", "x"], "error: \"x\" is not a valid node count", 255),
+        (&["-N", "1-2-3"], "error: \"2-3\" is not a valid node count", 255),
+        (&["-N", "3-1"], "error: Maximum node count 1 is less than minimum node count 3", 255),
+        (&["-N", "0"], "error: Batch job submission failed: Node count specification invalid", 1),
+        (&["-b", "x"], "error: Invalid --begin specification", 255),
+        (&["--mem=x"], "error: Invalid --mem specification", 255),
+        (&["--mem-per-cpu=1.5G"], "error: Invalid --mem-per-cpu specification", 255),
+        (&["--open-mode=x"], "error: Invalid --open-mode specification", 255),
+        (&["--mail-type=x"], "error: Invalid --mail-type specification", 255),
+        (&["--exclusive=x"], "error: Invalid --exclusive specification", 255),
+        (&["--gres=gpu:-1"], "error: Invalid generic resource (gres) specification", 1),
+        (&["-a", "x"], "error: Batch job submission failed: Invalid job array specification", 1),
+        (&["-d", "x"], "error: Batch job submission failed: Job dependency problem", 1),
+        (&["-w", "n["], "error: Batch job submission failed: Invalid node name specified", 1),
+        (&["-m", "bogus"], "error: Invalid --distribution specification", 255),
+        (&["--get-user-env=x"], "error: Invalid --get-user-env specification", 255),
+        (
+            &["--mem=1", "--mem-per-cpu=1"],
+            "fatal: --mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive.",
+            1,
+        ),
+    ] {
+        let e = asked(args).unwrap_err();
+        assert_eq!((e.to_string().as_str(), e.code), (text, code), "{args:?}");
+    }
+    for args in
+        [&["-m", "cyclic"], &["--exclusive=user"], &["-d", "aftercorr:3"], &["-w", "./nodes"]] as [&[&str]; 4]
+    {
+        assert!(asked(args).unwrap_err().text.contains("not available here"), "{args:?}");
+    }
+}
+
+#[test]
+fn memory_of_a_variable_gives_way() {
+    let mem = |args: &[&str], variables: &[(&str, &str)]| {
+        request(&given(args, variables), &Zoned::default()).map(|r| r.spec.resources.mem)
+    };
+    let (cpu, node) = (("SBATCH_MEM_PER_CPU", "5"), ("SBATCH_MEM_PER_NODE", "7"));
+    assert_eq!(mem(&["--mem=3"], &[cpu]).unwrap(), Some(MemRequest::PerNode(3)));
+    assert_eq!(mem(&[], &[cpu]).unwrap(), Some(MemRequest::PerCpu(5)));
+    assert!(mem(&[], &[cpu, node]).unwrap_err().text.starts_with("SLURM_MEM_PER_CPU"));
+}
+
+#[test]
+fn the_login_environment_is_asked_for() {
+    let kind = |args: &[&str]| asked(args).unwrap().spec.export;
+    assert_eq!(kind(&[]), Export::All);
+    assert_eq!(kind(&["--export=NONE"]), Export::None);
+    assert_eq!(kind(&["--export=A,B=c"]), Export::Names);
+    assert_eq!(kind(&["--export=A", "--get-user-env=L"]), Export::Names);
+}

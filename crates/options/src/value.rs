@@ -1,0 +1,210 @@
+//! Values that several commands read, and how a wrong one is said.
+
+use crate::getopt::{Given, UsageError};
+use bivouac_types::job::{NodeRange, OpenMode};
+use std::fmt;
+
+/// A value that cannot be read. `Display` is what follows the command's name, for example
+/// `error: Invalid --time specification`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueError {
+    /// `error` or `fatal`.
+    pub level: &'static str,
+    /// What is wrong.
+    pub text: String,
+    /// The exit code, as observed on Slurm 22.05.8.
+    pub code: u8,
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.level, self.text)
+    }
+}
+
+impl std::error::Error for ValueError {}
+
+impl From<UsageError> for ValueError {
+    fn from(e: UsageError) -> ValueError {
+        ValueError { level: "error", text: e.to_string(), code: 255 }
+    }
+}
+
+impl ValueError {
+    /// `Invalid --name specification`, 255.
+    pub fn invalid(long: &str) -> ValueError {
+        ValueError { level: "error", text: format!("Invalid --{long} specification"), code: 255 }
+    }
+    /// An error of its own, 1.
+    pub fn plain(text: impl Into<String>) -> ValueError {
+        ValueError { level: "error", text: text.into(), code: 1 }
+    }
+    /// A fatal error of its own, 1.
+    pub fn fatal(text: impl Into<String>) -> ValueError {
+        ValueError { level: "fatal", text: text.into(), code: 1 }
+    }
+    /// What the controller would refuse, 1.
+    pub fn submission(text: impl fmt::Display) -> ValueError {
+        ValueError::plain(format!("Batch job submission failed: {text}"))
+    }
+}
+
+/// The entries of a comma-separated list, without empty ones.
+pub fn list(text: Option<&str>) -> Vec<String> {
+    text.unwrap_or_default().split(',').filter(|p| !p.is_empty()).map(str::to_owned).collect()
+}
+
+/// A positive number.
+///
+/// # Errors
+/// `Invalid numeric value "x" for --name.`
+pub fn count(given: &Given, long: &'static str) -> Result<Option<u32>, ValueError> {
+    let Some(text) = given.value(long) else { return Ok(None) };
+    let digits = text.trim_start();
+    match digits.strip_prefix('+').unwrap_or(digits).parse::<i32>() {
+        Ok(n) if n > 0 => Ok(Some(n.unsigned_abs())),
+        _ => Err(ValueError::plain(format!("Invalid numeric value \"{text}\" for --{long}."))),
+    }
+}
+
+/// --nodes: `2`, `1-4`, with the suffixes k and m. Zero is left to the caller to refuse.
+///
+/// # Errors
+/// In Slurm's words.
+pub fn node_range(given: &Given) -> Result<Option<NodeRange>, ValueError> {
+    let Some(text) = given.value("nodes") else { return Ok(None) };
+    let fail = |text| Err(ValueError { level: "error", text, code: 255 });
+    let (first, last) = match text.split_once('-') {
+        Some((a, b)) => (a, Some(b)),
+        None => (text, None),
+    };
+    let Some(min) = scaled(first) else { return fail(format!("\"{first}\" is not a valid node count")) };
+    let max = match last {
+        None => min,
+        Some(last) => match scaled(last) {
+            Some(max) => max,
+            None => return fail(format!("\"{last}\" is not a valid node count")),
+        },
+    };
+    if max < min {
+        return fail(format!("Maximum node count {max} is less than minimum node count {min}"));
+    }
+    Ok(Some(NodeRange { min, max: Some(max) }))
+}
+
+/// Digits, then k (x 1024) or m (x 1048576).
+fn scaled(text: &str) -> Option<u32> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let shift = match &text[digits..] {
+        "" => 0,
+        "k" | "K" => 10,
+        "m" | "M" => 20,
+        _ => return None,
+    };
+    text[..digits].parse::<u32>().ok()?.checked_mul(1 << shift)
+}
+
+/// `append` and `truncate`, or a beginning of them.
+pub fn open_mode(text: &str) -> Option<OpenMode> {
+    match text {
+        "" => None,
+        t if "append".starts_with(t) => Some(OpenMode::Append),
+        t if "truncate".starts_with(t) => Some(OpenMode::Truncate),
+        _ => None,
+    }
+}
+
+/// --nice: 100 without a number.
+///
+/// # Errors
+/// For what is no number within +/- 2147483645.
+pub fn nice(given: &Given) -> Result<i32, ValueError> {
+    let Some(choice) = given.get("nice") else { return Ok(0) };
+    let Some(text) = choice.value.as_deref().filter(|t| !t.is_empty()) else { return Ok(100) };
+    let nice = text.parse::<i32>().ok().filter(|n| n.unsigned_abs() <= 2_147_483_645);
+    nice.ok_or_else(|| ValueError::invalid("nice"))
+}
+
+/// The words that --mail-type takes, and what ALL stands for.
+const MAIL_TYPES: [&str; 11] = [
+    "BEGIN",
+    "END",
+    "FAIL",
+    "INVALID_DEPEND",
+    "REQUEUE",
+    "STAGE_OUT",
+    "TIME_LIMIT",
+    "TIME_LIMIT_90",
+    "TIME_LIMIT_80",
+    "TIME_LIMIT_50",
+    "ARRAY_TASKS",
+];
+const MAIL_ALL: usize = 6;
+
+/// --mail-type in capitals, ALL written out.
+///
+/// # Errors
+/// `Invalid --mail-type specification`.
+pub fn mail_types(given: &Given) -> Result<Vec<String>, ValueError> {
+    let mut types: Vec<String> = Vec::new();
+    for word in list(given.value("mail-type")) {
+        let word = word.trim().to_ascii_uppercase();
+        let names: &[&str] = match word.as_str() {
+            "NONE" => {
+                types.clear();
+                continue;
+            }
+            "ALL" => &MAIL_TYPES[..MAIL_ALL],
+            w => match MAIL_TYPES.iter().position(|t| *t == w) {
+                Some(at) => &MAIL_TYPES[at..=at],
+                None => return Err(ValueError::invalid("mail-type")),
+            },
+        };
+        for name in names {
+            if !types.iter().any(|t| t == name) {
+                types.push((*name).to_owned());
+            }
+        }
+    }
+    Ok(types)
+}
+
+/// --distribution: tasks are placed node after node here, so only that can be asked for.
+///
+/// # Errors
+/// A refusal for the other methods of Slurm, `Invalid --distribution specification` for none of them.
+pub fn distribution(given: &Given) -> Result<(), ValueError> {
+    let Some(text) = given.value("distribution") else { return Ok(()) };
+    let (methods, packing) = text.split_once(',').unwrap_or((text, "NoPack"));
+    let mut methods = methods.split(':');
+    let across_nodes = methods.next().unwrap_or_default().to_ascii_lowercase();
+    let within =
+        methods.all(|m| matches!(m.to_ascii_lowercase().as_str(), "*" | "block" | "cyclic" | "fcyclic"));
+    let packed = packing.eq_ignore_ascii_case("pack") || packing.eq_ignore_ascii_case("nopack");
+    match across_nodes.as_str() {
+        _ if !within || !packed => Err(ValueError::invalid("distribution")),
+        "*" | "block" => Ok(()),
+        m if m == "cyclic" || m == "arbitrary" || m == "plane" || m.starts_with("plane=") => {
+            Err(ValueError::plain(format!(
+                "--distribution={text} is not available here: tasks are placed node after node (block)"
+            )))
+        }
+        _ => Err(ValueError::invalid("distribution")),
+    }
+}
+
+/// Whether --get-user-env was given, with or without `[timeout][S|L]`.
+///
+/// # Errors
+/// `Invalid --get-user-env specification`.
+pub fn get_user_env(given: &Given) -> Result<bool, ValueError> {
+    let Some(choice) = given.get("get-user-env") else { return Ok(false) };
+    let mode = choice.value.as_deref().unwrap_or_default().trim_start_matches(|c: char| c.is_ascii_digit());
+    match mode.to_ascii_uppercase().as_str() {
+        "" | "L" => Ok(true),
+        "S" => Err(ValueError::plain(
+            "--get-user-env=S is not available here: it is always the login environment (L)",
+        )),
+        _ => Err(ValueError::invalid("get-user-env")),
+    }
+}
