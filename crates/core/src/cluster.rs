@@ -1,54 +1,74 @@
-//! The cluster.
+//! The cluster: state, index and configuration together, and the questions that others ask it.
 
-use crate::command::{Command, KeeperReport, RequestKey};
+use crate::command::{KeeperReport, RequestKey};
+use crate::demand::Demand;
 use crate::effect::Effect;
-use crate::event::Event;
-use crate::job::{Job, Submission};
+use crate::event::{Change, Event};
+use crate::index::Index;
+use crate::job::{Job, Launch, Phase, Submission};
+use crate::state::State;
+use crate::world::{QueueEntry, World};
 use bivouac_types::config::ClusterConfig;
-use bivouac_types::{Duration, JobId, Now, Reject};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use bivouac_types::{Attempt, Duration, JobId, Now};
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
-/// All that is stored of a cluster: the fold of its events. A snapshot is this, serialized.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
-    /// The next job id.
-    pub next_id: u32,
-    /// Every submission that a job is of.
-    pub submissions: BTreeMap<JobId, Submission>,
-    /// Every job that is not purged.
-    pub jobs: BTreeMap<JobId, Job>,
-}
-
-/// The cluster: state, and what is derived from it to answer quickly.
+/// The cluster.
 #[derive(Clone, Debug)]
 pub struct Cluster {
-    config: Arc<ClusterConfig>,
-    state: State,
+    pub(crate) world: World,
+    pub(crate) state: State,
+    pub(crate) index: Index,
 }
 
-/// Why a stored state does not fit a configuration.
+/// Why a stored state does not fit a configuration: which job, and what is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestoreError(pub String);
+pub struct RestoreError {
+    /// The job.
+    pub job: JobId,
+    /// What does not fit, as a sentence.
+    pub problem: String,
+}
 
-/// An invariant that does not hold: a bug.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation(pub String);
+impl fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "job {}: {}", self.job, self.problem)
+    }
+}
+
+impl std::error::Error for RestoreError {}
 
 impl Cluster {
     /// A new, empty cluster.
     pub fn new(config: Arc<ClusterConfig>) -> Cluster {
-        let state = State { next_id: config.first_job_id.max(1), ..State::default() };
-        Cluster { config, state }
+        let state = State::new(config.first_job_id.max(1));
+        Cluster::assemble(config, state)
     }
 
     /// A cluster as it was stored, or the same cluster under a changed configuration.
     ///
     /// # Errors
-    /// A running job has resources that the configuration does not have.
+    /// A job has resources that the configuration does not have. Pending jobs never stand in the way: where a
+    /// partition or node is gone they wait.
     pub fn restore(config: Arc<ClusterConfig>, state: State) -> Result<Cluster, RestoreError> {
-        Ok(Cluster { config, state })
+        let cluster = Cluster::assemble(config, state);
+        cluster.check_allocations()?;
+        Ok(cluster)
+    }
+
+    pub(crate) fn assemble(config: Arc<ClusterConfig>, state: State) -> Cluster {
+        let world = World::new(config);
+        let mut index = Index::new(&world);
+        for submission in state.submissions.values() {
+            index.add_submission(&world, submission);
+        }
+        for job in state.jobs.values() {
+            if let Some(submission) = state.submission(job) {
+                index.add(&world, submission, job);
+            }
+        }
+        Cluster { world, state, index }
     }
 
     /// What a snapshot stores.
@@ -58,7 +78,17 @@ impl Cluster {
 
     /// The configuration.
     pub fn config(&self) -> &Arc<ClusterConfig> {
-        &self.config
+        &self.world.config
+    }
+
+    /// The configuration and what follows from it.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// What is derived from the state.
+    pub fn index(&self) -> &Index {
+        &self.index
     }
 
     /// Every job that is not forgotten, by number.
@@ -73,50 +103,118 @@ impl Cluster {
 
     /// What was submitted when the job was.
     pub fn submission(&self, job: &Job) -> Option<&Submission> {
-        self.state.submissions.get(&job.origin)
+        self.state.submission(job)
+    }
+
+    /// All records of a submission that are not forgotten.
+    pub fn jobs_of(&self, origin: JobId) -> impl Iterator<Item = &Job> {
+        self.index.records(origin).filter_map(|id| self.job(id))
     }
 
     /// The job that was submitted under that key.
     pub fn job_of_key(&self, key: RequestKey) -> Option<JobId> {
-        self.state.submissions.values().find(|s| s.key == key).map(|s| s.id)
+        self.index.keys.get(&key).copied()
     }
 
-    /// What a command leads to. Changes nothing.
-    ///
-    /// # Errors
-    /// The refusal, in Slurm's words.
-    pub fn decide(&self, _cmd: Command, _now: Now) -> Result<Vec<Event>, Reject> {
-        Err(Reject::Other("not there yet".into()))
+    /// The job's needs in each of its partitions, parallel to the submission's; none where it cannot be.
+    pub fn demands(&self, job: &Job) -> &[Option<Demand>] {
+        self.index.demands.get(&job.origin).map_or(&[], Vec::as_slice)
     }
 
-    /// Makes an event part of the state.
-    pub fn apply(&mut self, _event: &Event) {}
-
-    /// What the outside should do about an event that was applied and is durable.
-    pub fn effects(&self, _event: &Event) -> Vec<Effect> {
-        Vec::new()
+    /// Jobs that only resources and limits keep from starting, the first to start first. A job is listed once
+    /// for each partition it may start in.
+    pub fn queue(&self) -> impl Iterator<Item = &QueueEntry> {
+        self.index.queue.iter()
     }
 
-    /// What to do about a report that decided to nothing: acknowledge it, or stop what should not run.
-    pub fn stale_effects(&self, _report: &KeeperReport) -> Vec<Effect> {
-        Vec::new()
+    /// How long until [`crate::Command::Tick`] has something to do; none: until something else happens.
+    pub fn next_deadline(&self, now: Now) -> Option<Duration> {
+        let limit = self.index.limits.first().map(|t| t.0.saturating_sub(self.world.limit_clock(now)));
+        let wall = self.index.wall_timers.first().map(|t| t.0.since(now.wall).0);
+        let run = self.index.run_timers.first().map(|t| (t.0 - now.run).0);
+        [limit, wall, run].into_iter().flatten().min().map(Duration)
     }
 
-    /// What should be going on, for a controller that has just started or has a new keeper.
+    /// What the outside should do about an event that is durable and applied.
+    pub fn effects(&self, event: &Event) -> Vec<Effect> {
+        match &event.change {
+            Change::Started { job, .. } => {
+                self.job(*job).map(|j| Effect::Launch { attempt: j.attempt() }).into_iter().collect()
+            }
+            Change::Ending { attempt, .. } => vec![Effect::Terminate { attempt: *attempt }],
+            Change::KillDue { attempt } => vec![Effect::Kill { attempt: *attempt }],
+            Change::Signalled { attempt, signal, scope } => {
+                vec![Effect::Signal { attempt: *attempt, signal: *signal, scope: *scope }]
+            }
+            Change::Ended { job, .. } => self.job(*job).map_or(Vec::new(), |j| self.effects_of_end(j)),
+            Change::Requeued { job, .. } => {
+                let ended = |j: &Job| Attempt { job: j.id, restart: j.restarts.saturating_sub(1) };
+                self.job(*job).map(|j| Effect::AckKeeper { attempt: ended(j) }).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn effects_of_end(&self, job: &Job) -> Vec<Effect> {
+        let mut effects = vec![Effect::JobEnded { job: job.id }];
+        if job.last_run().is_some() {
+            effects.push(Effect::AckKeeper { attempt: job.attempt() });
+        }
+        if let Some(submission) = self.submission(job).filter(|s| s.is_over()) {
+            effects.push(Effect::DropPayload { payload: submission.payload.clone() });
+        }
+        effects
+    }
+
+    /// What to do about a report that decided to nothing because it is late, doubled or of a run that is over:
+    /// acknowledge an end, stop what should not run.
+    pub fn stale_effects(&self, report: &KeeperReport) -> Vec<Effect> {
+        let attempt = report.attempt();
+        let active = self.job(attempt.job).is_some_and(|j| j.attempt() == attempt && j.run().is_some());
+        match report {
+            _ if active => Vec::new(),
+            KeeperReport::Launched { .. } => vec![Effect::StopStale { attempt }],
+            _ => vec![Effect::AckKeeper { attempt }],
+        }
+    }
+
+    /// What should be going on, for a controller that has just started or has a new connection to its keeper:
+    /// launches that were not confirmed, and what is being ended. First comes [`Cluster::reconcile`].
     pub fn resume_effects(&self) -> Vec<Effect> {
-        Vec::new()
+        let effect = |job: &Job| match &job.phase {
+            Phase::Running(run) if run.launch == Launch::Granted => {
+                Some(Effect::Launch { attempt: job.attempt() })
+            }
+            Phase::Ending(_, ending) if ending.killed => Some(Effect::Kill { attempt: job.attempt() }),
+            Phase::Ending(..) => Some(Effect::Terminate { attempt: job.attempt() }),
+            _ => None,
+        };
+        self.active().filter_map(effect).collect()
     }
 
-    /// How long until [`Command::Tick`] has something to do.
-    pub fn next_deadline(&self, _now: Now) -> Option<Duration> {
-        None
-    }
-
-    /// Checks every invariant, recomputing what is kept incrementally.
+    /// What a keeper's list of its attempts means for the jobs that are not on it, as reports to decide upon.
     ///
-    /// # Errors
-    /// The first that does not hold.
-    pub fn check(&self) -> Result<(), Violation> {
-        Ok(())
+    /// `held` are the attempts that the keeper has begun (running, or ended and not acknowledged);
+    /// `same_journal` tells that its records are the ones it had when it was last connected, so that what it
+    /// does not list never began. Otherwise nobody knows, and the job is lost: a script never runs twice.
+    pub fn reconcile(&self, held: &BTreeSet<Attempt>, same_journal: bool) -> Vec<KeeperReport> {
+        let missing = |job: &Job| {
+            let attempt = job.attempt();
+            let granted = job.run().is_some_and(|r| r.launch == Launch::Granted);
+            let ending = matches!(job.phase, Phase::Ending(..));
+            match (granted && same_journal, ending) {
+                (false, _) => Some(KeeperReport::Lost { attempt }),
+                (true, true) => {
+                    Some(KeeperReport::LaunchFailed { attempt, what: "ended before its launch".into() })
+                }
+                (true, false) => None,
+            }
+        };
+        self.active().filter(|j| !held.contains(&j.attempt())).filter_map(missing).collect()
+    }
+
+    /// Jobs that hold resources.
+    fn active(&self) -> impl Iterator<Item = &Job> {
+        self.index.releases.iter().filter_map(|r| self.job(r.1))
     }
 }

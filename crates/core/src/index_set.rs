@@ -143,7 +143,11 @@ impl fmt::Display for IndexSet {
             while let Some(next) = members.next_if_eq(&(last + 1)) {
                 last = next;
             }
-            if first == last { write!(f, "{comma}{first}")? } else { write!(f, "{comma}{first}-{last}")? }
+            if first == last {
+                write!(f, "{comma}{first}")?
+            } else {
+                write!(f, "{comma}{first}-{last}")?
+            }
             comma = ",";
         }
         Ok(())

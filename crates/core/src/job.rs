@@ -3,10 +3,12 @@
 
 use crate::alloc::NodeAlloc;
 use crate::command::{PayloadId, RequestKey};
+use bivouac_types::config::ClusterConfig;
 use bivouac_types::depend::DependencyTarget;
 use bivouac_types::info::Usage;
 use bivouac_types::{
-    Attempt, Duration, ExitStatus, Gid, JobId, JobSpec, JobState, Now, Outcome, TaskSet, TimeLimit, Timestamp, Uid,
+    Attempt, Duration, ExitStatus, Gid, JobId, JobSpec, JobState, Now, Outcome, TaskSet, TimeLimit,
+    Timestamp, Uid,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -24,8 +26,8 @@ pub struct Owner {
     pub group: String,
 }
 
-/// One accepted submission, shared by all tasks of an array. It never changes; what `scontrol update` changes
-/// stands in [`Job`].
+/// One accepted submission, shared by all tasks of an array. Only its tally changes; what `scontrol update`
+/// changes stands in [`Job`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submission {
     /// The job's number, and the array's.
@@ -46,8 +48,42 @@ pub struct Submission {
     pub key: RequestKey,
     /// When it was submitted.
     pub at: Now,
-    /// What the dependency waits for, settled term by term in [`Pending::waits`].
+    /// What the dependency waits for, as it stood then; settled term by term in [`Pending::waits`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits: Vec<Wait>,
+    /// How far its tasks are.
+    #[serde(default)]
+    pub tally: Tally,
+}
+
+/// How far the tasks of a submission are, kept when ended tasks are forgotten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Started at least once, or cancelled before they could.
+    pub begun: u64,
+    /// When the last of them did.
+    pub last_begun: Timestamp,
+    /// Ended for good.
+    pub ended: u64,
+    /// Ended otherwise than with exit code 0.
+    pub failed: u64,
+}
+
+impl Submission {
+    /// How many tasks: 1 if it is no array.
+    pub fn tasks(&self) -> u64 {
+        self.spec.array.as_ref().map_or(1, |a| a.tasks.len())
+    }
+
+    /// Whether all its tasks have ended.
+    pub fn is_over(&self) -> bool {
+        self.tally.ended == self.tasks()
+    }
+
+    /// Whether it may be run again (--requeue, JobRequeue).
+    pub fn requeue(&self, config: &ClusterConfig) -> bool {
+        self.spec.requeue.unwrap_or(config.job_requeue)
+    }
 }
 
 /// A job: a whole submission, one task of an array that has started (or stands alone for another reason), or
@@ -68,6 +104,9 @@ pub struct Job {
     pub time_limit: Option<TimeLimit>,
     /// How often it was restarted.
     pub restarts: u32,
+    /// Held, by whom: it does not start (again) until released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// Where it stands.
     pub phase: Phase,
     /// The steps that srun made in the present or last run, oldest first.
@@ -102,8 +141,6 @@ pub enum Phase {
 /// A job that waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
-    /// Held, by whom.
-    pub hold: Option<Hold>,
     /// The terms of its dependency; empty: none left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits: Vec<Wait>,
@@ -232,10 +269,13 @@ pub struct Step {
     pub number: u32,
     /// Its name: the command.
     pub name: String,
-    /// CPUs it uses of each node, and tasks there: parallel to nothing, in order.
+    /// Its nodes, in order, and how many tasks are on each.
     pub layout: Vec<StepNode>,
     /// CPUs of a task.
     pub cpus_per_task: u32,
+    /// It shares CPUs with other steps.
+    #[serde(default)]
+    pub overlap: bool,
     /// When it started.
     pub start: Now,
     /// How it ended, and when.
@@ -270,6 +310,23 @@ impl Step {
 }
 
 impl Job {
+    /// The one record that a submission begins with.
+    pub fn of(submission: &Submission) -> Job {
+        let spec = &submission.spec;
+        Job {
+            id: submission.id,
+            origin: submission.id,
+            place: spec.array.as_ref().map_or(Place::Whole, |a| Place::Tasks(a.tasks.clone())),
+            name: spec.name.as_str().into(),
+            nice: spec.nice,
+            time_limit: spec.time_limit,
+            restarts: 0,
+            hold: spec.hold.then_some(Hold::User),
+            phase: Phase::Pending(Pending { waits: submission.waits.clone(), eligible: None }),
+            steps: Vec::new(),
+        }
+    }
+
     /// The launch that counts now: reports of any other are stale.
     pub fn attempt(&self) -> Attempt {
         Attempt { job: self.id, restart: self.restarts }
@@ -309,6 +366,15 @@ impl Job {
         }
     }
 
+    /// The tasks of an array that it stands for; none if it is no array.
+    pub fn tasks(&self) -> Option<TaskSet> {
+        match &self.place {
+            Place::Whole => None,
+            Place::Task(t) => Some(TaskSet::single(*t)),
+            Place::Tasks(set) => Some(set.clone()),
+        }
+    }
+
     /// Waiting, with its data.
     pub fn pending(&self) -> Option<&Pending> {
         match &self.phase {
@@ -323,9 +389,9 @@ impl Job {
     }
 
     /// How many jobs it counts as, in limits: its tasks, or 1.
-    pub fn count(&self) -> u32 {
+    pub fn count(&self) -> u64 {
         match &self.place {
-            Place::Tasks(set) => set.len() as u32,
+            Place::Tasks(set) => set.len(),
             _ => 1,
         }
     }

@@ -21,19 +21,35 @@
 //! [`cluster`] and `decide/`.
 
 pub mod alloc;
+mod apply;
+mod check;
 pub mod cluster;
 pub mod command;
+pub mod constraint;
+mod decide;
+pub mod demand;
+pub mod deps;
 pub mod effect;
 pub mod event;
+pub mod index;
 pub mod index_set;
+mod info;
 pub mod job;
+pub mod ledger;
+pub mod limits;
 pub mod plan;
+pub mod state;
+pub mod tables;
+pub mod world;
 
 pub use alloc::NodeAlloc;
-pub use cluster::{Cluster, State};
+pub use check::Violation;
+pub use cluster::{Cluster, RestoreError};
 pub use command::{Caller, CancelScope, Command, JobChange, JobTarget, KeeperReport, PayloadId, RequestKey};
 pub use effect::{Effect, SignalScope};
 pub use event::{Change, Event};
 pub use index_set::IndexSet;
 pub use job::{EndCause, Hold, Job, Launch, Owner, Pending, Phase, Place, Run, Submission};
+pub use ledger::Ledger;
 pub use plan::{NodePick, Plan, Start};
+pub use state::State;

@@ -1,31 +1,17 @@
 //! The planner: which jobs to start now, and where. A pure function of the cluster.
+//!
+//! Owns the policy: the order is the core's queue, the rest is decided here. Must never know a clock, a file or
+//! how a plan is carried out. A mistake here costs throughput, not correctness: the core checks every start
+//! anew.
+//!
+//! A reader starts at [`plan`]. The policy in short: jobs are tried in order; the first that finds no room
+//! gets a reservation at the earliest time at which the running jobs' time limits leave it room; jobs behind it
+//! start if they end before that time or leave the reservation its room. Jobs that a limit blocks reserve
+//! nothing.
 
-use bivouac_core::{Caller, Cluster, Plan};
-use bivouac_types::{JobSpec, Now, Reject, Timestamp};
+mod forecast;
+mod planner;
+mod reservation;
 
-/// Proposes what to start now: in priority order, with backfill that never delays the first job that waits.
-/// `budget` bounds the number of placements tried.
-pub fn plan(_cluster: &Cluster, _now: Now, _budget: usize) -> Plan {
-    Plan::default()
-}
-
-/// When and where a job would start if it were submitted now (sbatch --test-only).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Forecast {
-    /// When.
-    pub start: Timestamp,
-    /// With how many CPUs.
-    pub cpus: u32,
-    /// On which nodes.
-    pub nodes: Vec<String>,
-    /// In which partition.
-    pub partition: String,
-}
-
-/// Answers sbatch --test-only.
-///
-/// # Errors
-/// The refusal that submitting it would meet.
-pub fn test_only(_cluster: &Cluster, _spec: &JobSpec, _caller: &Caller, _now: Now) -> Result<Forecast, Reject> {
-    Err(Reject::NodeConfigUnavailable)
-}
+pub use forecast::{Forecast, test_only};
+pub use planner::plan;

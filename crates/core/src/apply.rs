@@ -1,0 +1,311 @@
+//! How each event changes the state. Total: an event that does not fit is a bug, which debug builds report and
+//! release builds survive by leaving the state as it is.
+
+use crate::cluster::Cluster;
+use crate::command::JobChange;
+use crate::deps::{self, Identity};
+use crate::event::{Change, Event};
+use crate::job::{
+    EndCause, Ended, Ending, Job, Launch, Pending, Phase, Place, Run, Step, StepEnd, Submission, WaitOn,
+    WaitState,
+};
+use crate::world::Gate;
+use bivouac_types::info::Usage;
+use bivouac_types::{Attempt, JobId, JobState, Now, Outcome, TaskSet, Timestamp};
+use std::sync::Arc;
+
+impl Cluster {
+    /// Makes an event part of the state. The only way that the state changes.
+    pub fn apply(&mut self, event: &Event) {
+        let at = event.at;
+        match &event.change {
+            Change::Submitted(submission) => self.submitted(submission, at),
+            Change::Split { from, tasks, job } => self.split(*from, tasks, *job),
+            Change::Started { job, from, task, partition, time_limit, alloc } => {
+                let grant = |eligible| Run {
+                    start: at,
+                    partition: partition.clone(),
+                    time_limit: *time_limit,
+                    alloc: alloc.clone(),
+                    launch: Launch::Granted,
+                    eligible,
+                };
+                self.started(*job, *from, *task, grant, at);
+            }
+            Change::Launched { attempt, pid } => self.edit_attempt(*attempt, |phase| match phase {
+                Phase::Running(run) | Phase::Ending(run, _) => run.launch = Launch::Launched { pid: *pid },
+                _ => {}
+            }),
+            Change::Ending { attempt, cause } => self.ending(*attempt, *cause, at),
+            Change::KillDue { attempt } => self.edit_attempt(*attempt, |phase| {
+                if let Phase::Ending(_, ending) = phase {
+                    ending.killed = true;
+                }
+            }),
+            Change::Signalled { .. } => {}
+            Change::Ended { job, outcome, end, usage } => self.ended(*job, *outcome, *end, *usage, at),
+            Change::Requeued { job, .. } => self.edit(*job, |job| {
+                job.restarts += 1;
+                job.steps.clear();
+                job.phase = Phase::Pending(Pending { waits: Vec::new(), eligible: Some(at.wall) });
+            }),
+            Change::Held { job, hold } => self.edit(*job, |job| job.hold = Some(*hold)),
+            Change::Released { job } => self.edit(*job, |job| job.hold = None),
+            Change::Updated { job, change } => self.updated(*job, change, at),
+            Change::Eligible { job } => self.edit(*job, |job| {
+                if let Phase::Pending(pending) = &mut job.phase {
+                    *pending = Pending { waits: Vec::new(), eligible: Some(at.wall) };
+                }
+            }),
+            Change::StepStarted { job, step, name, layout, cpus_per_task, overlap } => {
+                let step = Step {
+                    number: *step,
+                    name: name.clone(),
+                    layout: layout.clone(),
+                    cpus_per_task: *cpus_per_task,
+                    overlap: *overlap,
+                    start: at,
+                    end: None,
+                };
+                self.edit(*job, |job| job.steps.push(step));
+            }
+            Change::StepEnded { job, step, exit, usage } => self.edit(*job, |job| {
+                if let Some(step) = job.steps.iter_mut().find(|s| s.number == *step) {
+                    step.end = Some(StepEnd { at: at.wall, exit: Some(*exit), usage: *usage });
+                }
+            }),
+            Change::Purged { jobs } => jobs.iter().for_each(|id| self.purge(*id)),
+        }
+    }
+
+    /// Changes one job, with the index kept in step.
+    fn edit(&mut self, id: JobId, change: impl FnOnce(&mut Job)) {
+        let Some(job) = self.state.jobs.get_mut(&id) else {
+            debug_assert!(false, "an event names job {id}, which does not exist");
+            return;
+        };
+        let Some(submission) = self.state.submissions.get(&job.origin) else { return };
+        self.index.remove(&self.world, submission, job);
+        change(job);
+        self.index.add(&self.world, submission, job);
+    }
+
+    fn edit_attempt(&mut self, attempt: Attempt, change: impl FnOnce(&mut Phase)) {
+        self.edit(attempt.job, |job| {
+            debug_assert_eq!(job.attempt(), attempt);
+            change(&mut job.phase);
+        });
+    }
+
+    fn insert(&mut self, job: Job) {
+        self.state.next_id = self.state.next_id.max(job.id.0.saturating_add(1));
+        if let Some(submission) = self.state.submissions.get(&job.origin) {
+            self.index.add(&self.world, submission, &job);
+        }
+        self.state.jobs.insert(job.id, job);
+    }
+
+    fn submitted(&mut self, submission: &Submission, at: Now) {
+        let mut job = Job::of(submission);
+        if let Phase::Pending(pending) = &mut job.phase
+            && let Gate::From(time) = self.world.gate(pending, submission)
+            && time <= at.wall
+        {
+            *pending = Pending { waits: Vec::new(), eligible: Some(time) };
+        }
+        self.index.add_submission(&self.world, submission);
+        self.state.submissions.insert(submission.id, submission.clone());
+        self.insert(job);
+    }
+
+    fn split(&mut self, from: JobId, tasks: &TaskSet, job: JobId) {
+        let Some(record) = self.state.jobs.get(&from) else {
+            debug_assert!(false, "a split of job {from}, which does not exist");
+            return;
+        };
+        let part = Job { id: job, place: Place::Tasks(tasks.clone()), ..record.clone() };
+        self.edit(from, |record| {
+            if let Place::Tasks(set) = &mut record.place {
+                *set = set.difference(tasks);
+            }
+        });
+        self.insert(part);
+    }
+
+    fn started(
+        &mut self,
+        id: JobId,
+        from: Option<JobId>,
+        task: Option<u32>,
+        grant: impl FnOnce(Timestamp) -> Run,
+        at: Now,
+    ) {
+        if let (Some(record), Some(task)) = (from, task) {
+            let Some(rest) = self.state.jobs.get(&record) else {
+                debug_assert!(false, "a task of job {record}, which does not exist, starts");
+                return;
+            };
+            let part = Job { id, place: Place::Tasks(TaskSet::single(task)), ..rest.clone_without_place() };
+            self.edit(record, |job| {
+                if let Place::Tasks(set) = &mut job.place {
+                    set.remove(task);
+                }
+            });
+            self.insert(part);
+        }
+        let mut first = false;
+        self.edit(id, |job| {
+            first = job.restarts == 0;
+            if let Some(task) = task {
+                job.place = Place::Task(task);
+            }
+            let eligible = job.pending().and_then(|p| p.eligible).unwrap_or(at.wall);
+            let run = grant(eligible);
+            job.time_limit = Some(run.time_limit);
+            job.phase = Phase::Running(run);
+        });
+        let origin = self.state.jobs.get(&id).map(|j| j.origin);
+        if let Some(origin) = origin.filter(|_| first) {
+            if let Some(submission) = self.state.submissions.get_mut(&origin) {
+                submission.tally.begun += 1;
+                submission.tally.last_begun = at.wall;
+            }
+            self.settle_dependents(origin, at);
+        }
+    }
+
+    fn ending(&mut self, attempt: Attempt, cause: EndCause, at: Now) {
+        self.edit_attempt(attempt, |phase| {
+            *phase =
+                match std::mem::replace(phase, Phase::Pending(Pending { waits: Vec::new(), eligible: None }))
+                {
+                    Phase::Running(run) => Phase::Ending(run, Ending { cause, since: at, killed: false }),
+                    // Already being ended: only the cause changes, KillWait goes on.
+                    Phase::Ending(run, ending) => Phase::Ending(run, Ending { cause, ..ending }),
+                    other => other,
+                };
+        });
+    }
+
+    fn ended(&mut self, id: JobId, outcome: Outcome, end: Timestamp, usage: Usage, at: Now) {
+        let mut run = None;
+        self.edit(id, |job| {
+            run = job.run().cloned();
+            for step in job.steps.iter_mut().filter(|s| s.end.is_none()) {
+                step.end = Some(StepEnd { at: end, exit: None, usage: Usage::default() });
+            }
+            job.phase = Phase::Ended(Ended { outcome, at, end, run: run.clone(), usage });
+        });
+        let Some(job) = self.state.jobs.get(&id) else { return };
+        let (origin, name, count) = (job.origin, job.name.clone(), job.count());
+        let Some(submission) = self.state.submissions.get_mut(&origin) else { return };
+        let tally = &mut submission.tally;
+        tally.ended += count;
+        if outcome.state() != JobState::Completed {
+            tally.failed += count;
+        }
+        if run.is_none() && job.restarts == 0 {
+            tally.begun += count;
+            tally.last_begun = at.wall;
+        }
+        let uid = submission.owner.uid;
+        self.settle_dependents(origin, at);
+        self.settle_singletons(uid, name, at);
+    }
+
+    fn updated(&mut self, id: JobId, change: &JobChange, at: Now) {
+        let before = self.state.jobs.get(&id).map(|j| (j.name.clone(), j.origin));
+        self.edit(id, |job| match change {
+            JobChange::TimeLimit(limit) => {
+                job.time_limit = Some(*limit);
+                if let Phase::Running(run) | Phase::Ending(run, _) = &mut job.phase {
+                    run.time_limit = *limit;
+                }
+            }
+            JobChange::Name(name) => job.name = name.as_str().into(),
+            JobChange::Nice(nice) => job.nice = *nice,
+        });
+        if let (JobChange::Name(_), Some((name, origin))) = (change, before)
+            && let Some(uid) = self.state.submissions.get(&origin).map(|s| s.owner.uid)
+        {
+            self.settle_singletons(uid, name, at);
+            self.settle(id, at);
+        }
+    }
+
+    fn purge(&mut self, id: JobId) {
+        let Some(job) = self.state.jobs.remove(&id) else {
+            debug_assert!(false, "job {id} is forgotten twice");
+            return;
+        };
+        let Some(submission) = self.state.submissions.get(&job.origin) else { return };
+        self.index.remove(&self.world, submission, &job);
+        if self.index.records(job.origin).next().is_none() {
+            self.index.remove_submission(submission);
+            self.state.submissions.remove(&job.origin);
+        }
+    }
+
+    /// Something of the submission began or ended: who waits for it?
+    fn settle_dependents(&mut self, origin: JobId, at: Now) {
+        let all = (origin, JobId(0))..=(origin, JobId(u32::MAX));
+        let waiting: Vec<JobId> = self.index.dependents.range(all).map(|d| d.1).collect();
+        waiting.into_iter().for_each(|id| self.settle(id, at));
+    }
+
+    /// A job of that user and name ended: who waits as a singleton?
+    fn settle_singletons(&mut self, uid: bivouac_types::Uid, name: Arc<str>, at: Now) {
+        let all = (uid, name.clone(), JobId(0))..=(uid, name, JobId(u32::MAX));
+        let waiting: Vec<JobId> = self.index.singletons.range(all).map(|s| s.2).collect();
+        waiting.into_iter().for_each(|id| self.settle(id, at));
+    }
+
+    /// Settles what can be settled of a job's dependency.
+    fn settle(&mut self, id: JobId, at: Now) {
+        let Some(job) = self.state.jobs.get(&id) else { return };
+        let Some(submission) = self.state.submissions.get(&job.origin) else { return };
+        let Some(pending) = job.pending() else { return };
+        let me = Identity { uid: submission.owner.uid, name: job.name.clone(), origin: job.origin };
+        let mut settled = pending.clone();
+        for wait in settled.waits.iter_mut().filter(|w| w.state == WaitState::Open) {
+            wait.state = deps::standing(wait.on, &self.state, &self.index, &me, at.wall);
+        }
+        if settled == *pending {
+            return;
+        }
+        if let Gate::From(time) = self.world.gate(&settled, submission)
+            && time <= at.wall
+        {
+            settled = Pending { waits: Vec::new(), eligible: Some(at.wall) };
+        }
+        self.edit(id, |job| job.phase = Phase::Pending(settled));
+    }
+}
+
+impl Job {
+    /// A copy for a task that leaves the record: the set of the others is not copied.
+    fn clone_without_place(&self) -> Job {
+        Job {
+            id: self.id,
+            origin: self.origin,
+            place: Place::Whole,
+            name: self.name.clone(),
+            nice: self.nice,
+            time_limit: self.time_limit,
+            restarts: self.restarts,
+            hold: self.hold,
+            phase: self.phase.clone(),
+            steps: Vec::new(),
+        }
+    }
+}
+
+impl WaitOn {
+    /// The submission that it waits for, if it names one.
+    pub fn target(&self) -> Option<bivouac_types::depend::DependencyTarget> {
+        match self {
+            WaitOn::Begun(t, _) | WaitOn::Ended(t) | WaitOn::Ok(t) | WaitOn::NotOk(t) => Some(*t),
+            WaitOn::Singleton => None,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! scancel.
+
+use super::Changes;
+use super::target::Splitter;
+use crate::cluster::Cluster;
+use crate::command::{Caller, CancelScope, JobTarget};
+use crate::event::Change;
+use crate::job::{EndCause, Phase};
+use bivouac_types::info::Usage;
+use bivouac_types::{Now, Outcome, Reject};
+
+const SIGKILL: i32 = 9;
+
+impl Cluster {
+    /// Ends jobs, or only sends a signal to running ones. SIGKILL to a pending job ends it too, as in Slurm.
+    pub(super) fn cancel(
+        &self,
+        caller: &Caller,
+        target: &JobTarget,
+        signal: Option<i32>,
+        scope: CancelScope,
+        now: Now,
+    ) -> Result<Changes, Reject> {
+        let selected = self.select(target)?;
+        if !selected.iter().all(|s| caller.may_command(s.submission)) {
+            return Err(Reject::AccessDenied);
+        }
+        // -b without a signal is for the shell alone, and the job goes on if its steps do.
+        let signal = signal.or((scope == CancelScope::Batch).then_some(SIGKILL));
+        if signal.is_some_and(|s| !(0..=64).contains(&s)) {
+            return Err(Reject::InvalidValue("signal".into()));
+        }
+        let mut splitter = Splitter::new(self);
+        let mut changes = Vec::new();
+        let (mut pending, mut alive) = (false, false);
+        for s in &selected {
+            let attempt = s.job.attempt();
+            match (&s.job.phase, signal) {
+                (Phase::Ended(_), _) => continue,
+                (Phase::Pending(_), None | Some(SIGKILL)) => {
+                    let job = splitter.record(s, &mut changes);
+                    let outcome = Outcome::Cancelled { by: caller.uid, status: None };
+                    changes.push(Change::Ended { job, outcome, end: now.wall, usage: Usage::default() });
+                }
+                (Phase::Pending(_), Some(_)) => {
+                    pending = true;
+                    continue;
+                }
+                (Phase::Running(_) | Phase::Ending(..), Some(signal)) => {
+                    changes.push(Change::Signalled { attempt, signal, scope });
+                }
+                (Phase::Running(_), None) => {
+                    changes.push(Change::Ending { attempt, cause: EndCause::Cancelled { by: caller.uid } });
+                }
+                // A requeue becomes a cancellation; what is being ended otherwise stays so.
+                (Phase::Ending(_, e), None) if e.cause == EndCause::Requeue => {
+                    changes.push(Change::Ending { attempt, cause: EndCause::Cancelled { by: caller.uid } });
+                }
+                (Phase::Ending(..), None) => {}
+            }
+            alive = true;
+        }
+        match (alive, pending) {
+            (true, _) => Ok(changes),
+            (false, true) => Err(Reject::JobPending),
+            (false, false) => Err(Reject::JobFinished),
+        }
+    }
+}

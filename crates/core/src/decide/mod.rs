@@ -1,0 +1,51 @@
+//! What commands lead to. One file for each kind of command; none changes anything.
+
+mod cancel;
+mod control;
+mod report;
+mod start;
+mod step;
+mod submit;
+mod target;
+mod tick;
+
+use crate::cluster::Cluster;
+use crate::command::Command;
+use crate::event::{Change, Event};
+use bivouac_types::{Now, Reject};
+
+impl Cluster {
+    /// What a command leads to: events to be made durable together, then applied in order. Changes nothing.
+    ///
+    /// No events and no refusal mean that there is nothing to do: the request key is known
+    /// ([`Cluster::job_of_key`]), the report is stale ([`Cluster::stale_effects`]), the job is held already.
+    ///
+    /// # Errors
+    /// The refusal, in Slurm's words.
+    pub fn decide(&self, command: Command, now: Now) -> Result<Vec<Event>, Reject> {
+        let changes = match command {
+            Command::Submit { caller, spec, payload, key } => self.submit(caller, spec, payload, key, now)?,
+            Command::Cancel { caller, target, signal, scope } => {
+                self.cancel(&caller, &target, signal, scope, now)?
+            }
+            Command::Hold { caller, target, user_hold } => self.hold(&caller, &target, user_hold)?,
+            Command::Release { caller, target } => self.release(&caller, &target)?,
+            Command::Requeue { caller, target } => self.requeue(&caller, &target)?,
+            Command::Update { caller, target, change } => self.update(&caller, &target, &change)?,
+            Command::ApplyPlan(plan) => self.start_all(&plan),
+            Command::Report(report) => self.report(&report, now),
+            Command::StepStart { caller, job, name, ntasks, cpus_per_task, nodes, overlap } => {
+                let ask = step::StepAsk { name, ntasks, cpus_per_task, nodes, overlap };
+                self.start_step(&caller, job, ask)?
+            }
+            Command::StepEnd { caller, job, step, exit, usage } => {
+                self.end_step(&caller, job, step, exit, usage)?
+            }
+            Command::Tick => self.tick(now),
+        };
+        Ok(changes.into_iter().map(|change| Event { at: now, change }).collect())
+    }
+}
+
+/// The changes that a command decides to, in order.
+type Changes = Vec<Change>;

@@ -1,0 +1,63 @@
+//! What the keeper says. A report of an attempt that does not count (any more) decides to nothing.
+
+use super::Changes;
+use crate::cluster::Cluster;
+use crate::command::KeeperReport;
+use crate::event::Change;
+use crate::job::{EndCause, Job, Launch, Phase};
+use bivouac_types::info::Usage;
+use bivouac_types::{ExitStatus, Now, Outcome, Timestamp};
+
+/// How an attempt ended, as far as the keeper knows.
+#[derive(Clone, Copy)]
+enum End {
+    Exited(ExitStatus),
+    Lost,
+    NotLaunched,
+}
+
+impl Cluster {
+    pub(super) fn report(&self, report: &KeeperReport, now: Now) -> Changes {
+        let attempt = report.attempt();
+        let Some(job) = self.job(attempt.job).filter(|j| j.attempt() == attempt) else { return Vec::new() };
+        let (run, cause) = match &job.phase {
+            Phase::Running(run) => (run, None),
+            Phase::Ending(run, ending) => (run, Some(ending.cause)),
+            _ => return Vec::new(),
+        };
+        match *report {
+            KeeperReport::Launched { pid, .. } if run.launch == Launch::Granted => {
+                vec![Change::Launched { attempt, pid }]
+            }
+            KeeperReport::Launched { .. } => Vec::new(),
+            KeeperReport::Exited { status, usage, ended, .. } => {
+                vec![self.end(job, cause, End::Exited(status), ended, usage)]
+            }
+            KeeperReport::Lost { .. } => vec![self.end(job, cause, End::Lost, now.wall, Usage::default())],
+            KeeperReport::LaunchFailed { .. } => {
+                vec![self.end(job, cause, End::NotLaunched, now.wall, Usage::default())]
+            }
+        }
+    }
+
+    /// A lost job is run again by itself only if its submission said --requeue; the cluster's JobRequeue, which
+    /// in Slurm suffices, lets a user do it by `scontrol requeue`. On one machine a lost job most often means
+    /// that its owner pulled the plug, and a script that was not written to be repeated must not be.
+    fn end(&self, job: &Job, cause: Option<EndCause>, how: End, end: Timestamp, usage: Usage) -> Change {
+        let status = match how {
+            End::Exited(status) => Some(status),
+            _ => None,
+        };
+        let again = self.submission(job).is_some_and(|s| s.spec.requeue == Some(true));
+        let outcome = match (cause, how) {
+            (Some(EndCause::Requeue), _) => return Change::Requeued { job: job.id, end },
+            (Some(EndCause::Cancelled { by }), _) => Outcome::Cancelled { by, status },
+            (Some(EndCause::TimeLimit), _) => Outcome::Timeout(status.unwrap_or_default()),
+            (None, End::Exited(status)) => Outcome::Exited(status),
+            (None, End::NotLaunched) => Outcome::LaunchFailed,
+            (None, End::Lost) if again => return Change::Requeued { job: job.id, end },
+            (None, End::Lost) => Outcome::NodeFail,
+        };
+        Change::Ended { job: job.id, outcome, end, usage }
+    }
+}

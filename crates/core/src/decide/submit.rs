@@ -1,0 +1,143 @@
+//! Accepting a job: defaults, and the rules by which Slurm refuses at submission.
+//!
+//! As Slurm with `EnforcePartLimits=NO` and `AccountingStorageEnforce=limits`: what no node can ever hold, and
+//! names that do not exist, are refused; what exceeds a limit of the partition or of the QoS is accepted and
+//! waits with that reason. Only MaxSubmitJobs refuses.
+
+use super::Changes;
+use crate::cluster::Cluster;
+use crate::command::{Caller, PayloadId, RequestKey};
+use crate::demand::Demand;
+use crate::deps::{self, Identity};
+use crate::event::Change;
+use crate::job::{Owner, Submission, Tally};
+use bivouac_types::{JobId, JobSpec, Now, Reject};
+
+impl Cluster {
+    pub(super) fn submit(
+        &self,
+        caller: Caller,
+        spec: JobSpec,
+        payload: PayloadId,
+        key: RequestKey,
+        now: Now,
+    ) -> Result<Changes, Reject> {
+        if let Some(known) = self.job_of_key(key).and_then(|id| self.state.submissions.get(&id)) {
+            // The same request again. Another user's use of the key is no business of this one.
+            return if known.owner.uid == caller.uid { Ok(Vec::new()) } else { Err(Reject::AccessDenied) };
+        }
+        let submission = self.accept(caller, spec, payload, key, now)?;
+        Ok(vec![Change::Submitted(Box::new(submission))])
+    }
+
+    /// The submission that a request leads to, with every default filled in; sbatch --test-only stops here.
+    ///
+    /// # Errors
+    /// Slurm's refusal.
+    pub fn accept(
+        &self,
+        caller: Caller,
+        spec: JobSpec,
+        payload: PayloadId,
+        key: RequestKey,
+        now: Now,
+    ) -> Result<Submission, Reject> {
+        let config = &self.world.config;
+        if self.index.live >= config.max_job_count as usize || self.state.next_id == u32::MAX {
+            return Err(Reject::TooManyJobs);
+        }
+        if spec.nice < 0 && !caller.is_operator() {
+            return Err(Reject::InvalidNice);
+        }
+        let partitions = self.partitions(&spec)?;
+        let qos = self.qos(&spec, &partitions)?;
+        let account = self.account(&spec)?;
+        if let Some(array) = &spec.array {
+            let last = array.tasks.last().ok_or(Reject::InvalidArray)?;
+            if last >= config.max_array_size {
+                return Err(Reject::InvalidArray);
+            }
+        }
+        self.check_nodes(&spec, &partitions)?;
+        let id = JobId(self.state.next_id);
+        let me = Identity { uid: caller.uid, name: spec.name.as_str().into(), origin: id };
+        let waits = match &spec.dependency {
+            Some(dependency) => deps::resolve(dependency, &self.state, &self.index, &me, now)?,
+            None => Vec::new(),
+        };
+        let owner = Owner { uid: caller.uid, gid: caller.gid, user: caller.user, group: caller.group };
+        let tally = Tally::default();
+        let submission =
+            Submission { id, owner, spec, account, qos, partitions, payload, key, at: now, waits, tally };
+        self.check_submit_limit(&submission)?;
+        Ok(submission)
+    }
+
+    fn partitions(&self, spec: &JobSpec) -> Result<Vec<String>, Reject> {
+        let config = &self.world.config;
+        if spec.partitions.is_empty() {
+            let default =
+                config.default_partition().ok_or_else(|| Reject::InvalidPartition(String::new()))?;
+            return Ok(vec![default.name.clone()]);
+        }
+        let mut names: Vec<String> = Vec::new();
+        for name in &spec.partitions {
+            if config.partition(name).is_none() {
+                return Err(Reject::InvalidPartition(name.clone()));
+            }
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        Ok(names)
+    }
+
+    fn qos(&self, spec: &JobSpec, partitions: &[String]) -> Result<Option<String>, Reject> {
+        let config = &self.world.config;
+        let qos = spec.qos.as_ref().or(config.default_qos.as_ref());
+        if let Some(name) = qos.filter(|name| config.qos(name).is_none()) {
+            return Err(Reject::InvalidQos(name.clone()));
+        }
+        for partition in partitions.iter().filter_map(|p| config.partition(p)) {
+            let allowed = |q: &String| partition.allow_qos.contains(q);
+            if !partition.allow_qos.is_empty() && !qos.is_some_and(allowed) {
+                return Err(Reject::InvalidQos(qos.cloned().unwrap_or_default()));
+            }
+        }
+        Ok(qos.cloned())
+    }
+
+    fn account(&self, spec: &JobSpec) -> Result<Option<String>, Reject> {
+        let config = &self.world.config;
+        let account = spec.account.as_ref().or(config.default_account.as_ref());
+        match account {
+            Some(name) if !config.accounts.is_empty() && !config.accounts.contains(name) => {
+                Err(Reject::InvalidAccount(name.clone()))
+            }
+            _ => Ok(account.cloned()),
+        }
+    }
+
+    /// At least one of the partitions must have nodes for it.
+    fn check_nodes(&self, spec: &JobSpec, partitions: &[String]) -> Result<(), Reject> {
+        let mut refusal = None;
+        for partition in partitions.iter().filter_map(|p| self.world.tables.partition(p)) {
+            match Demand::new(&spec.resources, partition, &self.world.config, &self.world.tables) {
+                Ok(_) => return Ok(()),
+                Err(reject) => refusal = refusal.or(Some(reject)),
+            }
+        }
+        refusal.map_or(Ok(()), Err)
+    }
+
+    fn check_submit_limit(&self, submission: &Submission) -> Result<(), Reject> {
+        let Some(qos) = self.world.qos_of(submission) else { return Ok(()) };
+        let Some(limit) = self.world.qos(qos).max_submit_per_user else { return Ok(()) };
+        let have = self.index.submitted.get(&(qos, submission.owner.uid)).copied().unwrap_or(0);
+        if have.saturating_add(submission.tasks()) > u64::from(limit) {
+            Err(Reject::QosSubmitLimit)
+        } else {
+            Ok(())
+        }
+    }
+}

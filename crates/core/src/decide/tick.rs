@@ -1,0 +1,34 @@
+//! What happens because time has passed.
+
+use super::Changes;
+use crate::cluster::Cluster;
+use crate::event::Change;
+use crate::index::Timer;
+use crate::job::EndCause;
+use bivouac_types::Now;
+
+impl Cluster {
+    pub(super) fn tick(&self, now: Now) -> Changes {
+        let mut changes = Vec::new();
+        let clock = self.world.limit_clock(now);
+        for (_, id) in self.index.limits.iter().take_while(|t| t.0 <= clock) {
+            if let Some(job) = self.job(*id) {
+                changes.push(Change::Ending { attempt: job.attempt(), cause: EndCause::TimeLimit });
+            }
+        }
+        let due = self.index.wall_timers.iter().take_while(|t| t.0 <= now.wall);
+        changes.extend(due.map(|t| Change::Eligible { job: t.1 }));
+        let mut purged = Vec::new();
+        for (_, timer, id) in self.index.run_timers.iter().take_while(|t| t.0 <= now.run) {
+            match (timer, self.job(*id)) {
+                (Timer::Purge, _) => purged.push(*id),
+                (Timer::Kill, Some(job)) => changes.push(Change::KillDue { attempt: job.attempt() }),
+                (Timer::Kill, None) => {}
+            }
+        }
+        if !purged.is_empty() {
+            changes.push(Change::Purged { jobs: purged });
+        }
+        changes
+    }
+}

@@ -1,0 +1,226 @@
+//! What a job needs in one of its partitions, in numbers: `-n -N -c --ntasks-per-node --mem ...` resolved
+//! against the partition's defaults and nodes.
+
+use crate::alloc::place;
+use crate::constraint::Constraint;
+use crate::tables::Tables;
+use bivouac_types::config::{ClusterConfig, PartitionConfig};
+use bivouac_types::job::ResourceRequest;
+use bivouac_types::tres::GresRequest;
+use bivouac_types::{HostList, MemRequest, PendingReason, Reject};
+
+/// A job's needs in one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// The partition.
+    pub partition: usize,
+    /// Nodes it may use, in the order in which they are tried.
+    pub nodes: Vec<usize>,
+    /// Nodes that must be among its nodes (-w).
+    pub required: Vec<usize>,
+    /// Tasks, at least 1.
+    pub tasks: u32,
+    /// CPUs of a task, at least 1.
+    pub cpus_per_task: u32,
+    /// Nodes, at least.
+    pub min_nodes: u32,
+    /// Nodes, at most.
+    pub max_nodes: u32,
+    /// Tasks on a node, at most.
+    pub tasks_per_node: u32,
+    /// Whole nodes, all CPUs of them.
+    pub exclusive: bool,
+    /// Memory.
+    pub mem: MemDemand,
+    /// Generic resources on each node.
+    pub gres: Vec<GresRequest>,
+    /// The partition's MaxCPUsPerNode, applied to each job.
+    pub max_cpus_per_node: u32,
+    /// The partition's MaxMemPerNode.
+    pub max_mem_per_node_mb: u64,
+    /// Why it can never start in this partition, though it is accepted.
+    pub never: Option<PendingReason>,
+}
+
+/// Memory on each node, MiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemDemand {
+    /// So much.
+    PerNode(u64),
+    /// So much for each allotted CPU.
+    PerCpu(u64),
+    /// All of it.
+    WholeNode,
+}
+
+impl Demand {
+    /// What the job needs in the partition.
+    ///
+    /// # Errors
+    /// Slurm's refusal if no node of the partition can hold any part of it. A job that is merely too large for
+    /// the partition is accepted, as Slurm does with `EnforcePartLimits=NO`, and waits with [`Demand::never`].
+    pub fn new(
+        ask: &ResourceRequest,
+        partition: usize,
+        config: &ClusterConfig,
+        tables: &Tables,
+    ) -> Result<Demand, Reject> {
+        let p = &config.partitions[partition];
+        let wanted = names(&ask.nodelist, tables)?;
+        let unwanted = names(&ask.exclude, tables)?;
+        if let Some(n) = wanted.iter().find(|n| unwanted.contains(n)) {
+            return Err(Reject::InvalidNodeName(tables.nodes[*n].name.to_string()));
+        }
+        let constraint = ask.constraint.as_deref().map(|c| features(c, tables)).transpose()?;
+        let gres: Vec<GresRequest> = ask.gres.iter().filter(|g| g.count > 0).cloned().collect();
+        for g in &gres {
+            if !tables.nodes.iter().any(|n| n.gres.iter().any(|t| *t.name == *g.name)) {
+                return Err(Reject::InvalidGres(g.name.clone()));
+            }
+        }
+
+        let range = ask.nodes.unwrap_or(bivouac_types::job::NodeRange { min: 1, max: None });
+        if range.min == 0 || range.max.is_some_and(|max| max < range.min) {
+            return Err(Reject::InvalidNodeCount);
+        }
+        let nonzero = |n: Option<u32>, what: &str| match n {
+            Some(0) => Err(Reject::InvalidValue(what.into())),
+            n => Ok(n),
+        };
+        let cpus_per_task = nonzero(ask.cpus_per_task, "cpus-per-task")?.unwrap_or(1);
+        let per_node = nonzero(ask.ntasks_per_node, "ntasks-per-node")?;
+        let (tasks, min_nodes) = match nonzero(ask.ntasks, "ntasks")? {
+            Some(tasks) => {
+                let for_tasks = per_node.map_or(1, |n| tasks.div_ceil(n));
+                (tasks, range.min.max(for_tasks).max(wanted.len() as u32).min(tasks))
+            }
+            None => {
+                let nodes = range.min.max(wanted.len() as u32);
+                let tasks = nodes.checked_mul(per_node.unwrap_or(1));
+                (tasks.ok_or_else(|| Reject::InvalidValue("ntasks-per-node".into()))?, nodes)
+            }
+        };
+        if tasks.checked_mul(cpus_per_task).is_none() {
+            return Err(Reject::TooManyCpus);
+        }
+        let table = &tables.partitions[partition];
+        let fits_name = |n: &usize| {
+            !unwanted.contains(n) && constraint.as_ref().is_none_or(|c| c.holds(&tables.nodes[*n].features))
+        };
+        let mut demand = Demand {
+            partition,
+            nodes: table.nodes.iter().copied().filter(fits_name).collect(),
+            required: wanted.into_iter().take(tasks as usize).collect(),
+            tasks,
+            cpus_per_task,
+            min_nodes,
+            max_nodes: range.max.unwrap_or(u32::MAX).min(p.max_nodes.unwrap_or(u32::MAX)),
+            tasks_per_node: per_node.unwrap_or(u32::MAX),
+            exclusive: ask.exclusive,
+            mem: memory(ask.mem, p),
+            gres,
+            max_cpus_per_node: p.max_cpus_per_node.unwrap_or(u32::MAX),
+            max_mem_per_node_mb: p.max_mem_per_node_mb.unwrap_or(u64::MAX),
+            never: None,
+        };
+        demand.check_nodes(per_node.map_or(1, |n| n.min(tasks)), tables)?;
+        demand.never = demand.too_large(p, range.max, tables);
+        Ok(demand)
+    }
+
+    /// Refuses the job if no node could ever hold `need` tasks of it.
+    fn check_nodes(&self, need: u32, tables: &Tables) -> Result<(), Reject> {
+        if !self.required.iter().all(|n| self.nodes.contains(n)) || self.nodes.is_empty() {
+            return Err(Reject::NodeConfigUnavailable);
+        }
+        let idle = |n: usize| tables.nodes[n].idle();
+        let some = |demand: &Demand| {
+            let fits = |&n: &usize| idle(n).tasks_that_fit(demand, &tables.nodes[n]) >= need;
+            self.nodes.iter().any(fits)
+        };
+        if some(self) {
+            return Ok(());
+        }
+        // Which need is it? Leave the others out, one after the other.
+        let no_gres = Demand { gres: Vec::new(), ..self.clone() };
+        let cpus_only = Demand { mem: MemDemand::PerNode(0), ..no_gres.clone() };
+        Err(if !some(&cpus_only) {
+            Reject::CpusPerNode
+        } else if !some(&no_gres) {
+            Reject::MemorySpecification
+        } else {
+            Reject::NodeConfigUnavailable
+        })
+    }
+
+    fn too_large(
+        &self,
+        p: &PartitionConfig,
+        asked_max: Option<u32>,
+        tables: &Tables,
+    ) -> Option<PendingReason> {
+        let in_partition = tables.partitions[self.partition].nodes.len() as u32;
+        if self.min_nodes > self.max_nodes
+            || self.min_nodes > in_partition
+            || asked_max.is_some_and(|max| max < p.min_nodes)
+        {
+            return Some(PendingReason::PartitionNodeLimit);
+        }
+        place(self, &tables.idle(), tables).is_none().then_some(PendingReason::PartitionConfig)
+    }
+
+    /// The CPUs it will have at least.
+    pub fn min_cpus(&self) -> u32 {
+        self.tasks * self.cpus_per_task
+    }
+
+    /// The nodes it will have at least: as many as asked for, or as its CPUs take of the largest nodes.
+    pub fn node_estimate(&self, tables: &Tables) -> u32 {
+        let largest = self.nodes.iter().map(|&n| tables.nodes[n].cpus).max().unwrap_or(1).max(1);
+        self.min_nodes.max(self.min_cpus().div_ceil(largest))
+    }
+
+    /// Memory it will have at least, MiB.
+    pub fn min_mem_mb(&self, tables: &Tables) -> u64 {
+        match self.mem {
+            MemDemand::PerCpu(mb) => mb.saturating_mul(u64::from(self.min_cpus())),
+            MemDemand::PerNode(mb) => mb.saturating_mul(u64::from(self.min_nodes)),
+            MemDemand::WholeNode => {
+                let least = self.nodes.iter().map(|&n| tables.nodes[n].memory_mb).min().unwrap_or(0);
+                least.saturating_mul(u64::from(self.min_nodes))
+            }
+        }
+    }
+}
+
+fn memory(ask: Option<MemRequest>, p: &PartitionConfig) -> MemDemand {
+    match (ask, p.def_mem_per_cpu_mb) {
+        (Some(MemRequest::PerNode(0)), _) => MemDemand::WholeNode,
+        (Some(MemRequest::PerNode(mb)), _) => MemDemand::PerNode(mb),
+        (Some(MemRequest::PerCpu(mb)), _) => MemDemand::PerCpu(mb),
+        (None, Some(mb)) => MemDemand::PerCpu(mb),
+        (None, None) => MemDemand::WholeNode,
+    }
+}
+
+fn names(list: &Option<HostList>, tables: &Tables) -> Result<Vec<usize>, Reject> {
+    let Some(list) = list else { return Ok(Vec::new()) };
+    let mut nodes = Vec::new();
+    for name in &list.names {
+        let node = tables.node(name).ok_or_else(|| Reject::InvalidNodeName(name.clone()))?;
+        if !nodes.contains(&node) {
+            nodes.push(node);
+        }
+    }
+    Ok(nodes)
+}
+
+fn features(text: &str, tables: &Tables) -> Result<Constraint, Reject> {
+    let constraint = Constraint::parse(text).map_err(Reject::Other)?;
+    for name in constraint.names() {
+        if !tables.nodes.iter().any(|n| n.features.contains(name)) {
+            return Err(Reject::InvalidFeature(name.to_string()));
+        }
+    }
+    Ok(constraint)
+}

@@ -1,0 +1,130 @@
+//! Dependencies: what a term waits for, and when it is settled.
+//!
+//! A term is settled by the event that decides it, and then stays so: nothing about ended jobs must be
+//! remembered for the sake of those that depended on them. A target that was forgotten before the dependent was
+//! submitted is no obstacle, as in Slurm 22.05; one that never existed is refused.
+
+use crate::index::Index;
+use crate::job::{Job, Phase, Place, Submission, Wait, WaitOn, WaitState};
+use crate::state::State;
+use bivouac_types::depend::{Dependency, DependencyTarget, DependencyTerm};
+use bivouac_types::{JobId, JobState, Now, Reject, Timestamp, Uid};
+use std::sync::Arc;
+
+/// The terms of a dependency, each as it stands now.
+///
+/// # Errors
+/// `DependencyProblem` for a job that never was, or a task that the array does not have.
+pub fn resolve(
+    dependency: &Dependency,
+    state: &State,
+    index: &Index,
+    me: &Identity,
+    now: Now,
+) -> Result<Vec<Wait>, Reject> {
+    let mut waits = Vec::new();
+    for term in &dependency.terms {
+        let on = match *term {
+            DependencyTerm::After { job, delay } => target(job, state)?.map(|t| WaitOn::Begun(t, delay)),
+            DependencyTerm::AfterAny(job) => target(job, state)?.map(WaitOn::Ended),
+            DependencyTerm::AfterOk(job) => target(job, state)?.map(WaitOn::Ok),
+            DependencyTerm::AfterNotOk(job) => target(job, state)?.map(WaitOn::NotOk),
+            DependencyTerm::Singleton => Some(WaitOn::Singleton),
+        };
+        // With `?`, a forgotten job satisfies the whole; otherwise it satisfies its own term.
+        match on {
+            Some(on) => waits.push(Wait { on, state: standing(on, state, index, me, now.wall) }),
+            None if dependency.any => return Ok(Vec::new()),
+            None => {}
+        }
+    }
+    Ok(waits)
+}
+
+/// Who waits, as far as `singleton` asks.
+pub struct Identity {
+    /// The user.
+    pub uid: Uid,
+    /// The name.
+    pub name: Arc<str>,
+    /// The submission.
+    pub origin: JobId,
+}
+
+/// The submission and task that a user's target means; none if it is forgotten.
+fn target(given: DependencyTarget, state: &State) -> Result<Option<DependencyTarget>, Reject> {
+    let known = |s: &Submission| match (given.task, &s.spec.array) {
+        (None, _) => Ok(Some(given)),
+        (Some(t), Some(array)) if array.tasks.contains(t) => Ok(Some(given)),
+        _ => Err(Reject::DependencyProblem),
+    };
+    if let Some(submission) = state.submissions.get(&given.job) {
+        return known(submission);
+    }
+    match state.jobs.get(&given.job) {
+        // The number of a single task means that task.
+        Some(job) if given.task.is_none() => match &job.place {
+            Place::Task(t) => Ok(Some(DependencyTarget { job: job.origin, task: Some(*t) })),
+            _ => Ok(Some(DependencyTarget { job: job.origin, task: None })),
+        },
+        Some(_) => Err(Reject::DependencyProblem),
+        None if given.job.0 < state.next_id && given.job.0 >= state.first_id => Ok(None),
+        None => Err(Reject::DependencyProblem),
+    }
+}
+
+/// How a term stands; `at` is the time of the event that may have settled it.
+pub fn standing(on: WaitOn, state: &State, index: &Index, me: &Identity, at: Timestamp) -> WaitState {
+    let met = |holds: bool| if holds { WaitState::Met(at) } else { WaitState::Never };
+    match on {
+        WaitOn::Singleton => {
+            let first = (me.uid, me.name.clone(), JobId(0));
+            let mine = (me.uid, me.name.clone(), me.origin);
+            if index.names.range(first..mine).next().is_some() { WaitState::Open } else { met(true) }
+        }
+        WaitOn::Begun(target, delay) => match begun(target, state, index) {
+            Some(begun) => WaitState::Met(begun + delay),
+            None => WaitState::Open,
+        },
+        WaitOn::Ended(target) => ended(target, state, index).map_or(WaitState::Open, |_| met(true)),
+        WaitOn::Ok(target) => ended(target, state, index).map_or(WaitState::Open, met),
+        WaitOn::NotOk(target) => ended(target, state, index).map_or(WaitState::Open, |ok| met(!ok)),
+    }
+}
+
+fn single<'a>(target: DependencyTarget, state: &'a State, index: &Index) -> Option<&'a Job> {
+    let task = target.task?;
+    if let Some(id) = index.tasks.get(&(target.job, task)) {
+        return state.jobs.get(id);
+    }
+    let records = index.rests.range((target.job, JobId(0))..=(target.job, JobId(u32::MAX)));
+    records.filter_map(|(_, id)| state.jobs.get(id)).find(|job| match &job.place {
+        Place::Tasks(set) => set.contains(task),
+        _ => false,
+    })
+}
+
+/// When it began (or was cancelled before it could); an array when its last task did.
+fn begun(target: DependencyTarget, state: &State, index: &Index) -> Option<Timestamp> {
+    if target.task.is_none() {
+        let submission = state.submissions.get(&target.job)?;
+        return (submission.tally.begun == submission.tasks()).then_some(submission.tally.last_begun);
+    }
+    let job = single(target, state, index)?;
+    match &job.phase {
+        Phase::Pending(p) if job.restarts > 0 => p.eligible,
+        Phase::Pending(_) => None,
+        Phase::Running(run) | Phase::Ending(run, _) => Some(run.start.wall),
+        Phase::Ended(e) => Some(e.run.as_ref().map_or(e.end, |r| r.start.wall)),
+    }
+}
+
+/// Whether it ended well; none if it has not ended.
+fn ended(target: DependencyTarget, state: &State, index: &Index) -> Option<bool> {
+    if target.task.is_none() {
+        let submission = state.submissions.get(&target.job)?;
+        return submission.is_over().then_some(submission.tally.failed == 0);
+    }
+    let job = single(target, state, index)?;
+    job.is_ended().then(|| job.state() == JobState::Completed)
+}

@@ -1,0 +1,311 @@
+//! What is shown of jobs, nodes and partitions: rows for squeue, sinfo, sacct and scontrol.
+
+use crate::alloc::NodeAlloc;
+use crate::cluster::Cluster;
+use crate::demand::Demand;
+use crate::job::{EndCause, Ended, Hold, Job, Launch, Pending, Phase, Place, Run, Step, Submission};
+use crate::ledger::Ledger;
+use crate::limits::Use;
+use crate::plan::Plan;
+use crate::world::Gate;
+use bivouac_types::info::{
+    ArrayInfo, ArrayTasks, GresShare, JobInfo, NodeInfo, NodeShare, PartitionInfo, StepInfo, Usage,
+};
+use bivouac_types::{
+    Duration, ExitStatus, JobState, Now, Outcome, PendingReason, StepKind, TimeLimit, Timestamp,
+};
+use std::collections::BTreeMap;
+
+impl Cluster {
+    /// The job as it stands. `plan` is the latest, for its reasons and expectations. The names of the job's
+    /// files are left empty: the caller, who knows the patterns' other parts, expands them.
+    ///
+    /// For a job that has ended this is its accounting record.
+    pub fn job_info(&self, job: &Job, plan: &Plan, now: Now) -> Option<JobInfo> {
+        let submission = self.submission(job)?;
+        let run = job.last_run();
+        let first = self.demands(job).iter().flatten().next();
+        let expected = plan.expected.get(&job.id).filter(|_| job.pending().is_some());
+        let (start, end, elapsed) = self.times(job, run, expected.map(|e| e.0), now);
+        let (outcome, cancelled_by) = outcome(job);
+        let ask = &submission.spec.resources;
+        let partition = match run {
+            Some(run) => run.partition.to_string(),
+            None => submission.partitions.join(","),
+        };
+        Some(JobInfo {
+            id: job.id,
+            array: array_info(job, submission),
+            uid: submission.owner.uid,
+            user: submission.owner.user.clone(),
+            gid: submission.owner.gid,
+            group: submission.owner.group.clone(),
+            spec: self.spec_now(job, submission),
+            account: submission.account.clone(),
+            qos: submission.qos.clone(),
+            partition,
+            state: job.state(),
+            reason: self.reason(job, plan),
+            priority: self.world.shown_priority(job, submission),
+            time_limit: self.shown_limit(job, run, first),
+            submit: submission.at.wall,
+            eligible: self.eligible(job, submission),
+            start,
+            end,
+            elapsed,
+            nodes: run.map_or(Vec::new(), |r| r.alloc.iter().map(node_share).collect()),
+            num_nodes: run
+                .map_or(first.map_or(1, |d| d.node_estimate(&self.world.tables)), |r| r.alloc.len() as u32),
+            num_cpus: run.map_or(first.map_or(1, Demand::min_cpus), Run::cpus),
+            num_tasks: first.map_or(ask.ntasks.unwrap_or(1), |d| d.tasks),
+            cpus_per_task: ask.cpus_per_task.unwrap_or(1),
+            mem_mb: run.map_or(first.map_or(0, |d| d.min_mem_mb(&self.world.tables)), Run::mem_mb),
+            exit: outcome.map_or(ExitStatus::default(), Outcome::status),
+            cancelled_by,
+            restarts: job.restarts,
+            requeue: submission.requeue(&self.world.config),
+            steps: steps(job, run),
+            pid: job.run().and_then(|r| match r.launch {
+                Launch::Launched { pid } => Some(pid),
+                Launch::Granted => None,
+            }),
+            planned_nodes: expected.map_or(Vec::new(), |e| e.1.clone()),
+            std_out: String::new(),
+            std_err: String::new(),
+            std_in: String::new(),
+        })
+    }
+
+    /// Why the job waits: what is known of the job itself, then what the plan says, then the first limit that
+    /// would block it. `None` if it does not wait.
+    pub fn reason(&self, job: &Job, plan: &Plan) -> PendingReason {
+        let (Some(pending), Some(submission)) = (job.pending(), self.submission(job)) else {
+            return PendingReason::None;
+        };
+        match job.hold {
+            Some(Hold::User) => return PendingReason::JobHeldUser,
+            Some(Hold::Admin) => return PendingReason::JobHeldAdmin,
+            None => {}
+        }
+        if pending.eligible.is_none() {
+            return match self.world.gate(pending, submission) {
+                Gate::Never => PendingReason::DependencyNeverSatisfied,
+                Gate::From(time) if submission.spec.begin == Some(time) => PendingReason::BeginTime,
+                Gate::Waiting | Gate::From(_) => PendingReason::Dependency,
+            };
+        }
+        let never = |d: &Demand| self.world.never(job, submission, d);
+        let demands = self.demands(job);
+        let Some(open) = demands.iter().flatten().find(|d| never(d).is_none()) else {
+            return demands.iter().flatten().find_map(never).unwrap_or(PendingReason::ReqNodeNotAvail);
+        };
+        if let Some(reason) = plan.reasons.get(&job.id) {
+            return *reason;
+        }
+        let least = Use::least(open, &self.world.tables);
+        Ledger::new(self).blocking(job, submission, &least).unwrap_or(PendingReason::Priority)
+    }
+
+    /// The submission's request with what has been changed since.
+    fn spec_now(&self, job: &Job, submission: &Submission) -> bivouac_types::JobSpec {
+        let mut spec = submission.spec.clone();
+        spec.name = job.name.to_string();
+        spec.nice = job.nice;
+        spec.time_limit = job.time_limit;
+        spec.hold = job.hold.is_some();
+        spec
+    }
+
+    fn shown_limit(&self, job: &Job, run: Option<&Run>, demand: Option<&Demand>) -> TimeLimit {
+        match (run, demand) {
+            (Some(run), _) => run.time_limit,
+            (None, Some(d)) => self.world.time_limit(job, d.partition),
+            (None, None) => job.time_limit.unwrap_or(TimeLimit::Unlimited),
+        }
+    }
+
+    fn eligible(&self, job: &Job, submission: &Submission) -> Option<Timestamp> {
+        match job.pending() {
+            Some(pending) => match self.world.gate(pending, submission) {
+                Gate::From(time) => Some(time),
+                _ => None,
+            },
+            None => job.last_run().map(|r| r.eligible),
+        }
+    }
+
+    fn times(
+        &self,
+        job: &Job,
+        run: Option<&Run>,
+        expected: Option<Timestamp>,
+        now: Now,
+    ) -> (Option<Timestamp>, Option<Timestamp>, Duration) {
+        match (&job.phase, run) {
+            (Phase::Ended(e), Some(run)) => (Some(run.start.wall), Some(e.end), e.ran()),
+            (Phase::Ended(e), None) => (None, Some(e.end), Duration::ZERO),
+            (_, Some(run)) => {
+                let clock = self.world.limit_clock(now);
+                let left = self.world.deadline(run).map(|d| now.wall + Duration(d.saturating_sub(clock)));
+                let elapsed = clock.saturating_sub(self.world.limit_clock(run.start));
+                (Some(run.start.wall), left, Duration(elapsed))
+            }
+            (_, None) => (expected, None, Duration::ZERO),
+        }
+    }
+
+    /// Every node, in the configuration's order. `up_since` is when the controller started.
+    pub fn node_infos(&self, up_since: Timestamp) -> Vec<NodeInfo> {
+        let mut used: Vec<(bool, BTreeMap<(String, Option<String>), Vec<u32>>)> =
+            vec![(false, BTreeMap::new()); self.world.tables.nodes.len()];
+        for job in self.index.releases.iter().filter_map(|r| self.job(r.1)) {
+            for part in job.run().into_iter().flat_map(|r| &r.alloc) {
+                let Some(n) = self.world.tables.node(&part.node) else { continue };
+                used[n].0 |= matches!(job.phase, Phase::Ending(..));
+                for g in &part.gres {
+                    let key = (g.name.to_string(), g.kind.as_deref().map(str::to_string));
+                    used[n].1.entry(key).or_default().extend(g.indices.iter());
+                }
+            }
+        }
+        let info = |(n, (completing, gres)): (usize, (bool, BTreeMap<_, Vec<u32>>))| {
+            let (config, free) = (&self.world.config.nodes[n], &self.index.free[n]);
+            let within = |p: &&bivouac_types::config::PartitionConfig| p.nodes.contains(&config.name);
+            let share = |((name, kind), mut indices): ((String, Option<String>), Vec<u32>)| {
+                indices.sort_unstable();
+                GresShare { name, kind, indices }
+            };
+            NodeInfo {
+                config: config.clone(),
+                partitions: self
+                    .world
+                    .config
+                    .partitions
+                    .iter()
+                    .filter(within)
+                    .map(|p| p.name.clone())
+                    .collect(),
+                alloc_cpus: config.cpus() - free.cpus.len(),
+                alloc_mem_mb: config.memory_mb - free.mem_mb,
+                alloc_gres: gres.into_iter().map(share).collect(),
+                completing,
+                up_since,
+            }
+        };
+        used.into_iter().enumerate().map(info).collect()
+    }
+
+    /// Every partition, in the configuration's order.
+    pub fn partition_infos(&self) -> Vec<PartitionInfo> {
+        let tables = self.world.tables.partitions.iter();
+        let info =
+            |(config, table): (&bivouac_types::config::PartitionConfig, &crate::tables::PartitionTable)| {
+                PartitionInfo { config: config.clone(), total_cpus: table.cpus }
+            };
+        self.world.config.partitions.iter().zip(tables).map(info).collect()
+    }
+}
+
+impl Ended {
+    /// How long the script ran, by wall time where it did not step, else by the run clock.
+    fn ran(&self) -> Duration {
+        let Some(run) = &self.run else { return Duration::ZERO };
+        // The controller may have learned of the end later than it was: never show more than it knows of.
+        self.end.since(run.start.wall).min(self.at.run - run.start.run)
+    }
+}
+
+fn outcome(job: &Job) -> (Option<Outcome>, Option<bivouac_types::Uid>) {
+    match &job.phase {
+        Phase::Ended(Ended { outcome, .. }) => match outcome {
+            Outcome::Cancelled { by, .. } => (Some(*outcome), Some(*by)),
+            _ => (Some(*outcome), None),
+        },
+        Phase::Ending(_, e) => match e.cause {
+            EndCause::Cancelled { by } => (None, Some(by)),
+            _ => (None, None),
+        },
+        _ => (None, None),
+    }
+}
+
+fn array_info(job: &Job, submission: &Submission) -> Option<ArrayInfo> {
+    let tasks = match &job.place {
+        Place::Whole => return None,
+        Place::Task(t) => ArrayTasks::One(*t),
+        Place::Tasks(set) => ArrayTasks::Pending(set.clone()),
+    };
+    let max_running = submission.spec.array.as_ref().and_then(|a| a.max_running);
+    Some(ArrayInfo { job: job.origin, tasks, max_running })
+}
+
+fn node_share(part: &NodeAlloc) -> NodeShare {
+    NodeShare {
+        node: part.node.to_string(),
+        cpus: part.cpus.iter().collect(),
+        mem_mb: part.mem_mb,
+        tasks: part.tasks,
+        gres: part
+            .gres
+            .iter()
+            .map(|g| GresShare {
+                name: g.name.to_string(),
+                kind: g.kind.as_deref().map(str::to_string),
+                indices: g.indices.iter().collect(),
+            })
+            .collect(),
+    }
+}
+
+/// The batch step and the steps of srun.
+fn steps(job: &Job, run: Option<&Run>) -> Vec<StepInfo> {
+    let Some(run) = run else { return Vec::new() };
+    let (state, end, exit, usage) = match &job.phase {
+        Phase::Ended(e) => (e.outcome.state(), Some(e.end), e.outcome.status(), e.usage),
+        _ => (JobState::Running, None, ExitStatus::default(), Usage::default()),
+    };
+    // A batch script that ran into the time limit was cancelled, as sacct shows it.
+    let state = if state == JobState::Timeout { JobState::Cancelled } else { state };
+    let mut steps = vec![StepInfo {
+        step: StepKind::Batch,
+        name: "batch".into(),
+        state,
+        num_tasks: 1,
+        num_cpus: run.alloc.first().map_or(0, |n| n.cpus.len()),
+        nodes: run.alloc.first().map(|n| n.node.to_string()).into_iter().collect(),
+        start: run.start.wall,
+        end,
+        exit,
+        usage,
+    }];
+    steps.extend(job.steps.iter().map(step_info));
+    steps
+}
+
+fn step_info(step: &Step) -> StepInfo {
+    let (state, exit) = match step.end.map(|e| e.exit) {
+        None => (JobState::Running, ExitStatus::default()),
+        Some(None) => (JobState::Cancelled, ExitStatus::default()),
+        Some(Some(exit)) if exit.success() => (JobState::Completed, exit),
+        Some(Some(exit)) => (JobState::Failed, exit),
+    };
+    StepInfo {
+        step: StepKind::Number(step.number),
+        name: step.name.clone(),
+        state,
+        num_tasks: step.tasks(),
+        num_cpus: step.tasks() * step.cpus_per_task,
+        nodes: step.layout.iter().map(|n| n.node.to_string()).collect(),
+        start: step.start.wall,
+        end: step.end.map(|e| e.at),
+        exit,
+        usage: step.end.map_or(Usage::default(), |e| e.usage),
+    }
+}
+
+impl Pending {
+    /// The terms of its dependency that are not satisfied yet.
+    pub fn unmet(&self) -> impl Iterator<Item = &crate::job::Wait> {
+        self.waits.iter().filter(|w| !matches!(w.state, crate::job::WaitState::Met(_)))
+    }
+}

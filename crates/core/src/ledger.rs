@@ -1,0 +1,88 @@
+//! A running account of what would be free, and what limits would be used, while several starts are weighed
+//! one after the other. The planner proposes with it, and `decide` checks the proposal with a fresh one.
+
+use crate::alloc::{NodeAlloc, NodeFree};
+use crate::cluster::Cluster;
+use crate::demand::Demand;
+use crate::job::{Job, Place, Submission};
+use crate::limits::{self, Use};
+use crate::plan::NodePick;
+use bivouac_types::{JobId, PendingReason, Uid};
+use std::collections::BTreeMap;
+
+/// The account.
+pub struct Ledger<'a> {
+    cluster: &'a Cluster,
+    /// What would be free.
+    pub free: Vec<NodeFree>,
+    qos: BTreeMap<usize, Use>,
+    users: BTreeMap<(usize, Uid), Use>,
+    arrays: BTreeMap<JobId, u32>,
+}
+
+impl<'a> Ledger<'a> {
+    /// Opened on the cluster as it is.
+    pub fn new(cluster: &'a Cluster) -> Ledger<'a> {
+        Ledger {
+            cluster,
+            free: cluster.index.free.clone(),
+            qos: BTreeMap::new(),
+            users: BTreeMap::new(),
+            arrays: BTreeMap::new(),
+        }
+    }
+
+    /// The limit that keeps one more job (or task) of this size from starting.
+    pub fn blocking(&self, job: &Job, submission: &Submission, want: &Use) -> Option<PendingReason> {
+        let index = &self.cluster.index;
+        if let (Some(array), false) = (&submission.spec.array, job.place == Place::Whole)
+            && let Some(throttle) = array.max_running
+        {
+            let running = self.arrays.get(&job.origin).or(index.array_running.get(&job.origin));
+            if running.copied().unwrap_or(0) >= throttle {
+                return Some(PendingReason::JobArrayTaskLimit);
+            }
+        }
+        let qos = self.cluster.world.qos_of(submission)?;
+        let nothing = Use::default();
+        let group = self.qos.get(&qos).or(index.qos.get(&qos)).unwrap_or(&nothing);
+        let key = (qos, submission.owner.uid);
+        let user = self.users.get(&key).or(index.users.get(&key)).unwrap_or(&nothing);
+        limits::blocking(self.cluster.world.qos(qos), group, user, want)
+    }
+
+    /// What the job would get on the picked nodes, if it fits there.
+    pub fn allot(&self, demand: &Demand, picks: &[NodePick]) -> Option<Vec<NodeAlloc>> {
+        let tables = &self.cluster.world.tables;
+        let on_node = |pick: &NodePick| {
+            self.free.get(pick.node)?.allot(demand, pick.tasks, tables.nodes.get(pick.node)?)
+        };
+        picks.iter().map(on_node).collect()
+    }
+
+    /// Enters a start.
+    pub fn enter(&mut self, job: &Job, submission: &Submission, alloc: &[NodeAlloc]) {
+        let (index, tables) = (&self.cluster.index, &self.cluster.world.tables);
+        for part in alloc {
+            if let Some(n) = tables.node(&part.node) {
+                self.free[n].take(part, &tables.nodes[n]);
+            }
+        }
+        let size = Use::of(alloc);
+        if let Some(qos) = self.cluster.world.qos_of(submission) {
+            let key = (qos, submission.owner.uid);
+            self.qos
+                .entry(qos)
+                .or_insert_with(|| index.qos.get(&qos).cloned().unwrap_or_default())
+                .add(&size);
+            self.users
+                .entry(key)
+                .or_insert_with(|| index.users.get(&key).cloned().unwrap_or_default())
+                .add(&size);
+        }
+        if job.place != Place::Whole {
+            let running = index.array_running.get(&job.origin).copied().unwrap_or(0);
+            *self.arrays.entry(job.origin).or_insert(running) += 1;
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What never changes while a controller runs: the configuration, and judgements that follow from it alone.
+
+use crate::demand::Demand;
+use crate::job::{Job, Pending, Run, Submission, WaitState};
+use crate::limits::{self, Use};
+use crate::tables::Tables;
+use bivouac_types::config::{ClusterConfig, LimitClock, QosConfig};
+use bivouac_types::{Duration, Now, PendingReason, TimeLimit, Timestamp};
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+/// A job without a time limit is planned as if it ran so long, as Slurm does.
+pub const UNLIMITED_AS: Duration = Duration::from_secs(365 * 86400);
+
+/// Priority of a job of no QoS, no partition factor and no --nice.
+const BASE_PRIORITY: i64 = 4_294_901_760;
+
+/// A place in the order of the pending jobs, one for each partition a job may start in: higher partition tier
+/// first, then higher priority, then earlier submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueueEntry {
+    tier: Reverse<u32>,
+    rank: Reverse<i64>,
+    origin: bivouac_types::JobId,
+    /// The record.
+    pub job: bivouac_types::JobId,
+    /// Position in the submission's list of partitions.
+    pub choice: usize,
+}
+
+/// Whether dependency and begin time let a job start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// The dependency is not decided.
+    Waiting,
+    /// The dependency can never be satisfied.
+    Never,
+    /// It may start from then on.
+    From(Timestamp),
+}
+
+/// The configuration and what follows from it.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The configuration.
+    pub config: Arc<ClusterConfig>,
+    /// The configuration by position.
+    pub tables: Tables,
+}
+
+impl World {
+    /// Of this configuration.
+    pub fn new(config: Arc<ClusterConfig>) -> World {
+        let tables = Tables::new(&config);
+        World { config, tables }
+    }
+
+    /// The clock that time limits count, in milliseconds.
+    pub fn limit_clock(&self, now: Now) -> u64 {
+        match self.config.limit_clock {
+            LimitClock::Monotonic => now.run.0,
+            LimitClock::Wall => now.wall.0.max(0) as u64,
+        }
+    }
+
+    /// When the limit of the run is reached, by [`World::limit_clock`]; none for UNLIMITED.
+    pub fn deadline(&self, run: &Run) -> Option<u64> {
+        Some(self.limit_clock(run.start).saturating_add(run.time_limit.duration()?.0))
+    }
+
+    /// When its resources are expected back, by [`World::limit_clock`].
+    pub fn expected_end(&self, run: &Run) -> u64 {
+        self.deadline(run).unwrap_or_else(|| self.limit_clock(run.start).saturating_add(UNLIMITED_AS.0))
+    }
+
+    /// The job's needs in each of its partitions; none where it has nothing to go to (any more).
+    pub fn demands(&self, submission: &Submission) -> Vec<Option<Demand>> {
+        let demand = |name: &String| {
+            let partition = self.tables.partition(name)?;
+            Demand::new(&submission.spec.resources, partition, &self.config, &self.tables).ok()
+        };
+        submission.partitions.iter().map(demand).collect()
+    }
+
+    /// The QoS of a submission, by position.
+    pub fn qos_of(&self, submission: &Submission) -> Option<usize> {
+        let name = submission.qos.as_deref()?;
+        self.config.qos.iter().position(|q| q.name == name)
+    }
+
+    /// The QoS at that position.
+    pub fn qos(&self, position: usize) -> &QosConfig {
+        &self.config.qos[position]
+    }
+
+    /// The time limit that a job has in a partition.
+    pub fn time_limit(&self, job: &Job, partition: usize) -> TimeLimit {
+        let p = &self.config.partitions[partition];
+        job.time_limit.or(p.default_time).unwrap_or(p.max_time)
+    }
+
+    /// Why a job, as it is, can never start in a partition; it waits there until it or the cluster is changed.
+    pub fn never(&self, job: &Job, submission: &Submission, demand: &Demand) -> Option<PendingReason> {
+        let limit = self.time_limit(job, demand.partition);
+        if limit > self.config.partitions[demand.partition].max_time {
+            return Some(PendingReason::PartitionTimeLimit);
+        }
+        demand.never.or_else(|| {
+            let qos = self.qos(self.qos_of(submission)?);
+            limits::never(qos, limit, &Use::least(demand, &self.tables))
+        })
+    }
+
+    /// What orders pending jobs within a tier: the QoS's priority and the partition's factor, less --nice.
+    fn rank(&self, job: &Job, submission: &Submission, partition: usize) -> i64 {
+        let qos = self.qos_of(submission).map_or(0, |q| self.qos(q).priority);
+        i64::from(qos) + i64::from(self.config.partitions[partition].priority_job_factor)
+            - i64::from(job.nice)
+    }
+
+    /// The job's place in the queue for one of its partitions.
+    pub fn queue_entry(
+        &self,
+        job: &Job,
+        submission: &Submission,
+        choice: usize,
+        partition: usize,
+    ) -> QueueEntry {
+        QueueEntry {
+            tier: Reverse(self.config.partitions[partition].priority_tier),
+            rank: Reverse(self.rank(job, submission, partition)),
+            origin: job.origin,
+            job: job.id,
+            choice,
+        }
+    }
+
+    /// The priority that squeue shows: 0 when held.
+    pub fn shown_priority(&self, job: &Job, submission: &Submission) -> u32 {
+        if job.hold.is_some() && job.pending().is_some() {
+            return 0;
+        }
+        let partitions = submission.partitions.iter().filter_map(|p| self.tables.partition(p));
+        let rank = partitions.map(|p| self.rank(job, submission, p)).max().unwrap_or(0);
+        (BASE_PRIORITY + rank).clamp(1, i64::from(u32::MAX - 1)) as u32
+    }
+
+    /// Whether dependency and begin time let the job start.
+    pub fn gate(&self, pending: &Pending, submission: &Submission) -> Gate {
+        if let Some(since) = pending.eligible {
+            return Gate::From(since);
+        }
+        let begin = submission.spec.begin.unwrap_or(submission.at.wall).max(submission.at.wall);
+        let any = submission.spec.dependency.as_ref().is_some_and(|d| d.any);
+        let times = pending.waits.iter().filter_map(|w| match w.state {
+            WaitState::Met(at) => Some(at),
+            _ => None,
+        });
+        let is = |state| pending.waits.iter().any(|w| w.state == state);
+        let (all_met, none_left) = (!is(WaitState::Open) && !is(WaitState::Never), !is(WaitState::Open));
+        let met = match any && !pending.waits.is_empty() {
+            true => times.min().map(|at| at.max(begin)),
+            false if all_met => Some(times.max().unwrap_or(begin).max(begin)),
+            false => None,
+        };
+        match met {
+            Some(from) => Gate::From(from),
+            None if none_left || (!any && is(WaitState::Never)) => Gate::Never,
+            None => Gate::Waiting,
+        }
+    }
+}
