@@ -13,6 +13,7 @@ use crate::options::{Options, Subcommand, parse_ml, parse_module};
 use crate::report::{self, Selection};
 use crate::session::Session;
 use crate::shell::{Code, Shell};
+use crate::suggest;
 
 /// What a command gives back.
 #[derive(Debug)]
@@ -88,6 +89,9 @@ impl Command {
         let result = self.execute(subcommand);
         if let Err(Some(failure)) = &result {
             self.session.tell(&failure.to_string());
+            if !failure.unknown.is_empty() {
+                self.session.tell(&suggest::hint(&self.session, &failure.unknown));
+            }
         }
         let printed = self.printed.borrow();
         match result {

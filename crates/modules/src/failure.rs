@@ -14,6 +14,9 @@ pub struct Failure {
     pub trail: Vec<(String, PathBuf)>,
     /// Which kind it is.
     pub kind: FailureKind,
+    /// The names that are unknown, for [`FailureKind::Unknown`]. Names like them are looked for only when the
+    /// failure reaches the user: that reads the whole tree.
+    pub unknown: Vec<String>,
 }
 
 /// What follows from a [`Failure`].
@@ -30,7 +33,7 @@ pub enum FailureKind {
 impl Failure {
     /// An error with its text.
     pub fn error(text: impl Into<String>) -> Self {
-        Self { text: text.into(), trail: Vec::new(), kind: FailureKind::Error }
+        Self { text: text.into(), trail: Vec::new(), kind: FailureKind::Error, unknown: Vec::new() }
     }
 
     /// A failure of another kind.
@@ -38,11 +41,11 @@ impl Failure {
         Self { kind, ..Self::error(text) }
     }
 
-    /// The failure of names that are not in the tree. `hint` says what to do.
-    pub fn unknown(names: &[String], hint: &str) -> Self {
-        let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
-        let text = format!("The following module(s) are unknown: {}\n{hint}", names.join(" "));
-        Self::of_kind(FailureKind::Unknown, text)
+    /// The failure of names that are not in the tree.
+    pub fn unknown(names: &[String]) -> Self {
+        let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+        let text = format!("The following module(s) are unknown: {}", quoted.join(" "));
+        Self { kind: FailureKind::Unknown, unknown: names.to_vec(), ..Self::error(text) }
     }
 
     /// The refusal of a Tcl modulefile.

@@ -8,7 +8,6 @@ use crate::action::Mode;
 use crate::failure::{Failure, FailureKind};
 use crate::pathlist::PathList;
 use crate::session::Session;
-use crate::suggest;
 use crate::tree::{Language, Module, split_name};
 
 impl Session {
@@ -39,7 +38,7 @@ impl Session {
                     result => result?,
                 }
             }
-            if unknown.is_empty() { Ok(()) } else { Err(self.unknown(&unknown)) }
+            if unknown.is_empty() { Ok(()) } else { Err(Failure::unknown(&unknown)) }
         })
     }
 
@@ -64,13 +63,9 @@ impl Session {
         })
     }
 
-    fn unknown(&self, names: &[String]) -> Failure {
-        Failure::unknown(names, &suggest::hint(self, names))
-    }
-
     /// Loads one module. Another version of its name is unloaded first; on failure that one is back again.
     pub(crate) fn load(&self, lua: &Lua, asked: &str, only_dependency: bool) -> Result<(), Failure> {
-        let Some(module) = self.find(asked) else { return Err(self.unknown(&[asked.to_owned()])) };
+        let Some(module) = self.find(asked) else { return Err(Failure::unknown(&[asked.to_owned()])) };
         if module.language == Language::Tcl {
             return Err(Failure::tcl(&module));
         }
@@ -130,6 +125,9 @@ impl Session {
         let inverted = self.attempt(|| {
             if !module.file.is_file() {
                 return Err(Failure::error("the modulefile is gone"));
+            }
+            if !is_lua(&module.file) {
+                return Err(Failure::error("Tcl modulefiles come in a later release"));
             }
             self.evaluate(lua, Mode::Unload, &module, &asked).1
         });
@@ -240,12 +238,11 @@ impl Session {
 
     /// Puts folders into MODULEPATH, in front or (`append`) behind. A folder that is not there is warned of.
     pub fn use_folders(&self, folders: &[String], append: bool) -> Result<(), Failure> {
-        let current = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         for folder in folders {
             if folder.is_empty() || folder.contains([':', '\0']) {
                 return Err(Failure::error(format!("\"{folder}\" cannot stand in MODULEPATH")));
             }
-            let folder = current.join(folder);
+            let folder = absolute(folder);
             if !folder.is_dir() {
                 self.warn(&format!(
                     "{} is no folder now; it is put into MODULEPATH all the same",
@@ -262,11 +259,8 @@ impl Session {
 
     /// Takes folders out of MODULEPATH.
     pub fn unuse_folders(&self, folders: &[String]) {
-        let current = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         for folder in folders {
-            self.edit_module_path(&current.join(folder), |elements, folder| {
-                elements.retain(|e| e != &folder)
-            });
+            self.edit_module_path(&absolute(folder), |elements, folder| elements.retain(|e| e != &folder));
         }
     }
 
@@ -285,6 +279,11 @@ impl Session {
             w.environment.put("MODULEPATH", value);
         });
     }
+}
+
+/// The folder's path from the root; where the current folder is gone, as it was given.
+fn absolute(folder: &str) -> PathBuf {
+    std::path::absolute(folder).unwrap_or_else(|_| PathBuf::from(folder))
 }
 
 fn is_lua(file: &Path) -> bool {

@@ -200,8 +200,7 @@ pub fn describe(
     let mut text = String::new();
     for name in names {
         let Some(module) = session.find(name) else {
-            let names = std::slice::from_ref(name);
-            return (text, Some(Failure::unknown(names, &crate::suggest::hint(session, names))));
+            return (text, Some(Failure::unknown(std::slice::from_ref(name))));
         };
         if module.language == Language::Tcl {
             return (text, Some(Failure::tcl(&module)));

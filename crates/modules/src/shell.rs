@@ -19,7 +19,7 @@ impl Shell {
         match name {
             "bash" => Ok(Self::Bash),
             "zsh" => Ok(Self::Zsh),
-            "sh" | "dash" | "ksh" => Ok(Self::Sh),
+            "sh" | "dash" => Ok(Self::Sh),
             "csh" | "tcsh" | "fish" => {
                 Err(format!("the shell {name} comes in a later release; use bash, zsh or sh"))
             }
