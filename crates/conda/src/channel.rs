@@ -129,7 +129,8 @@ pub fn printable(url: &Url) -> String {
     }
 }
 
-/// How a record's channel URL is shown: the name it was asked for by, `pkgs/main` for Anaconda's, else the URL.
+/// How a record's channel URL is shown: the name it was asked for by, `pkgs/main` for Anaconda's, the group's name for
+/// other members of a group, else the URL.
 pub fn label(config: &Config, tiers: &[Tier], url: &str) -> String {
     let url = url.trim_end_matches('/');
     let same = |other: &Url| other.as_str().trim_end_matches('/') == url;
@@ -142,6 +143,9 @@ pub fn label(config: &Config, tiers: &[Tier], url: &str) -> String {
         {
             return name.to_owned();
         }
+    }
+    if let Some(tier) = tiers.iter().find(|tier| tier.urls.iter().any(same)) {
+        return tier.name.clone();
     }
     Url::parse(url).map_or_else(|_| url.to_owned(), |url| printable(&url))
 }

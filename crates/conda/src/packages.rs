@@ -3,12 +3,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rattler::install::{Installer, LinkOptions};
 use rattler::package_cache::{PackageCache, PackageCacheLayer};
 use rattler_conda_types::{MatchSpec, RepoDataRecord, Subdir};
-use rattler_networking::retry_policies::default_retry_policy;
+use rattler_networking::retry_policies::{RetryDecision, RetryPolicy};
 use rattler_networking::{LazyClient, OfflineMiddleware};
 use rattler_repodata_gateway::fetch::CacheAction;
 use rattler_repodata_gateway::{ChannelConfig, Gateway, MultiSource, RepoData, Source, SourceConfig};
@@ -22,6 +22,10 @@ use crate::progress::{Downloads, PackageReport};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long a host that answered may be silent.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(20);
+/// A download that breaks off is begun again so many times,
+const RETRIES: u32 = 3;
+/// but not when this long has passed already: a host that keeps silent is not waited for again and again.
+const RETRY_WINDOW: Duration = Duration::from_secs(12);
 /// Downloads at one time.
 const PARALLEL_DOWNLOADS: usize = 8;
 
@@ -160,7 +164,7 @@ impl<'a> Packages<'a> {
                 let report = PackageReport { all: downloads.clone(), seen: 0.into() };
                 tasks.spawn(async move {
                     let package = &record.package_record;
-                    let (policy, report) = (default_retry_policy(), Some(Arc::new(report) as _));
+                    let (policy, report) = (Retries, Some(Arc::new(report) as _));
                     let url = record.url.clone();
                     let done = match url.to_file_path() {
                         Ok(path) if url.scheme() == "file" => {
@@ -238,6 +242,21 @@ impl<'a> Packages<'a> {
             Some(Err(error)) => Err(CondaError::new("LinkError", with_causes(&error))),
             _ => Ok(()),
         }
+    }
+}
+
+/// When a download is begun again: after one, two, four seconds.
+#[derive(Debug, Clone, Copy)]
+struct Retries;
+
+impl RetryPolicy for Retries {
+    fn should_retry(&self, begun: SystemTime, tried: u32) -> RetryDecision {
+        let now = SystemTime::now();
+        let passed = now.duration_since(begun).unwrap_or_default();
+        if tried > RETRIES || passed > RETRY_WINDOW {
+            return RetryDecision::DoNotRetry;
+        }
+        RetryDecision::Retry { execute_after: now + Duration::from_secs(1 << tried.saturating_sub(1)) }
     }
 }
 

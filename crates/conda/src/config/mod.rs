@@ -144,10 +144,11 @@ impl Config {
                 None => vec![format!("{ANACONDA}/pkgs/main"), format!("{ANACONDA}/pkgs/r")],
             },
         };
-        let channels = match keys.list("channels")? {
-            own if !own.is_empty() => own,
-            _ => vec!["defaults".to_owned()],
-        };
+        let mut channels = keys.list("channels")?;
+        channels.retain(|channel| channel != "nodefaults");
+        if channels.is_empty() {
+            channels.push("defaults".to_owned());
+        }
         let channel_priority = match keys.text("channel_priority")?.as_deref() {
             None | Some("flexible" | "true") => ChannelPriority::Flexible,
             Some("strict") => ChannelPriority::Strict,
