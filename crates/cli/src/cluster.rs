@@ -111,13 +111,14 @@ fn start(place: &Place, site: Option<&str>) -> Result<(), Unreachable> {
     Err(Unreachable::Start(said.trim().to_owned()))
 }
 
-/// The path of another executable of bivouac's, beside this one.
+/// The path of another executable of bivouac's, beside this one; with an empty name the folder.
 ///
 /// # Errors
 /// What `/proc/self/exe` says.
 pub fn sibling(name: &str) -> io::Result<PathBuf> {
     let own = std::env::current_exe()?;
-    Ok(own.with_file_name(name))
+    let dir = own.parent().unwrap_or(std::path::Path::new("/"));
+    Ok(if name.is_empty() { dir.to_owned() } else { dir.join(name) })
 }
 
 /// One request with one answer; a refusal and a failure are answers too.

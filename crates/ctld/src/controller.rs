@@ -9,10 +9,10 @@ use crate::history::{self, Replayed};
 use crate::keeper_link::Link;
 use crate::mailbox::{Mail, Reply};
 use crate::names::Names;
-use bivouac_core::{Change, Cluster, Command, Effect, Event, KeeperReport, Plan};
+use bivouac_core::{Cluster, Command, Effect, Event, KeeperReport, Plan};
 use bivouac_proto::message::{Ask, Response};
 use bivouac_proto::place::Place;
-use bivouac_site::Site;
+use bivouac_site::{Access, Installed, Site};
 use bivouac_store::{Batch, Store};
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::{Attempt, JobId, Now, Reject, Timestamp};
@@ -34,6 +34,9 @@ const RETRY: Duration = Duration::from_secs(1);
 pub struct Controller {
     pub(crate) place: Place,
     pub(crate) site: Site,
+    pub(crate) installed: Installed,
+    /// Whether jobs of a site can have its view, as the machine allows.
+    pub(crate) access: Access,
     pub(crate) config: Arc<ClusterConfig>,
     pub(crate) cluster: Cluster,
     pub(crate) store: Store,
@@ -53,6 +56,16 @@ pub struct Controller {
     /// Launches that failed for want of space in the spool.
     relaunch: BTreeSet<Attempt>,
     stopping: Option<Stopping>,
+}
+
+/// The site, what was laid out for it, and how users come to it.
+pub struct Sited {
+    /// The profile.
+    pub site: Site,
+    /// Its module tree, start files and links.
+    pub installed: Installed,
+    /// By namespaces or without.
+    pub access: Access,
 }
 
 /// An orderly end: who is told when it is done.
@@ -99,10 +112,13 @@ impl Turn {
 
 impl Controller {
     /// A controller of a rebuilt state.
-    pub fn new(place: Place, site: Site, replayed: Replayed, store: Store, clock: Clock) -> Controller {
+    pub fn new(place: Place, sited: Sited, replayed: Replayed, store: Store, clock: Clock) -> Controller {
+        let Sited { site, installed, access } = sited;
         Controller {
             place,
             site,
+            installed,
+            access,
             config: replayed.cluster.config().clone(),
             cluster: replayed.cluster,
             store,
@@ -195,18 +211,10 @@ impl Controller {
         for event in events {
             self.cluster.apply(&event);
             for effect in self.cluster.effects(&event) {
-                if let Effect::JobEnded { job } = effect
-                    && let Some(row) = self.row(job, event.at)
-                {
-                    turn.batch.ended.push(row);
+                if let Effect::JobEnded { job } = effect {
+                    turn.batch.ended.extend(self.row(job, event.at));
                 }
                 turn.effects.push(effect);
-            }
-            // A run that is over is in the accounting even if the job goes on to run again.
-            if let Change::Requeued { job, .. } = event.change
-                && let Some(row) = self.row(job, event.at)
-            {
-                turn.batch.ended.push(row);
             }
             turn.events.push(event);
         }
@@ -356,6 +364,11 @@ impl Controller {
         }
     }
 
+    /// A report of our own, for the next turn.
+    pub(crate) fn report_later(&mut self, report: KeeperReport) {
+        self.unstored.push(report);
+    }
+
     /// A launch that could not be made for want of space: tried again in a while.
     pub(crate) fn try_later(&mut self, attempt: Attempt) {
         self.relaunch.insert(attempt);
@@ -370,8 +383,9 @@ impl Controller {
 
     /// Whether a stop is under way and everything it waits for has happened.
     fn finish_stopping(&mut self) -> bool {
-        let Some(stopping) = &self.stopping else { return false };
+        let Some(stopping) = self.stopping.take() else { return false };
         if stopping.cancel && self.storage_problem.is_none() && self.cluster.jobs().any(|j| !j.is_ended()) {
+            self.stopping = Some(stopping);
             return false;
         }
         if let Some(link) = &mut self.keeper {

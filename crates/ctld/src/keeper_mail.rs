@@ -2,12 +2,12 @@
 
 use crate::controller::{Controller, Turn};
 use crate::keeper_link::Link;
-use bivouac_core::{Effect, KeeperReport, Launch, Phase};
+use bivouac_core::{Effect, KeeperReport, Launch};
 use bivouac_keeper::protocol::{FromKeeper, Welcome};
 use bivouac_keeper::report::{self, AttemptStatus, ExitReport};
 use bivouac_types::info::Usage;
 use bivouac_types::{Attempt, ExitStatus, JobId, Now, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Where the identity of the keeper's journal is kept.
 const JOURNAL: &str = "keeper_journal";
@@ -20,38 +20,22 @@ impl Controller {
             eprintln!("keeper: {note}");
         }
         self.keeper = Some(link);
-        let held: BTreeMap<Attempt, &AttemptStatus> =
-            welcome.attempts.iter().map(|(a, s)| (ours(*a), s)).collect();
-        for (attempt, status) in &held {
-            if let Some(report) = from_status(*attempt, status) {
-                self.report(turn, report, now);
-            }
+        for report in welcome.attempts.iter().filter_map(|(a, status)| from_status(ours(*a), status)) {
+            self.report(turn, report, now);
         }
+        let begun = |(_, status): &&(report::Attempt, AttemptStatus)| *status != AttemptStatus::NotStarted;
+        let held: BTreeSet<Attempt> = welcome.attempts.iter().filter(begun).map(|(a, _)| ours(*a)).collect();
         let journal = format!("{} {:016x}", welcome.boot_id, welcome.journal);
         let known = self.store.note(JOURNAL).ok().flatten();
         let same = known.as_ref().is_none_or(|k| *k == journal);
-        for attempt in self.lost(&held, same) {
-            self.report(turn, KeeperReport::Lost { attempt }, now);
+        for report in self.cluster.reconcile(&held, same) {
+            self.report(turn, report, now);
         }
         // Only after the losses are stored may the new journal count as known; both are repeated after a crash.
         turn.then_note(JOURNAL, journal);
         for effect in self.cluster.resume_effects() {
             turn.then(effect);
         }
-    }
-
-    /// Attempts that must have been with the keeper and are not: a confirmed launch that is not listed; with another
-    /// journal also one that was asked for, since nobody knows whether it ran.
-    fn lost(&self, held: &BTreeMap<Attempt, &AttemptStatus>, same_journal: bool) -> Vec<Attempt> {
-        let live = self.cluster.jobs().filter_map(|job| match &job.phase {
-            Phase::Running(run) | Phase::Ending(run, _) => Some((job.attempt(), run.launch)),
-            _ => None,
-        });
-        live.filter(|(attempt, launch)| {
-            !held.contains_key(attempt) && (!same_journal || matches!(launch, Launch::Launched { .. }))
-        })
-        .map(|(attempt, _)| attempt)
-        .collect()
     }
 
     pub(crate) fn keeper_said(&mut self, turn: &mut Turn, said: FromKeeper, now: Now) {

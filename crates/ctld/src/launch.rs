@@ -7,10 +7,11 @@ use bivouac_core::{Effect, KeeperReport};
 use bivouac_keeper::order::{LaunchOrder, LoginEnv, Stream};
 use bivouac_keeper::protocol::ToKeeper;
 use bivouac_proto::message::Payload;
+use bivouac_proto::place::Account;
+use bivouac_site::{JobPlace, Session, User};
 use bivouac_types::Attempt;
 use bivouac_types::info::JobInfo;
 use bivouac_types::job::OpenMode;
-use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -87,27 +88,34 @@ impl Controller {
         let script =
             spool::script(&self.place.state_dir, &payload_id, &payload.script.0, row.uid.0, row.gid.0).map_err(later)?;
         let node = row.nodes.first().map(|n| n.node.clone()).unwrap_or_default();
-        let site = self.site_of_job(&row, &account, &node).map_err(later)?;
-        let script = site.path_in_view(&script, &self.place.state_dir);
-        let (argv, argv0) = command_line(&script, &payload, site.sh_is_bash);
+        let kept = row.spec.kept_dir.as_deref().map(Into::into);
+        let session = self.session(&account, &JobPlace { job: row.id.to_string(), node, kept })?;
+        let script = match &session.plan {
+            Some(_) => Path::new(bivouac_view::RUN).join(script.strip_prefix(&self.place.state_dir).unwrap_or(&script)),
+            None => script,
+        };
+        let (argv, argv0) = command_line(&script, &payload, self.site.has_view());
 
-        let mut env: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-        let entries = payload.env.iter().map(|e| e.0.as_slice());
-        for entry in entries {
-            if let Some(at) = entry.iter().position(|b| *b == b'=') {
-                env.insert(entry[..at].to_vec(), entry[at + 1..].to_vec());
-            }
-        }
-        for (name, value) in site.environment {
-            env.insert(name.into_bytes(), value.into_bytes());
-        }
-        for (name, value) in environment::batch(&row, &self.config.cluster) {
-            env.insert(name.into(), value.into_bytes());
-        }
-        let login_env = row.spec.export.loads_login_environment().then(|| LoginEnv {
-            shell: account.shell.as_os_str().as_bytes().to_vec(),
-            base: site.login_base.into_iter().map(|(n, v)| [n.as_bytes(), b"=", v.as_bytes()].concat()).collect(),
+        let mut env: Vec<Vec<u8>> = payload.env.iter().map(|e| e.0.clone()).collect();
+        let umask = submitted_umask(&env);
+        let login_env = row.spec.export.loads_login_environment().then(|| {
+            let mut base = login_base(&account);
+            session.environment.apply(&mut base);
+            LoginEnv { shell: account.shell.as_os_str().as_bytes().to_vec(), base }
         });
+        if login_env.is_none() {
+            session.environment.apply(&mut env);
+        }
+        let mut set: Vec<(&str, Vec<u8>)> =
+            environment::batch(&row, &self.config.cluster).into_iter().map(|(n, v)| (n, v.into_bytes())).collect();
+        if session.plan.is_none() {
+            // Without a view nothing but these leads the job's commands to this cluster.
+            let root = self.place.state_dir.parent().unwrap_or(Path::new("/"));
+            set.push(("BIVOUAC_CLUSTER", self.place.cluster.clone().into_bytes()));
+            set.push(("BIVOUAC_STATE_DIR", root.as_os_str().as_bytes().to_vec()));
+        }
+        env.retain(|entry| !set.iter().any(|(name, _)| is_of(entry, name)));
+        env.extend(set.iter().map(|(name, value)| [name.as_bytes(), b"=", value].concat()));
         let append = match row.spec.open_mode {
             Some(OpenMode::Append) => true,
             Some(OpenMode::Truncate) => false,
@@ -124,20 +132,25 @@ impl Controller {
             groups: crate::names::groups_of(&account),
             argv,
             argv0,
-            env: env.into_iter().map(|(n, v)| [&n[..], b"=", &v[..]].concat()).collect(),
+            env,
             login_env,
             cwd: row.spec.work_dir.clone().into(),
             fallback_cwd: Some(b"/tmp".to_vec()),
             stdin,
             stdout: write(&row.std_out),
             stderr,
-            umask: 0o022,
+            umask,
             cpus: self.pinned_cpus(&row),
             nice: 0,
-            view: site.view,
-            scratch: site.scratch.map(|p| p.as_os_str().as_bytes().to_vec()),
+            view: session.plan.as_ref().map(|p| p.encode()),
+            scratch: session.scratch.map(|p| p.as_os_str().as_bytes().to_vec()),
             limits: Vec::new(),
         }))
+    }
+
+    fn session(&self, account: &Account, place: &JobPlace) -> Result<Session, NotOrdered> {
+        let user = User { name: account.name.clone(), home: account.home.clone() };
+        self.installed.job(&user, self.access, place).map_err(|e| NotOrdered::Never(e.to_string()))
     }
 
     /// Where nodes promise no more than the machine has, CPU n of the node is the n-th CPU that the daemon may use.
@@ -178,6 +191,29 @@ fn shebang(script: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
         None => Some((line, None)),
         Some(at) => Some((&line[..at], Some(line[at..].trim_ascii()))),
     }
+}
+
+/// What login(1) would give a shell.
+fn login_base(account: &Account) -> Vec<Vec<u8>> {
+    let pair = |name: &str, value: &[u8]| [name.as_bytes(), b"=", value].concat();
+    vec![
+        pair("HOME", account.home.as_os_str().as_bytes()),
+        pair("USER", account.name.as_bytes()),
+        pair("LOGNAME", account.name.as_bytes()),
+        pair("SHELL", account.shell.as_os_str().as_bytes()),
+        pair("PATH", b"/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"),
+    ]
+}
+
+fn is_of(entry: &[u8], name: &str) -> bool {
+    entry.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'='))
+}
+
+/// sbatch passes its umask on as SLURM_UMASK.
+fn submitted_umask(env: &[Vec<u8>]) -> u32 {
+    let entry = env.iter().find(|e| is_of(e, "SLURM_UMASK"));
+    let digits = entry.and_then(|e| std::str::from_utf8(&e["SLURM_UMASK=".len()..]).ok());
+    digits.and_then(|d| u32::from_str_radix(d, 8).ok()).filter(|m| *m <= 0o777).unwrap_or(0o022)
 }
 
 fn later(e: io::Error) -> NotOrdered {

@@ -18,7 +18,7 @@ impl Controller {
         let now = self.clock.now();
         let answer = match ask {
             Ask::Ping => Response::Pong { host: host_name() },
-            Ask::Status => Response::Status(Box::new(self.status(now))),
+            Ask::Status => Response::Status(Box::new(self.status())),
             Ask::TestOnly(spec) => {
                 let caller = self.caller(peer, admin);
                 match bivouac_sched::test_only(&self.cluster, &spec, &caller, now) {
@@ -44,8 +44,8 @@ impl Controller {
                     Err(e) => reply.send(Response::Failed(e)),
                 };
             }
-            Ask::Nodes => Response::Nodes(bivouac_core::info::node_infos(&self.cluster, self.up_since)),
-            Ask::Partitions => Response::Partitions(bivouac_core::info::partition_infos(&self.cluster)),
+            Ask::Nodes => Response::Nodes(self.cluster.node_infos(self.up_since)),
+            Ask::Partitions => Response::Partitions(self.cluster.partition_infos()),
             Ask::Config => Response::Config(Box::new((*self.config).clone())),
             Ask::Script(job) => self.script_of(peer, job),
             _ => Response::Failed("this controller does not know that request".into()),
@@ -55,8 +55,7 @@ impl Controller {
 
     /// A job's row with its file names filled in.
     pub(crate) fn row(&self, id: JobId, now: Now) -> Option<JobInfo> {
-        let job = self.cluster.job(id)?;
-        let mut row = bivouac_core::info::job_info(&self.cluster, job, &self.plan, now);
+        let mut row = self.cluster.job_info(self.cluster.job(id)?, &self.plan, now)?;
         fill_files(&mut row);
         Some(row)
     }
@@ -112,7 +111,7 @@ impl Controller {
     /// What waits for a job's end is told, once all of its tasks have ended: the highest exit status.
     pub(crate) fn final_exit(&self, id: JobId) -> Option<Response> {
         let mut worst = ExitStatus::default();
-        for job in self.cluster.jobs().filter(|j| j.origin == id || j.id == id) {
+        for job in self.family(id) {
             match &job.phase {
                 Phase::Ended(e) => {
                     let status = e.outcome.status();
@@ -131,16 +130,21 @@ impl Controller {
         Some(Response::Ended { exit: worst })
     }
 
-    fn status(&self, now: Now) -> Status {
+    /// A job, or an array's every record.
+    pub(crate) fn family(&self, id: JobId) -> impl Iterator<Item = &Job> {
+        let single = self.cluster.job(id).filter(|j| j.origin != id);
+        single.into_iter().chain(self.cluster.jobs_of(id))
+    }
+
+    fn status(&self) -> Status {
         let mut nodes: BTreeMap<String, u32> = BTreeMap::new();
-        for node in bivouac_core::info::node_infos(&self.cluster, self.up_since) {
+        for node in self.cluster.node_infos(self.up_since) {
             *nodes.entry(node.state().to_owned()).or_default() += 1;
         }
-        let mut jobs: BTreeMap<String, u32> = BTreeMap::new();
+        let mut jobs: BTreeMap<String, u64> = BTreeMap::new();
         for job in self.cluster.jobs() {
             *jobs.entry(job.state().name().to_owned()).or_default() += job.count();
         }
-        let _ = now;
         Status {
             cluster: self.place.cluster.clone(),
             site: self.config.site.clone(),

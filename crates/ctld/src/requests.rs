@@ -60,7 +60,7 @@ impl Controller {
                 _ => Response::Rejected(Reject::Other("only srun's steps are ended by a client".into())),
             },
             Ask::WaitEnd(job) => {
-                if !self.cluster.jobs().any(|j| j.origin == job || j.id == job) {
+                if self.family(job).next().is_none() {
                     return turn.answer(reply, Response::Rejected(Reject::InvalidJobId));
                 }
                 return self.wait_for(job, reply);

@@ -1,11 +1,11 @@
 //! From the command line to a serving controller, each step with an error that says what to do.
 
 use crate::clock::{self, Clock};
-use crate::controller::Controller;
+use crate::controller::{Controller, Sited};
 use crate::mailbox::Mail;
 use crate::{connection, history, keeper_link, lock};
-use bivouac_proto::place::{Place, valid_cluster_name};
-use bivouac_site::Site;
+use bivouac_proto::place::{Account, Place, valid_cluster_name};
+use bivouac_site::{Access, Site};
 use bivouac_store::{Store, StoreError};
 use bivouac_types::Now;
 use std::ffi::OsString;
@@ -35,10 +35,9 @@ pub fn serve(args: &[OsString]) -> Result<(), String> {
     place.create().map_err(|e| format!("{}: {e}", place.state_dir.display()))?;
     let _lock = lock::take(&place.state_dir)?;
     let found = Store::open(&place.state_dir).map_err(|e| e.to_string())?;
-    let site = choose_site(&found.store, site)?;
     let exe_dir = own_folder()?;
-    site.install(&place.state_dir, &exe_dir).map_err(|e| e.to_string())?;
-    let config = Arc::new(site.cluster_config().clone());
+    let sited = lay_out(choose_site(&found.store, site)?, &place, &exe_dir)?;
+    let config = Arc::new(sited.site.cluster_config(&place.cluster).map_err(|e| e.to_string())?);
     let replayed = history::replay(config, found.snapshot.as_ref(), &found.events).map_err(|e| {
         format!("{}: {e}; nothing was changed", place.state_dir.join(bivouac_store::FILE).display())
     })?;
@@ -52,7 +51,7 @@ pub fn serve(args: &[OsString]) -> Result<(), String> {
     let (owner, mail) = channel();
     wait_for_signals(owner.clone());
     keep_keeper(&place.state_dir, &exe_dir, args, owner.clone());
-    let controller = Controller::new(place.clone(), site, replayed, found.store, clock);
+    let controller = Controller::new(place.clone(), sited, replayed, found.store, clock);
     into_background(&place.state_dir)?;
     std::thread::spawn(move || connection::serve(&listener, &owner));
     eprintln!("{}: controller {} serves", clock::wall().as_secs(), std::process::id());
@@ -88,8 +87,8 @@ fn choose_site(store: &Store, asked: Option<String>) -> Result<Site, String> {
     let kept = store.note("site").map_err(|e| e.to_string())?;
     let name = match (&kept, &asked) {
         (Some(kept), Some(asked)) if kept != asked => {
-            let new = bivouac_site::load(asked).map_err(|e| e.to_string())?;
-            if new.name() != kept {
+            let new = load(asked)?;
+            if new.name() != kept && asked != kept {
                 return Err(format!(
                     "this cluster was made with the site {kept}; for {asked} choose another name: \
                      `bivouac up --cluster NAME --site {asked}`"
@@ -101,11 +100,29 @@ fn choose_site(store: &Store, asked: Option<String>) -> Result<Site, String> {
         (None, Some(asked)) => asked.clone(),
         (None, None) => DEFAULT_SITE.to_owned(),
     };
-    let site = bivouac_site::load(&name).map_err(|e| e.to_string())?;
+    let site = load(&name)?;
     if kept.is_none() {
-        store.set_note("site", site.name()).map_err(|e| e.to_string())?;
+        // A path stays a path: its name alone would not lead back to it.
+        let name = if name.contains('/') { &name } else { site.name() };
+        store.set_note("site", name).map_err(|e| e.to_string())?;
     }
     Ok(site)
+}
+
+fn load(name: &str) -> Result<Site, String> {
+    let account = Account::own().map_err(|e| format!("the passwd database: {e}"))?;
+    Site::load(name, &account.home).map_err(|e| e.to_string())
+}
+
+fn lay_out(site: Site, place: &Place, exe_dir: &Path) -> Result<Sited, String> {
+    let cluster = bivouac_site::Cluster {
+        name: place.cluster.clone(),
+        state_dir: place.state_dir.clone(),
+        exe_dir: exe_dir.to_owned(),
+    };
+    let installed = site.install(&cluster).map_err(|e| e.to_string())?;
+    let (access, _) = Access::probe();
+    Ok(Sited { site, installed, access })
 }
 
 fn resume_clock(store: &Store, last: Now) -> Result<Clock, StoreError> {

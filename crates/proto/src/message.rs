@@ -274,7 +274,7 @@ pub struct Status {
     /// Nodes by state.
     pub nodes: std::collections::BTreeMap<String, u32>,
     /// Jobs by state.
-    pub jobs: std::collections::BTreeMap<String, u32>,
+    pub jobs: std::collections::BTreeMap<String, u64>,
     /// How jobs are contained and killed (the keeper's word).
     pub containment: Option<String>,
     /// Why nothing can be stored at present.

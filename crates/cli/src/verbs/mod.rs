@@ -21,7 +21,9 @@ usage: bivouac [--cluster NAME] VERB [OPTIONS]
   status [--json]           what runs where
   login [-- COMMAND...]     a shell on the site's login node, or one command there
   link DIR                  make sbatch, squeue, ... in DIR as links to this program
-  setup --paths [--user U]  where namespaces are forbidden: make the site's literal paths (needs root once)
+  setup --paths [--state-dir DIR]
+                            where namespaces are forbidden: make the site's literal paths
+                            (needs root once; as root for somebody else: his cluster's state folder)
   sbatch, srun, squeue, scancel, sinfo, scontrol, sacct
                             Slurm's commands; each has its --help
 

@@ -3,7 +3,6 @@
 use super::{Words, fail, place};
 use bivouac_proto::client::Client;
 use bivouac_proto::message::{Ask, Response, Status};
-use std::collections::BTreeMap;
 use std::io;
 use std::process::ExitCode;
 
@@ -41,22 +40,24 @@ fn status(json: bool) -> Result<ExitCode, ExitCode> {
 
 fn print(s: &Status) {
     let pid = |p: Option<u32>| p.map_or_else(|| "not there".to_owned(), |p| format!("process {p}"));
-    let counts = |map: &BTreeMap<String, u32>| match map.is_empty() {
-        true => "none".to_owned(),
-        false => map.iter().map(|(k, n)| format!("{n} {}", k.to_lowercase())).collect::<Vec<_>>().join(", "),
-    };
+    
     println!("cluster     {}", s.cluster);
     println!("site        {}", s.site);
     println!("state       {}", s.state_dir.display());
     println!("controller  process {}", s.controller_pid);
     println!("keeper      {}", pid(s.keeper_pid));
     println!("reaper      {}", pid(s.reaper_pid));
-    println!("nodes       {}", counts(&s.nodes));
-    println!("jobs        {}", counts(&s.jobs));
+    println!("nodes       {}", counts(s.nodes.iter()));
+    println!("jobs        {}", counts(s.jobs.iter()));
     if let Some(how) = &s.containment {
         println!("containment {how}");
     }
     if let Some(problem) = &s.storage_problem {
         println!("PROBLEM     nothing can be stored: {problem}");
     }
+}
+
+fn counts<'a, N: std::fmt::Display + 'a>(map: impl Iterator<Item = (&'a String, &'a N)>) -> String {
+    let parts: Vec<String> = map.map(|(state, n)| format!("{n} {}", state.to_lowercase())).collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
 }

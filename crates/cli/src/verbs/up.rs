@@ -3,6 +3,8 @@
 use super::{Words, fail, place};
 use crate::cluster::connect_to;
 use bivouac_proto::message::{Ask, Response};
+use bivouac_proto::place::Account;
+use bivouac_site::Site;
 use std::process::ExitCode;
 
 pub(super) fn run(mut words: Words) -> ExitCode {
@@ -21,7 +23,8 @@ pub(super) fn run(mut words: Words) -> ExitCode {
 fn up(site: Option<&str>) -> Result<ExitCode, ExitCode> {
     let place = place()?;
     // The profile is looked at here first, so that its errors come from the command that names it.
-    let wanted = site.map(bivouac_site::load).transpose().map_err(fail)?;
+    let account = Account::own().map_err(|e| fail(format!("the passwd database: {e}")))?;
+    let wanted = site.map(|s| Site::load(s, &account.home)).transpose().map_err(fail)?;
     // A path is made absolute: the daemon works in another folder.
     let site = match site {
         Some(s) if s.contains('/') => {

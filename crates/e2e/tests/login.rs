@@ -1,0 +1,120 @@
+//! The login view of a site and its jobs, as root and as an ordinary user, with namespaces and without.
+
+use bivouac_e2e::{Camp, is_root};
+
+const SITE: [&str; 3] = ["up", "--site", "alpine@2023-07"];
+
+/// A number that has a passwd entry on every system and is no root.
+const NOBODY: (u32, u32) = (65534, 65534);
+
+fn alpine(camp: Camp) -> Camp {
+    camp.bivouac(SITE).ok();
+    camp
+}
+
+fn user_of(camp: &Camp) -> String {
+    camp.run("id", ["-un"]).ok().trim().to_owned()
+}
+
+fn looks_as_on_the_site(camp: &Camp) {
+    let user = user_of(camp);
+    let script = "hostname; echo $HOME; ls -d /projects/$USER /scratch/alpine/$USER; cd /projects/$USER && pwd; \
+                  type -t module; type -t sbatch; module list -t 2>&1";
+    let out = camp.bivouac(["login", "--", "bash", "-c", script]).ok();
+    let expected = format!(
+        "login-ci1\n/home/{user}\n/projects/{user}\n/scratch/alpine/{user}\n/projects/{user}\nfunction\nfile\nslurm/alpine\n"
+    );
+    assert_eq!(out, expected);
+}
+
+fn jobs_have_the_same_view(camp: &Camp) {
+    let user = user_of(camp);
+    let script = "cd /projects/$USER && cat > job.sh <<'J'\n#!/bin/bash\n#SBATCH --partition=amilan\n#SBATCH --qos=normal\n\
+                  #SBATCH --ntasks=4\n#SBATCH --time=00:05:00\n#SBATCH --output=job.out\nhostname\npwd\ntouch $SLURM_SCRATCH/x && echo scratch\n\
+                  module load python && echo $LOADEDMODULES\ncommand -v squeue > /dev/null && echo commands\n\
+                  bash -l -c 'command -v squeue' > /dev/null && echo commands\nJ\nsbatch --wait -Q job.sh; cat job.out; squeue -h";
+    let out = camp.bivouac(["login", "--", "bash", "-c", script]).ok();
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(lines[0].starts_with("c3cpu-"), "{out}");
+    assert_eq!(lines[1], format!("/projects/{user}"));
+    assert_eq!(lines[2], "scratch");
+    assert!(lines[3].starts_with("slurm/alpine:python/"), "{out}");
+    assert_eq!(lines[4..], ["commands", "commands"], "{out}");
+    camp.until("the job's scratch folder is removed", || {
+        std::fs::read_dir(camp.place().state_dir.join("scratch")).map_or(0, Iterator::count) == 0
+    });
+}
+
+#[test]
+fn the_login_node_looks_as_on_the_site() {
+    looks_as_on_the_site(&alpine(Camp::new()));
+}
+
+#[test]
+fn jobs_have_the_view_too() {
+    jobs_have_the_same_view(&alpine(Camp::new()));
+}
+
+#[test]
+fn an_ordinary_user_has_it_as_well() {
+    if !is_root() {
+        eprintln!("SKIPPED: the tests run as an ordinary user already");
+        return;
+    }
+    let camp = alpine(Camp::of_user(NOBODY.0, NOBODY.1));
+    looks_as_on_the_site(&camp);
+    jobs_have_the_same_view(&camp);
+}
+
+#[test]
+fn without_namespaces_the_same_folders_stand_under_one_root() {
+    let camp = alpine(Camp::new().with("BIVOUAC_NO_NAMESPACES", "1"));
+    let files = camp.place().state_dir.join("files");
+    let user = user_of(&camp);
+    let script = "echo $HOME $PROJECTS $SCRATCH; type -t module; cd $PROJECTS && sbatch --wait -Q -p amilan -n 4 -o out \
+                  --wrap 'pwd; module load python && echo $LOADEDMODULES; command -v squeue >/dev/null && echo found; \
+                  touch $SLURM_SCRATCH/x && echo scratch' && cat out";
+    let out = camp.bivouac(["login", "--", "bash", "-c", script]).ok();
+    let lines: Vec<&str> = out.lines().collect();
+    let root = files.display();
+    assert_eq!(lines[0], format!("{root}/home/{user} {root}/projects/{user} {root}/scratch/alpine/{user}"));
+    assert_eq!(lines[1], "function");
+    assert_eq!(lines[2], format!("{root}/projects/{user}"));
+    assert!(lines[3].starts_with("slurm/alpine:python/"), "{out}");
+    assert_eq!(lines[4..], ["found", "scratch"], "{out}");
+}
+
+#[test]
+fn the_environment_of_export_none_is_a_login_shells() {
+    let camp = alpine(Camp::new());
+    for (script, export) in [("#!/bin/bash", "NONE"), ("#!/bin/sh", "NONE"), ("#!/bin/bash -l", "X=1"), ("#!/bin/sh", "ALL")] {
+        let job = format!(
+            "cd /projects/$USER && printf '%s\\n' '{script}' 'set -eu' 'module load anaconda' 'conda info --base >/dev/null' \
+             'dash -c \"bash -c \\\"module list -t\\\"\" 2>&1 | grep anaconda' 'echo HOME=$HOME' > j.sh && \
+             sbatch --wait -Q -o out --export={export} -p amilan j.sh; echo rc=$?; cat out"
+        );
+        let out = camp.bivouac(["login", "--", "bash", "-c", &job]).ok();
+        let expected = format!("rc=0\nanaconda/2022.10\nHOME=/home/{}\n", user_of(&camp));
+        assert_eq!(out, expected, "{script} --export={export}");
+    }
+}
+
+#[test]
+fn a_partition_of_another_site_is_refused_with_slurms_text_and_on_a_terminal_the_way_there() {
+    let camp = Camp::new();
+    let said = camp.run("sbatch", ["-p", "amilan", "--wrap", "true"]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("error: invalid partition specified: amilan"), "{said:?}");
+    assert!(said.err.contains("Batch job submission failed: Invalid partition name specified"), "{said:?}");
+    assert!(!said.err.contains("bivouac"), "no hint without a terminal: {said:?}");
+    let camp = camp.with("BIVOUAC_HINTS", "1");
+    let said = camp.run("sbatch", ["-p", "amilan", "--wrap", "true"]);
+    assert!(said.err.contains("up --site alpine@2023-07"), "{said:?}");
+}
+
+#[test]
+fn the_owner_is_an_ordinary_user_on_a_site() {
+    let camp = alpine(Camp::new());
+    let said = camp.bivouac(["login", "--", "bash", "-c", "sbatch -p amilan --hold --nice=-5 --wrap true; scontrol update jobid=1 nice=-100"]);
+    assert_ne!(said.code, 0, "only an operator may raise a priority: {said:?}");
+}
