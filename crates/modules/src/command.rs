@@ -131,10 +131,10 @@ impl Command {
                 session.refresh_all(lua);
                 Ok(())
             }
-            Subcommand::Use(folders, append) => session.use_folders(folders, *append).map_err(Some),
+            Subcommand::Use(folders, append) => self.changed(session.use_folders(folders, *append)),
             Subcommand::Unuse(folders) => {
                 session.unuse_folders(folders);
-                Ok(())
+                self.changed(Ok(()))
             }
             Subcommand::List(patterns) => {
                 self.print(&report::list(session, &self.selection(patterns)));
@@ -174,7 +174,8 @@ impl Command {
 
     fn changed(&self, result: Result<(), Failure>) -> Result<(), Option<Failure>> {
         result.map_err(Some)?;
-        self.notice(&report::notices(&self.session));
+        let moved = self.session.follow_module_path(&self.lua);
+        self.notice(&report::notices(&self.session, &moved));
         Ok(())
     }
 

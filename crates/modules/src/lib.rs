@@ -17,6 +17,7 @@ mod encoding;
 pub mod environment;
 pub mod failure;
 mod functions;
+pub mod hierarchy;
 pub mod init;
 pub mod interpreter;
 mod library;

@@ -6,6 +6,7 @@ use mlua::Lua;
 
 use crate::action::Mode;
 use crate::failure::{Failure, FailureKind};
+use crate::hierarchy::same_name;
 use crate::pathlist::PathList;
 use crate::session::Session;
 use crate::tree::{Language, Module, split_name};
@@ -82,7 +83,10 @@ impl Session {
             result?;
             frame.record.only_dependency =
                 only_dependency && old.as_ref().is_none_or(|old| old.only_dependency);
-            self.change(|w| w.state.modules.push(frame.record));
+            self.change(|w| {
+                w.state.modules.push(frame.record);
+                w.state.inactive.retain(|inactive| !same_name(inactive, name));
+            });
             Ok(())
         });
         match result {
@@ -103,7 +107,7 @@ impl Session {
         match found {
             Some((full_name, true)) if !self.force => self.change(|w| w.kept.push(full_name)),
             Some((full_name, _)) => self.unload(lua, &full_name),
-            None => {}
+            None => self.change(|w| w.state.inactive.retain(|inactive| !same_name(inactive, asked))),
         }
     }
 
@@ -178,7 +182,10 @@ impl Session {
         for name in names.iter().rev() {
             self.unload_asked(lua, name);
         }
-        self.change(|w| w.kept.reverse());
+        self.change(|w| {
+            w.kept.reverse();
+            w.state.inactive.clear();
+        });
     }
 
     /// Loads everything that is loaded once more, from the files as they are now.
@@ -201,6 +208,7 @@ impl Session {
             let modules = self.look(|w| w.state.modules.clone());
             modules.iter().rev().for_each(|module| self.unload(lua, &module.full_name));
             self.change(|w| {
+                w.state.inactive.clear();
                 if let Some(path) = w.environment.get("LMOD_DEFAULT_MODULEPATH").map(<[u8]>::to_vec) {
                     w.environment.set("MODULEPATH", path);
                 }

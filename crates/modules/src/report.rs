@@ -9,6 +9,7 @@ use mlua::Lua;
 use crate::action::Mode;
 use crate::columns::{Item, layout};
 use crate::failure::Failure;
+use crate::hierarchy::Moved;
 use crate::session::Session;
 use crate::tree::{Language, Module, Shelf, Tree, split_name};
 
@@ -55,10 +56,10 @@ fn legend<'a>(flags: impl Iterator<Item = &'a str> + Clone) -> String {
 pub fn list(session: &Session, selection: &Selection) -> String {
     session.look(|w| {
         let modules: Vec<_> = w.state.modules.iter().filter(|m| selection.takes(&m.full_name)).collect();
-        if selection.terse && !modules.is_empty() {
+        if selection.terse && !(modules.is_empty() && w.state.inactive.is_empty()) {
             return modules.iter().map(|m| format!("{}\n", m.full_name)).collect();
         }
-        if w.state.modules.is_empty() {
+        if w.state.modules.is_empty() && w.state.inactive.is_empty() {
             return "No modules loaded\n".to_owned();
         }
         let items: Vec<Item> = modules
@@ -80,7 +81,14 @@ pub fn list(session: &Session, selection: &Selection) -> String {
             layout(&items, selection.width, 0, 2)
         };
         let legend = legend(items.iter().map(|item| item.flags.as_str()));
-        format!("\nCurrently Loaded Modules{matching}\n{body}{legend}\n")
+        let inactive: Vec<Item> = (w.state.inactive.iter().enumerate())
+            .map(|(index, name)| Item { name: format!("{:>3}) {name}", index + 1), flags: String::new() })
+            .collect();
+        let inactive = match inactive.as_slice() {
+            [] => String::new(),
+            items => format!("\nInactive Modules:\n{}", layout(items, selection.width, 0, 2)),
+        };
+        format!("\nCurrently Loaded Modules{matching}\n{body}{legend}{inactive}\n")
     })
 }
 
@@ -228,9 +236,17 @@ pub fn describe(
 }
 
 /// What the user should know after a change.
-pub fn notices(session: &Session) -> String {
+pub fn notices(session: &Session, moved: &Moved) -> String {
     session.look(|w| {
         let mut text = String::new();
+        for (heading, names) in [("Inactive", &moved.inactive), ("Activating", &moved.activated)] {
+            if !names.is_empty() {
+                text.push_str(&format!("\n{heading} Modules:\n"));
+                for (index, name) in names.iter().enumerate() {
+                    text.push_str(&format!("  {}) {name}\n", index + 1));
+                }
+            }
+        }
         let replaced = session.replaced();
         if !replaced.is_empty() {
             text.push_str("\nThe following have been reloaded with a version change:\n");

@@ -49,6 +49,7 @@ pub struct Session {
     told: RefCell<BTreeSet<String>>,
     /// Full names of the modules that were loaded when the command began.
     at_start: Vec<String>,
+    module_path_at_start: Vec<u8>,
 }
 
 impl Session {
@@ -63,6 +64,7 @@ impl Session {
     ) -> (Self, Vec<usize>) {
         let (state, unknown) = State::read(&environment);
         let at_start = state.modules.iter().map(|module| module.full_name.clone()).collect();
+        let module_path_at_start = environment.get("MODULEPATH").unwrap_or_default().to_vec();
         let working = Working { environment, state, ..Working::default() };
         let session = Self {
             shell,
@@ -73,6 +75,7 @@ impl Session {
             messages: RefCell::new(messages),
             told: RefCell::default(),
             at_start,
+            module_path_at_start,
         };
         (session, unknown)
     }
@@ -120,6 +123,15 @@ impl Session {
                 self.at_start.iter().filter_map(|old| Some((old.clone(), now(old)?.full_name.clone())));
             pairs.collect()
         })
+    }
+
+    /// The full names of the modules loaded when the command began, and what MODULEPATH offered then.
+    pub(crate) fn at_start(&self) -> (&[String], Tree) {
+        (&self.at_start, Tree::new(&self.module_path_at_start))
+    }
+
+    pub(crate) fn module_path_changed(&self) -> bool {
+        self.look(|w| w.environment.get("MODULEPATH").unwrap_or_default() != self.module_path_at_start)
     }
 
     /// The modules that MODULEPATH offers now.

@@ -129,6 +129,9 @@ pub struct State {
     /// Values of `pushenv`, by variable, oldest first: the first is the value before all modules.
     #[serde(rename = "p", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stacks: BTreeMap<String, Vec<Option<Encoded>>>,
+    /// Names of modules that will be loaded when MODULEPATH has them again.
+    #[serde(rename = "i", default, skip_serializing_if = "Vec::is_empty")]
+    pub inactive: Vec<String>,
 }
 
 impl State {
@@ -138,7 +141,7 @@ impl State {
         let stored = environment.get(VARIABLE).and_then(Self::parse).unwrap_or_default();
         let names = colon_list(environment.get("LOADEDMODULES"));
         let files = colon_list(environment.get("_LMFILES_"));
-        let mut state = Self { modules: Vec::new(), counts: stored.counts, stacks: stored.stacks };
+        let mut state = Self { modules: Vec::new(), ..stored.clone() };
         let mut unknown = Vec::new();
         for (index, name) in names.iter().enumerate() {
             let Ok(full_name) = String::from_utf8(name.clone()) else { continue };
@@ -176,7 +179,7 @@ impl State {
 
     fn text(&self) -> Option<String> {
         // References and pushed values belong to loaded modules.
-        if self.modules.is_empty() {
+        if self.modules.is_empty() && self.inactive.is_empty() {
             return None;
         }
         let spell =
@@ -247,6 +250,7 @@ mod tests {
             ],
             counts: [("PATH".to_owned(), [("/x".to_owned(), 2)].into())].into(),
             stacks: [("V".to_owned(), vec![None, Some(Encoded(b"a b".to_vec()))])].into(),
+            inactive: vec!["mpi".into()],
         }
     }
 

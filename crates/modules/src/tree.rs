@@ -76,6 +76,11 @@ impl Tree {
         Self { roots, ..Self::default() }
     }
 
+    /// The folders.
+    pub fn roots(&self) -> &[PathBuf] {
+        &self.roots
+    }
+
     /// What was wrong with the `.modulerc` files read so far; each problem is told once.
     pub fn take_problems(&self) -> Vec<String> {
         std::mem::take(&mut self.problems.borrow_mut())

@@ -257,3 +257,36 @@ fn later_subcommands_are_refused_by_name() {
         assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
     }
 }
+
+#[test]
+fn modules_below_a_folder_that_goes_become_inactive_or_are_loaded_from_elsewhere() {
+    let camp = Camp::new(&[]);
+    let root = camp.path().display().to_string();
+    for (compiler, file) in [("gcc", "mpi"), ("gcc", "fftw"), ("clang", "mpi")] {
+        let text = format!("family('c') prepend_path('MODULEPATH', '{root}/{compiler}')");
+        camp.write(&format!("{compiler}/1.lua"), &text);
+        let text = format!("setenv('BY_{file}', '{compiler}')");
+        camp.write(&format!("../{compiler}/{file}/1.lua"), &text);
+    }
+    let show = "echo $LOADEDMODULES $BY_mpi [${BY_fftw-}]";
+    let ran = camp
+        .run(&format!(
+            "module load gcc mpi fftw; {show}; module load clang; {show}; module list; \
+        module swap clang gcc; {show}; module unload gcc; echo [$LOADEDMODULES]; module purge; module list"
+        ))
+        .ok();
+    let expected = "gcc/1:mpi/1:fftw/1 gcc [gcc]\nclang/1:mpi/1 clang []\ngcc/1:mpi/1:fftw/1 gcc [gcc]\n[]\n";
+    assert_eq!(ran.out, expected, "{}", ran.err);
+    for part in
+        ["\nInactive Modules:\n  1) fftw\n", "\nActivating Modules:\n  1) fftw/1\n", "No modules loaded\n"]
+    {
+        assert!(ran.err.contains(part), "{part}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_folder_taken_into_use_leaves_modules_from_elsewhere_alone() {
+    let camp = Camp::new(&[("a/1.lua", "setenv('A', '1')")]);
+    let ran = camp.run("module load a; unset MODULEPATH; mkdir new; module use new; echo $A $MODULEPATH; module unuse ./new/; echo [${MODULEPATH-}]").ok();
+    assert_eq!(ran.out, format!("1 {}/new\n[]\n", camp.path().display()));
+}
