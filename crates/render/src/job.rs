@@ -1,0 +1,187 @@
+//! What several commands say about a job in the same words.
+
+use crate::settings::{Settings, push};
+use bivouac_types::info::{ArrayTasks, JobInfo};
+use bivouac_types::{Duration, ExitStatus, JobState, MemRequest, PendingReason, TimeLimit, Timestamp};
+
+/// The job's id as squeue's %i shows it: `12`, `12_3`, `12_[4-6%2]`. `task` is one of the pending tasks that this
+/// row stands for (squeue -r).
+pub fn write_id(out: &mut String, job: &JobInfo, task: Option<u32>, task_chars: usize) {
+    match (&job.array, task) {
+        (None, _) => push(out, format_args!("{}", job.id)),
+        (Some(array), Some(task)) => push(out, format_args!("{}_{task}", array.job)),
+        (Some(array), None) => match &array.tasks {
+            ArrayTasks::One(task) => push(out, format_args!("{}_{task}", array.job)),
+            ArrayTasks::Pending(_) => {
+                push(out, format_args!("{}_[", array.job));
+                write_tasks(out, job, None, task_chars);
+                out.push(']');
+            }
+        },
+    }
+}
+
+/// The array's tasks that this row stands for, with the throttle while they are pending: `3`, `4-6%2`, or `N/A`.
+/// More than `limit` bytes are cut as Slurm cuts them (SLURM_BITSTR_LEN); 0 is no limit.
+pub fn write_tasks(out: &mut String, job: &JobInfo, task: Option<u32>, limit: usize) {
+    match (&job.array, task) {
+        (None, _) => out.push_str("N/A"),
+        (Some(_), Some(task)) => push(out, format_args!("{task}")),
+        (Some(array), None) => match &array.tasks {
+            ArrayTasks::One(task) => push(out, format_args!("{task}")),
+            ArrayTasks::Pending(set) => {
+                let from = out.len();
+                push(out, format_args!("{set}"));
+                if limit > 0 && out.len() - from >= limit {
+                    // Three dots and a final zero byte count against the limit.
+                    out.truncate(from + limit.saturating_sub(4));
+                    out.push_str("...");
+                }
+                if let Some(most) = array.max_running {
+                    push(out, format_args!("%{most}"));
+                }
+            }
+        },
+    }
+}
+
+/// Why a job is pending or ended as it did: the word of squeue's %r.
+pub fn reason(job: &JobInfo) -> Reason {
+    match job.state {
+        JobState::Failed if job.exit.signal != 0 => Reason::Ended("JobLaunchFailure"),
+        JobState::Failed => Reason::Ended("NonZeroExitCode"),
+        JobState::Timeout => Reason::Ended("TimeLimit"),
+        JobState::NodeFail => Reason::Ended("NodeDown"),
+        JobState::BootFail => Reason::Ended("BootFail"),
+        JobState::OutOfMemory => Reason::Ended("OutOfMemory"),
+        JobState::Deadline => Reason::Ended("DeadLine"),
+        JobState::Pending | JobState::Cancelled => Reason::Pending(job.reason),
+        _ => Reason::Pending(PendingReason::None),
+    }
+}
+
+/// A reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Of a job that has not run.
+    Pending(PendingReason),
+    /// Of a job that failed.
+    Ended(&'static str),
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Reason::Pending(reason) => reason.fmt(f),
+            Reason::Ended(word) => f.write_str(word),
+        }
+    }
+}
+
+/// Its nodes as a hostlist; nothing while it has none.
+pub fn write_nodes(out: &mut String, job: &JobInfo) {
+    match &job.nodes[..] {
+        [] => {}
+        [one] => out.push_str(&one.node),
+        many => out.push_str(&bivouac_types::hostlist::compress(many.iter().map(|n| n.node.as_str()))),
+    }
+}
+
+/// squeue's %R: the reason in parentheses while it is pending or if it failed, else its nodes.
+pub fn write_nodes_or_reason(out: &mut String, job: &JobInfo) {
+    match reason(job) {
+        Reason::Ended(word) => push(out, format_args!("({word})")),
+        Reason::Pending(reason) if job.state == JobState::Pending => push(out, format_args!("({reason})")),
+        Reason::Pending(_) => write_nodes(out, job),
+    }
+}
+
+/// When it started, or is expected to. A job that was cancelled before counts as started when it ended.
+pub fn start(job: &JobInfo) -> Option<Timestamp> {
+    job.start.or(if job.state.is_ended() { job.end } else { None })
+}
+
+/// When it ended, or will by its limit; for a pending job from its expected start.
+pub fn end(job: &JobInfo) -> Option<Timestamp> {
+    job.end.or_else(|| match job.state {
+        JobState::Pending => Some(job.start? + job.time_limit.duration()?),
+        _ => None,
+    })
+}
+
+/// What is left of its limit; none: it has no limit.
+pub fn time_left(job: &JobInfo) -> Option<Duration> {
+    Some(job.time_limit.duration()? - job.elapsed)
+}
+
+/// Memory as asked for per node or per CPU; where nothing was asked, what it got, per CPU if that comes out even.
+pub fn min_memory(job: &JobInfo) -> MemRequest {
+    let nodes = u64::from(job.num_nodes.max(1));
+    let cpus = u64::from(job.num_cpus.max(1));
+    match job.spec.resources.mem {
+        Some(asked) => asked,
+        None if job.mem_mb.is_multiple_of(cpus) && job.mem_mb > 0 => MemRequest::PerCpu(job.mem_mb / cpus),
+        None => MemRequest::PerNode(job.mem_mb / nodes),
+    }
+}
+
+/// CPUs that a node must have at least for it.
+pub fn min_cpus(job: &JobInfo) -> u32 {
+    job.cpus_per_task.max(1) * job.spec.resources.ntasks_per_node.unwrap_or(1).max(1)
+}
+
+/// Conditions that are not yet fulfilled: `afterok:12(unfulfilled)`, or `(null)`.
+pub fn write_dependency(out: &mut String, job: &JobInfo) {
+    let how = match job.reason {
+        PendingReason::DependencyNeverSatisfied => "failed",
+        _ => "unfulfilled",
+    };
+    match &job.spec.dependency {
+        Some(dependency) if job.state == JobState::Pending && job.eligible.is_none() => {
+            for (n, term) in dependency.terms.iter().enumerate() {
+                if n > 0 {
+                    out.push(if dependency.any { '?' } else { ',' });
+                }
+                push(out, format_args!("{term}({how})"));
+            }
+        }
+        _ => out.push_str("(null)"),
+    }
+}
+
+/// `gres:gpu:a100:2` per node, or `missing`.
+pub fn write_gres(out: &mut String, job: &JobInfo, missing: &str) {
+    let list = &job.spec.resources.gres;
+    if list.is_empty() {
+        out.push_str(missing);
+    }
+    for (n, gres) in list.iter().enumerate() {
+        push(out, format_args!("{}gres:{gres}", if n > 0 { "," } else { "" }));
+    }
+}
+
+/// The wait status of how it ended: squeue's exit_code.
+pub fn wait_status(exit: ExitStatus) -> u32 {
+    u32::from(exit.code) << 8 | u32::from(exit.signal)
+}
+
+/// The highest exit status of its srun steps (DerivedExitCode).
+pub fn derived_exit(job: &JobInfo) -> ExitStatus {
+    let steps = job.steps.iter().filter(|s| matches!(s.step, bivouac_types::StepKind::Number(_)));
+    steps.map(|s| s.exit).max_by_key(|e| wait_status(*e)).unwrap_or_default()
+}
+
+/// A time limit in scontrol's and sacct's form: `01:00:00`, `1-00:00:00`, `UNLIMITED`.
+pub fn write_limit(out: &mut String, limit: TimeLimit) {
+    push(out, format_args!("{limit}"));
+}
+
+/// Text, or `missing` where there is none.
+pub fn write_or(out: &mut String, text: Option<&str>, missing: &str) {
+    out.push_str(text.unwrap_or(missing));
+}
+
+/// Where the job's own part of a time is not known, as [`Settings::time`] with `N/A`.
+pub fn write_time(out: &mut String, settings: &Settings, at: Option<Timestamp>) {
+    settings.time(out, at, "N/A");
+}

@@ -1,0 +1,200 @@
+//! scontrol show job.
+
+use super::Form;
+use crate::job;
+use crate::settings::{Settings, push};
+use crate::sinfo::ranges;
+use crate::tres::Tres;
+use bivouac_types::info::{JobInfo, NodeShare};
+use bivouac_types::{HostList, JobState, MemRequest, TaskSet, Timestamp};
+use std::collections::BTreeMap;
+
+/// The record of a job.
+pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
+    let spec = &job.spec;
+    let time = |at: Option<Timestamp>| text(|out| s.time(out, at, "Unknown"));
+    let hosts = |list: &Option<HostList>| list.as_ref().map_or("(null)".to_owned(), ToString::to_string);
+    let or_null = |text: &Option<String>| text.clone().unwrap_or_else(|| "(null)".to_owned());
+    let started = job.start.filter(|_| !job.nodes.is_empty() || job.state == JobState::Pending);
+
+    let mut lines = vec![
+        title(job, s),
+        format!("UserId={}({}) GroupId={}({}) MCS_label=N/A", job.user, job.uid, job.group, job.gid),
+        format!(
+            "Priority={} Nice={} Account={} QOS={}",
+            job.priority,
+            spec.nice,
+            or_null(&job.account),
+            or_null(&job.qos)
+        ),
+        format!(
+            "JobState={} Reason={} Dependency={}",
+            job.state,
+            job::reason(job),
+            text(|out| job::write_dependency(out, job))
+        ),
+        format!(
+            "Requeue={} Restarts={} BatchFlag=1 Reboot=0 ExitCode={}",
+            u8::from(job.requeue),
+            job.restarts,
+            job.exit
+        ),
+    ];
+    if form.details {
+        lines.push(format!("DerivedExitCode={}", job::derived_exit(job)));
+    }
+    lines.extend([
+        format!("RunTime={} TimeLimit={} TimeMin=N/A", job.elapsed, job.time_limit),
+        format!("SubmitTime={} EligibleTime={}", time(Some(job.submit)), time(job.eligible)),
+        format!("AccrueTime={}", time(job.eligible)),
+        format!(
+            "StartTime={} EndTime={} Deadline=N/A",
+            time(started.or(job::start(job))),
+            time(job::end(job))
+        ),
+        "SuspendTime=None SecsPreSuspend=0 LastSchedEval=Unknown Scheduler=Main".to_owned(),
+        format!("Partition={} AllocNode:Sid={}:0", job.partition, spec.submit_host),
+        format!(
+            "ReqNodeList={} ExcNodeList={}",
+            hosts(&spec.resources.nodelist),
+            hosts(&spec.resources.exclude)
+        ),
+        format!("NodeList={}", text(|out| job::write_nodes(out, job))),
+    ]);
+    match job.nodes.first() {
+        Some(first) => lines.push(format!("BatchHost={}", first.node)),
+        None if job.planned_nodes.is_empty() => {}
+        None => lines.push(format!(
+            "SchedNodeList={}",
+            bivouac_types::hostlist::compress(job.planned_nodes.iter().map(String::as_str))
+        )),
+    }
+    lines.extend([
+        format!(
+            "NumNodes={} NumCPUs={} NumTasks={} CPUs/Task={} ReqB:S:C:T=0:0:*:*",
+            num_nodes(job),
+            job.num_cpus,
+            job.num_tasks,
+            job.cpus_per_task
+        ),
+        format!("TRES={}", text(|out| Tres::of_job(job).write(out, s))),
+        format!(
+            "Socks/Node=* NtasksPerN:B:S:C={}:0:*:* CoreSpec=*",
+            spec.resources.ntasks_per_node.unwrap_or(0)
+        ),
+    ]);
+    if form.details && !job.nodes.is_empty() {
+        lines.extend(allocation(job));
+    }
+    let (what, mb) = match job::min_memory(job) {
+        MemRequest::PerNode(mb) => ("MinMemoryNode", mb),
+        MemRequest::PerCpu(mb) => ("MinMemoryCPU", mb),
+    };
+    lines.extend([
+        format!(
+            "MinCPUsNode={} {what}={} MinTmpDiskNode=0",
+            job::min_cpus(job),
+            text(|out| s.memory(out, mb))
+        ),
+        format!("Features={} DelayBoot=00:00:00", or_null(&spec.resources.constraint)),
+        format!(
+            "OverSubscribe={} Contiguous=0 Licenses=(null) Network=(null)",
+            if spec.resources.exclusive { "NO" } else { "OK" }
+        ),
+        format!("Command={}", or_null(&spec.command)),
+        format!("WorkDir={}", spec.work_dir),
+    ]);
+    lines.extend(spec.comment.iter().map(|comment| format!("Comment={comment} ")));
+    lines.extend([
+        format!("StdErr={}", job.std_err),
+        format!("StdIn={}", job.std_in),
+        format!("StdOut={}", job.std_out),
+        "Power=".to_owned(),
+    ]);
+    if !spec.resources.gres.is_empty() {
+        lines.push(format!("TresPerNode={}", text(|out| job::write_gres(out, job, ""))));
+    }
+    if !spec.mail_types.is_empty() {
+        let user = spec.mail_user.as_ref().unwrap_or(&job.user);
+        lines.push(format!("MailUser={user} MailType={}", spec.mail_types.join(",")));
+    }
+    // Slurm ends every record with an empty line of its own.
+    lines.push(String::new());
+    form.record(&lines)
+}
+
+fn text(write: impl FnOnce(&mut String)) -> String {
+    let mut out = String::new();
+    write(&mut out);
+    out
+}
+
+fn title(job: &JobInfo, s: &Settings) -> String {
+    let mut line = format!("JobId={}", job.id);
+    if let Some(array) = &job.array {
+        push(&mut line, format_args!(" ArrayJobId={} ArrayTaskId=", array.job));
+        job::write_tasks(&mut line, job, None, s.task_chars);
+        if let Some(most) = array.max_running {
+            push(&mut line, format_args!(" ArrayTaskThrottle={most}"));
+        }
+    }
+    push(&mut line, format_args!(" JobName={}", job.spec.name));
+    line
+}
+
+/// The number of nodes: while pending, the range that was asked for.
+fn num_nodes(job: &JobInfo) -> String {
+    match job.spec.resources.nodes.filter(|_| job.nodes.is_empty()) {
+        Some(range) => format!("{}-{}", range.min, range.max.unwrap_or(range.min)),
+        None => job.num_nodes.to_string(),
+    }
+}
+
+/// What it has of its nodes; nodes with equal shares in one line.
+fn allocation(job: &JobInfo) -> Vec<String> {
+    let mut kinds: BTreeMap<(&str, Option<&str>), usize> = BTreeMap::new();
+    for g in job.nodes.iter().flat_map(|n| &n.gres) {
+        *kinds.entry((&g.name, g.kind.as_deref())).or_default() += g.indices.len();
+    }
+    let gres: Vec<String> =
+        kinds.into_iter().map(|((name, kind), n)| format!("{name}:{}{n}", prefix(kind))).collect();
+    let gres = if gres.is_empty() { "(null)".to_owned() } else { gres.join(",") };
+    let mut groups: Vec<(&NodeShare, Vec<&str>)> = Vec::new();
+    for share in &job.nodes {
+        let equal = |g: &NodeShare| g.cpus == share.cpus && g.mem_mb == share.mem_mb && g.gres == share.gres;
+        match groups.iter_mut().find(|(g, _)| equal(g)) {
+            Some((_, names)) => names.push(&share.node),
+            None => groups.push((share, vec![&share.node])),
+        }
+    }
+    let mut lines = vec![format!("JOB_GRES={gres}")];
+    lines.extend(groups.into_iter().map(|(share, names)| {
+        let cpus: TaskSet = share.cpus.iter().copied().collect();
+        let gres: Vec<String> = share
+            .gres
+            .iter()
+            .map(|g| {
+                let indices: TaskSet = g.indices.iter().copied().collect();
+                format!(
+                    "{}:{}{}(IDX:{})",
+                    g.name,
+                    prefix(g.kind.as_deref()),
+                    g.indices.len(),
+                    ranges(&indices)
+                )
+            })
+            .collect();
+        format!(
+            "  Nodes={} CPU_IDs={} Mem={} GRES={}",
+            bivouac_types::hostlist::compress(names),
+            ranges(&cpus),
+            share.mem_mb,
+            gres.join(",")
+        )
+    }));
+    lines
+}
+
+fn prefix(kind: Option<&str>) -> String {
+    kind.map_or(String::new(), |k| format!("{k}:"))
+}

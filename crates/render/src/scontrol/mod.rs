@@ -1,0 +1,41 @@
+//! scontrol: records of `Key=value`.
+
+mod config;
+mod job;
+mod node;
+mod partition;
+
+pub use config::show_config;
+pub use job::show_job;
+pub use node::{Machine, show_node};
+pub use partition::show_partition;
+
+/// The version of Slurm whose contract is kept.
+pub const VERSION: &str = "22.05.8";
+
+/// How records are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// -o: a record in one line.
+    pub oneliner: bool,
+    /// -d: more of it.
+    pub details: bool,
+}
+
+impl Form {
+    /// Puts a record's lines together.
+    fn record(self, lines: &[String]) -> String {
+        let (separator, end) = if self.oneliner { (" ", "\n") } else { ("\n   ", "\n\n") };
+        let mut text = lines.join(separator);
+        text.push_str(end);
+        text
+    }
+}
+
+/// `Slurmctld(primary) at HOST is UP`.
+pub fn ping(host: &str, up: bool) -> String {
+    format!("Slurmctld(primary) at {host} is {}", if up { "UP" } else { "DOWN" })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! The columns of squeue.
+
+use super::JobRow;
+use crate::job;
+use crate::settings::{Settings, push};
+use crate::table::{Column, Table};
+use crate::tres::Tres;
+use bivouac_types::MemRequest;
+use bivouac_types::info::{ArrayTasks, JobInfo};
+use std::cmp::Ordering;
+
+/// The table of jobs.
+pub struct Jobs;
+
+impl Table for Jobs {
+    type Row<'a> = JobRow<'a>;
+    fn columns() -> &'static [Column<Jobs>] {
+        COLUMNS
+    }
+}
+
+type C = Column<Jobs>;
+type Row<'a> = JobRow<'a>;
+
+/// By id: an array's tasks in order, its pending rest after those that have started.
+pub(super) fn by_id(a: &Row<'_>, b: &Row<'_>, _: &Settings) -> Ordering {
+    let key = |r: &Row<'_>| match (&r.job.array, r.task) {
+        (None, _) => (r.job.id, 0),
+        (Some(array), Some(task)) => (array.job, task),
+        (Some(array), None) => match &array.tasks {
+            ArrayTasks::One(task) => (array.job, *task),
+            ArrayTasks::Pending(_) => (array.job, u32::MAX),
+        },
+    };
+    key(a).cmp(&key(b))
+}
+
+fn null(_: &Row<'_>, _: &Settings, out: &mut String) {
+    out.push_str("(null)");
+}
+fn not_applicable(_: &Row<'_>, _: &Settings, out: &mut String) {
+    out.push_str("N/A");
+}
+fn no_cluster(_: &Row<'_>, _: &Settings, out: &mut String) {
+    out.push_str("NA");
+}
+fn zero(_: &Row<'_>, _: &Settings, out: &mut String) {
+    out.push('0');
+}
+fn no_time(_: &Row<'_>, _: &Settings, out: &mut String) {
+    out.push_str("0:00");
+}
+fn star(_: &Row<'_>, _: &Settings, out: &mut String) {
+    out.push('*');
+}
+fn number(out: &mut String, n: impl std::fmt::Display) {
+    push(out, format_args!("{n}"));
+}
+
+fn exclusive(job: &JobInfo) -> &'static str {
+    if job.spec.resources.exclusive { "NO" } else { "OK" }
+}
+
+fn memory(r: &Row<'_>, s: &Settings, out: &mut String) {
+    match job::min_memory(r.job) {
+        MemRequest::PerNode(mb) | MemRequest::PerCpu(mb) => s.memory(out, mb),
+    }
+}
+
+fn end_time(r: &Row<'_>, s: &Settings, out: &mut String) {
+    let unlimited = r.job.start.is_some() && r.job.time_limit.duration().is_none();
+    s.time(out, job::end(r.job), if unlimited { "NONE" } else { "N/A" });
+}
+
+fn time_left(r: &Row<'_>, _: &Settings, out: &mut String) {
+    match job::time_left(r.job) {
+        Some(left) => out.push_str(&left.squeue()),
+        None => out.push_str("UNLIMITED"),
+    }
+}
+
+fn mem_mb(job: &JobInfo) -> u64 {
+    match job::min_memory(job) {
+        MemRequest::PerNode(mb) | MemRequest::PerCpu(mb) => mb,
+    }
+}
+
+fn planned(r: &Row<'_>, _: &Settings, out: &mut String) {
+    if r.job.planned_nodes.is_empty() {
+        out.push_str("(null)");
+    } else {
+        out.push_str(&bivouac_types::hostlist::compress(r.job.planned_nodes.iter().map(String::as_str)));
+    }
+}
+
+fn pending_secs(r: &Row<'_>, s: &Settings, out: &mut String) {
+    let until = r.job.start.filter(|_| !r.job.nodes.is_empty()).unwrap_or(s.now);
+    number(out, until.since(r.job.submit).as_secs());
+}
+
+static COLUMNS: &[Column<Jobs>] = &[
+    C::new('a', "account", "ACCOUNT", |r, _, o| job::write_or(o, r.job.account.as_deref(), "(null)")),
+    C::new('b', "tres-per-node", "TRES_PER_NODE", |r, _, o| job::write_gres(o, r.job, "N/A")),
+    C::new('c', "mincpus", "MIN_CPUS", |r, _, o| number(o, job::min_cpus(r.job)))
+        .by(|a, b, _| job::min_cpus(a.job).cmp(&job::min_cpus(b.job))),
+    C::new('d', "mintmpdisk", "MIN_TMP_DISK", zero).text(),
+    C::new('e', "endtime", "END_TIME", end_time).by(|a, b, _| job::end(a.job).cmp(&job::end(b.job))),
+    C::new('f', "feature", "FEATURES", |r, _, o| {
+        job::write_or(o, r.job.spec.resources.constraint.as_deref(), "(null)")
+    })
+    .text(),
+    C::new('g', "groupname", "GROUP", |r, _, o| o.push_str(&r.job.group))
+        .by(|a, b, _| a.job.group.cmp(&b.job.group)),
+    C::new('h', "oversubscribe", "OVER_SUBSCRIBE", |r, _, o| o.push_str(exclusive(r.job))).text(),
+    C::new('i', "jobarrayid", "JOBID", |r, s, o| job::write_id(o, r.job, r.task, s.task_chars)).by(by_id),
+    C::new('j', "name", "NAME", |r, _, o| o.push_str(&r.job.spec.name))
+        .by(|a, b, _| a.job.spec.name.cmp(&b.job.spec.name)),
+    C::new('k', "comment", "COMMENT", |r, _, o| job::write_or(o, r.job.spec.comment.as_deref(), "(null)")),
+    C::new('l', "timelimit", "TIME_LIMIT", |r, _, o| o.push_str(&r.job.time_limit.squeue()))
+        .by(|a, b, _| a.job.time_limit.cmp(&b.job.time_limit)),
+    C::new('m', "minmemory", "MIN_MEMORY", memory).by(|a, b, _| mem_mb(a.job).cmp(&mem_mb(b.job))),
+    C::new('n', "reqnodes", "REQ_NODES", |r, _, o| {
+        r.job.spec.resources.nodelist.iter().for_each(|list| number(o, list));
+    })
+    .text(),
+    C::new('o', "command", "COMMAND", |r, _, o| job::write_or(o, r.job.spec.command.as_deref(), "(null)")),
+    C::new('p', "priority", "PRIORITY", |r, _, o| {
+        push(o, format_args!("{:.14}", f64::from(r.job.priority) / f64::from(u32::MAX)));
+    })
+    .by(|a, b, _| a.job.priority.cmp(&b.job.priority)),
+    C::new('q', "qos", "QOS", |r, _, o| job::write_or(o, r.job.qos.as_deref(), "(null)")),
+    C::new('r', "reason", "REASON", |r, _, o| number(o, job::reason(r.job))),
+    C::new('s', "selectjobinfo", "", |_, _, _| {}),
+    C::new('t', "statecompact", "ST", |r, _, o| o.push_str(r.job.state.code()))
+        .by(|a, b, _| a.job.state.code().cmp(b.job.state.code())),
+    C::new('u', "username", "USER", |r, _, o| o.push_str(&r.job.user))
+        .by(|a, b, _| a.job.user.cmp(&b.job.user)),
+    C::new('v', "reservation", "RESERVATION", null).text(),
+    C::new('w', "wckey", "WCKEY", null),
+    C::new('x', "", "EXC_NODES", |r, _, o| {
+        r.job.spec.resources.exclude.iter().for_each(|list| number(o, list));
+    }),
+    C::new('y', "nice", "NICE", |r, _, o| number(o, r.job.spec.nice)),
+    C::new('z', "sct", "S:C:T", |_, _, o| o.push_str("*:*:*")).text(),
+    C::new('A', "jobid", "JOBID", |r, _, o| number(o, r.job.id)),
+    C::new('B', "batchhost", "EXEC_HOST", |r, _, o| {
+        job::write_or(o, r.job.nodes.first().map(|n| n.node.as_str()), "n/a");
+    })
+    .text(),
+    C::new('C', "numcpus", "CPUS", |r, _, o| number(o, r.job.num_cpus))
+        .by(|a, b, _| a.job.num_cpus.cmp(&b.job.num_cpus)),
+    C::new('D', "numnodes", "NODES", |r, _, o| number(o, r.job.num_nodes))
+        .by(|a, b, _| a.job.num_nodes.cmp(&b.job.num_nodes)),
+    C::new('E', "dependency", "DEPENDENCY", |r, _, o| job::write_dependency(o, r.job)),
+    C::new('F', "arrayjobid", "ARRAY_JOB_ID", |r, _, o| {
+        number(o, r.job.array.as_ref().map_or(r.job.id, |a| a.job));
+    }),
+    C::new('G', "groupid", "GROUP", |r, _, o| number(o, r.job.gid)).by(|a, b, _| a.job.gid.cmp(&b.job.gid)),
+    C::new('H', "sockets", "SOCKETS_PER_NODE", star).text(),
+    C::new('I', "cores", "CORES_PER_SOCKET", star).text(),
+    C::new('J', "threads", "THREADS_PER_CORE", star).text(),
+    C::new('K', "arraytaskid", "ARRAY_TASK_ID", |r, s, o| job::write_tasks(o, r.job, r.task, s.task_chars)),
+    C::new('L', "timeleft", "TIME_LEFT", time_left).by(|a, b, _| {
+        let left = |r: &Row<'_>| job::time_left(r.job).map_or(u64::MAX, |d| d.0);
+        left(a).cmp(&left(b))
+    }),
+    C::new('M', "timeused", "TIME", |r, _, o| o.push_str(&r.job.elapsed.squeue()))
+        .by(|a, b, _| a.job.elapsed.cmp(&b.job.elapsed)),
+    C::new('N', "nodelist", "NODELIST", |r, _, o| job::write_nodes(o, r.job)).text(),
+    C::new('O', "contiguous", "CONTIGUOUS", zero).text(),
+    C::new('P', "partition", "PARTITION", |r, _, o| o.push_str(&r.job.partition))
+        .by(|a, b, _| a.job.partition.cmp(&b.job.partition)),
+    C::new('Q', "prioritylong", "PRIORITY", |r, _, o| number(o, r.job.priority))
+        .by(|a, b, _| a.job.priority.cmp(&b.job.priority)),
+    C::new('R', "reasonlist", "NODELIST(REASON)", |r, _, o| job::write_nodes_or_reason(o, r.job)),
+    C::new('S', "starttime", "START_TIME", |r, s, o| job::write_time(o, s, job::start(r.job))).by(
+        |a, b, _| {
+            // A job of which nobody knows when it starts comes last.
+            let key = |r: &Row<'_>| job::start(r.job).map_or(i64::MAX, |t| t.0);
+            key(a).cmp(&key(b))
+        },
+    ),
+    C::new('T', "state", "STATE", |r, _, o| o.push_str(r.job.state.name()))
+        .by(|a, b, _| a.job.state.name().cmp(b.job.state.name())),
+    C::new('U', "userid", "UID", |r, _, o| number(o, r.job.uid)).by(|a, b, _| a.job.uid.cmp(&b.job.uid)),
+    C::new('V', "submittime", "SUBMIT_TIME", |r, s, o| job::write_time(o, s, Some(r.job.submit)))
+        .by(|a, b, _| a.job.submit.cmp(&b.job.submit)),
+    C::new('W', "licenses", "LICENSES", null),
+    C::new('X', "corespec", "CORE_SPEC", not_applicable),
+    C::new('Y', "schednodes", "SCHEDNODES", planned),
+    C::new('Z', "workdir", "WORK_DIR", |r, _, o| o.push_str(&r.job.spec.work_dir)),
+    // Without a letter.
+    C::new('\0', "accruetime", "ACCRUE_TIME", |r, s, o| job::write_time(o, s, r.job.eligible)),
+    C::new('\0', "admin_comment", "ADMIN_COMMENT", null),
+    C::new('\0', "allocnodes", "ALLOC_NODES", |r, _, o| o.push_str(&r.job.spec.submit_host)),
+    C::new('\0', "allocsid", "ALLOC_SID", zero),
+    C::new('\0', "associd", "ASSOC_ID", zero),
+    C::new('\0', "batchflag", "BATCH_FLAG", |_, _, o| o.push('1')),
+    C::new('\0', "boardspernode", "BOARDS_PER_NODE", zero),
+    C::new('\0', "burstbuffer", "BURST_BUFFER", null),
+    C::new('\0', "burstbufferstate", "BURST_BUFFER_STATE", null),
+    C::new('\0', "cluster", "CLUSTER", |_, s, o| o.push_str(&s.cluster)),
+    C::new('\0', "clusterfeature", "CLUSTER_FEATURES", null),
+    C::new('\0', "container", "CONTAINER", null),
+    C::new('\0', "cpus-per-task", "CPUS_PER_TASK", |r, _, o| number(o, r.job.cpus_per_task)),
+    C::new('\0', "cpus-per-tres", "CPUS_PER_TRES", not_applicable),
+    C::new('\0', "deadline", "DEADLINE", not_applicable),
+    C::new('\0', "delayboot", "DELAY_BOOT", no_time),
+    C::new('\0', "derivedec", "DERIVED_EC", |r, _, o| number(o, job::wait_status(job::derived_exit(r.job)))),
+    C::new('\0', "eligibletime", "ELIGIBLE_TIME", |r, s, o| job::write_time(o, s, r.job.eligible)),
+    C::new('\0', "exit_code", "EXIT_CODE", |r, _, o| number(o, job::wait_status(r.job.exit))),
+    C::new('\0', "hetjobid", "HET_JOB_ID", not_applicable),
+    C::new('\0', "hetjobidset", "HET_JOB_ID_SET", not_applicable),
+    C::new('\0', "hetjoboffset", "HET_JOB_OFFSET", not_applicable),
+    C::new('\0', "lastschedeval", "LAST_SCHED_EVAL", not_applicable),
+    C::new('\0', "maxcpus", "MAX_CPUS", |r, _, o| number(o, r.job.num_cpus)),
+    C::new('\0', "maxnodes", "MAX_NODES", |r, _, o| {
+        number(o, r.job.spec.resources.nodes.and_then(|n| n.max).unwrap_or(r.job.num_nodes));
+    }),
+    C::new('\0', "mcslabel", "MCSLABEL", null),
+    C::new('\0', "mem-per-tres", "MEM_PER_TRES", not_applicable),
+    C::new('\0', "mintime", "TIME_MIN", no_time),
+    C::new('\0', "network", "NETWORK", null),
+    C::new('\0', "ntperboard", "NTASKS_PER_BOARD", zero),
+    C::new('\0', "ntpercore", "NTASKS_PER_CORE", not_applicable),
+    C::new('\0', "ntpernode", "NTASKS_PER_NODE", |r, _, o| {
+        number(o, r.job.spec.resources.ntasks_per_node.unwrap_or(0));
+    }),
+    C::new('\0', "ntpersocket", "NTASKS_PER_SOCKET", not_applicable),
+    C::new('\0', "numtasks", "TASKS", |r, _, o| number(o, r.job.num_tasks)),
+    C::new('\0', "origin", "ORIGIN", no_cluster),
+    C::new('\0', "originraw", "ORIGIN_RAW", no_cluster),
+    C::new('\0', "pendingtime", "PENDING_TIME", pending_secs),
+    C::new('\0', "preempttime", "PREEMPT_TIME", not_applicable),
+    C::new('\0', "prefer", "PREFER", null),
+    C::new('\0', "profile", "PROFILE", |_, _, o| o.push_str("NotSet")),
+    C::new('\0', "reboot", "REBOOT", zero),
+    C::new('\0', "reqswitch", "REQ_SWITCH", zero),
+    C::new('\0', "requeue", "REQUEUE", |r, _, o| number(o, u8::from(r.job.requeue))),
+    C::new('\0', "resizetime", "RESIZE_TIME", not_applicable),
+    C::new('\0', "restartcnt", "RESTART_COUNT", |r, _, o| number(o, r.job.restarts)),
+    C::new('\0', "siblingsactive", "ACTIVE_SIBLINGS", no_cluster),
+    C::new('\0', "siblingsactiveraw", "ACTIVE_SIBLINGS_RAW", no_cluster),
+    C::new('\0', "siblingsviable", "VIABLE_SIBLINGS", no_cluster),
+    C::new('\0', "siblingsviableraw", "VIALBLE_SIBLINGS_RAW", no_cluster),
+    C::new('\0', "sperboard", "SOCKETS_PER_BOARD", zero),
+    C::new('\0', "stderr", "STDERR", |r, _, o| o.push_str(&r.job.std_err)),
+    C::new('\0', "stdin", "STDIN", |r, _, o| o.push_str(&r.job.std_in)),
+    C::new('\0', "stdout", "STDOUT", |r, _, o| o.push_str(&r.job.std_out)),
+    C::new('\0', "system_comment", "SYSTEM_COMMENT", null),
+    C::new('\0', "tres-alloc", "TRES_ALLOC", |r, s, o| Tres::of_job(r.job).write(o, s)),
+    C::new('\0', "tres-bind", "TRES_BIND", not_applicable),
+    C::new('\0', "tres-freq", "TRES_FREQ", not_applicable),
+    C::new('\0', "tres-per-job", "TRES_PER_JOB", not_applicable),
+    C::new('\0', "tres-per-socket", "TRES_PER_SOCKET", not_applicable),
+    C::new('\0', "tres-per-task", "TRES_PER_TASK", not_applicable),
+    C::new('\0', "wait4switch", "WAIT4SWITCH", no_time),
+];

@@ -1,0 +1,102 @@
+//! squeue: jobs and, with --steps, running steps.
+
+mod filter;
+mod jobs;
+mod steps;
+
+pub use filter::{
+    BadId, BadState, Filter, JobRef, StepRef, job_ref, parse_jobs, parse_states, parse_steps, step_kind,
+};
+pub use jobs::Jobs;
+pub use steps::Steps;
+
+use crate::settings::Settings;
+use crate::table::{self, SortKey, Table};
+use bivouac_types::StepKind;
+use bivouac_types::info::{ArrayTasks, JobInfo, StepInfo};
+
+/// The format without -o, -O, -l.
+pub const DEFAULT_FORMAT: &str = "%.18i %.9P %.8j %.8u %.2t %.10M %.6D %R";
+/// The format of -l.
+pub const LONG_FORMAT: &str = "%.18i %.9P %.8j %.8u %.8T %.10M %.9l %.6D %R";
+/// The format of --start.
+pub const START_FORMAT: &str = "%.18i %.9P %.8j %.8u %.2t %.19S %.6D %20Y %R";
+/// The format of -s.
+pub const STEPS_FORMAT: &str = "%.15i %.8j %.9P %.8u %.9M %N";
+/// The order of jobs: by partition, state, then the highest priority first.
+pub const DEFAULT_SORT: &str = "P,t,-p";
+/// The order of --start.
+pub const START_SORT: &str = "S";
+/// The order of steps.
+pub const STEPS_SORT: &str = "P,i";
+
+/// One line of squeue: a job, or one of the pending tasks for which its row stands.
+#[derive(Clone, Copy)]
+pub struct JobRow<'a> {
+    /// The job.
+    pub job: &'a JobInfo,
+    /// The task, where a row of pending tasks was taken apart (-r, or -j 12_3).
+    pub task: Option<u32>,
+}
+
+/// One line of squeue -s.
+#[derive(Clone, Copy)]
+pub struct StepRow<'a> {
+    /// The job.
+    pub job: &'a JobInfo,
+    /// Its step.
+    pub step: &'a StepInfo,
+}
+
+/// The lines for jobs: filtered, pending array tasks taken apart where `expand` or a filter asks for it.
+pub fn job_rows<'a>(jobs: &'a [JobInfo], filter: &Filter, expand: bool) -> Vec<JobRow<'a>> {
+    let mut rows = Vec::with_capacity(jobs.len());
+    for job in jobs.iter().filter(|job| filter.job(job)) {
+        let wanted = filter.tasks_of(job);
+        match &job.array {
+            Some(array) if expand || wanted.is_some() => match &array.tasks {
+                ArrayTasks::Pending(set) => {
+                    let tasks = set.iter().filter(|t| wanted.as_ref().is_none_or(|w| w.contains(*t)));
+                    rows.extend(tasks.map(|task| JobRow { job, task: Some(task) }));
+                }
+                ArrayTasks::One(_) => rows.push(JobRow { job, task: None }),
+            },
+            _ => rows.push(JobRow { job, task: None }),
+        }
+    }
+    rows
+}
+
+/// The lines for running steps.
+pub fn step_rows<'a>(jobs: &'a [JobInfo], filter: &Filter) -> Vec<StepRow<'a>> {
+    let of = |job: &'a JobInfo| {
+        job.steps
+            .iter()
+            .filter(|s| s.end.is_none() && s.step != StepKind::Extern)
+            .map(move |step| StepRow { job, step })
+    };
+    jobs.iter().flat_map(of).filter(|row| filter.step(row)).collect()
+}
+
+/// Sorts lines by keys; equals stay in the order of their ids.
+pub fn sort<'a>(rows: &mut [JobRow<'a>], keys: &[SortKey<Jobs>], settings: &Settings) {
+    rows.sort_by(|a, b| {
+        table::compare::<Jobs>(a, b, keys, settings).then_with(|| jobs::by_id(a, b, settings))
+    });
+}
+
+/// As [`sort`], for steps.
+pub fn sort_steps<'a>(rows: &mut [StepRow<'a>], keys: &[SortKey<Steps>], settings: &Settings) {
+    rows.sort_by(|a, b| {
+        table::compare::<Steps>(a, b, keys, settings).then_with(|| steps::by_id(a, b, settings))
+    });
+}
+
+/// What squeue says of a letter or name that is no column.
+pub fn invalid_format<T: Table>(what: &str, steps: bool) -> String {
+    let of = if steps { "job step" } else { "job" };
+    format!("Invalid {of} format specification: {what}")
+}
+
+#[cfg(test)]
+mod tests;

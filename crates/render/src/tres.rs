@@ -1,0 +1,157 @@
+//! Trackable resources of jobs, steps and nodes: `cpu=3,mem=2G,node=2,billing=3,gres/gpu=2`.
+
+use crate::settings::{Settings, push};
+use bivouac_types::config::GresConfig;
+use bivouac_types::info::{GresShare, JobInfo, StepInfo};
+use bivouac_types::{GresRequest, StepKind};
+use std::collections::BTreeMap;
+
+/// Amounts of resources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tres<'a> {
+    /// CPUs.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub mem_mb: u64,
+    /// Nodes; 0: not shown.
+    pub nodes: u32,
+    /// Billing units; none: not shown.
+    pub billing: Option<u32>,
+    /// Generic resources by name, all types together.
+    pub gres: BTreeMap<&'a str, u64>,
+}
+
+impl<'a> Tres<'a> {
+    /// What a job has been given; while it is pending what it asks for.
+    pub fn of_job(job: &'a JobInfo) -> Tres<'a> {
+        if job.nodes.is_empty() {
+            return Tres::requested(job);
+        }
+        Tres { gres: shares(job.nodes.iter().flat_map(|n| &n.gres)), ..Tres::requested(job) }
+    }
+
+    /// What a job asks for.
+    pub fn requested(job: &'a JobInfo) -> Tres<'a> {
+        let gres = requests(&job.spec.resources.gres, job.num_nodes);
+        Tres {
+            cpus: job.num_cpus,
+            mem_mb: job.mem_mb,
+            nodes: job.num_nodes,
+            billing: Some(job.num_cpus),
+            gres,
+        }
+    }
+
+    /// What a step has: the batch step has the job's part on the first node, other steps the job's on their nodes.
+    pub fn of_step(job: &'a JobInfo, step: &'a StepInfo) -> Tres<'a> {
+        let batch = step.step == StepKind::Batch;
+        let on: Vec<_> = job
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(n, share)| if batch { *n == 0 } else { step.nodes.contains(&share.node) })
+            .map(|(_, share)| share)
+            .collect();
+        Tres {
+            cpus: step_cpus(job, step),
+            mem_mb: on.iter().map(|n| n.mem_mb).sum(),
+            nodes: on.len().max(1) as u32,
+            billing: None,
+            gres: shares(on.iter().flat_map(|n| &n.gres)),
+        }
+    }
+
+    /// In the order of squeue and scontrol: `cpu=,mem=,node=,billing=,gres/`.
+    pub fn write(&self, out: &mut String, settings: &Settings) {
+        let mut list = List { out, any: false };
+        list.number("cpu", u64::from(self.cpus));
+        list.memory(self.mem_mb, settings);
+        list.number("node", u64::from(self.nodes));
+        list.number("billing", u64::from(self.billing.unwrap_or(0)));
+        list.gres(&self.gres);
+    }
+
+    /// In the order of sacct: `billing=,cpu=,gres/,mem=,node=`.
+    pub fn write_sorted(&self, out: &mut String, settings: &Settings) {
+        let mut list = List { out, any: false };
+        list.number("billing", u64::from(self.billing.unwrap_or(0)));
+        list.number("cpu", u64::from(self.cpus));
+        list.gres(&self.gres);
+        list.memory(self.mem_mb, settings);
+        list.number("node", u64::from(self.nodes));
+    }
+}
+
+/// CPUs of a step; the batch step has those of the job on its node.
+pub fn step_cpus(job: &JobInfo, step: &StepInfo) -> u32 {
+    match step.step {
+        StepKind::Batch => {
+            job.nodes.first().map_or(step.num_cpus, |n| n.cpus.len() as u32).max(step.num_cpus)
+        }
+        _ => step.num_cpus,
+    }
+}
+
+/// Sums of generic resources that were given.
+pub fn shares<'a>(list: impl IntoIterator<Item = &'a GresShare>) -> BTreeMap<&'a str, u64> {
+    let mut sums = BTreeMap::new();
+    for share in list {
+        *sums.entry(share.name.as_str()).or_default() += share.indices.len() as u64;
+    }
+    sums
+}
+
+/// Sums of generic resources that nodes have.
+pub fn configured<'a>(list: impl IntoIterator<Item = &'a GresConfig>) -> BTreeMap<&'a str, u64> {
+    let mut sums = BTreeMap::new();
+    for gres in list {
+        *sums.entry(gres.name.as_str()).or_default() += u64::from(gres.count);
+    }
+    sums
+}
+
+fn requests(list: &[GresRequest], nodes: u32) -> BTreeMap<&str, u64> {
+    let mut sums = BTreeMap::new();
+    for gres in list {
+        *sums.entry(gres.name.as_str()).or_default() += u64::from(gres.count) * u64::from(nodes);
+    }
+    sums
+}
+
+/// A list being written; amounts of zero are left out.
+struct List<'o> {
+    out: &'o mut String,
+    any: bool,
+}
+
+impl List<'_> {
+    fn comma(&mut self) {
+        if std::mem::replace(&mut self.any, true) {
+            self.out.push(',');
+        }
+    }
+
+    fn number(&mut self, name: &str, n: u64) {
+        if n > 0 {
+            self.comma();
+            push(self.out, format_args!("{name}={n}"));
+        }
+    }
+
+    fn memory(&mut self, mb: u64, settings: &Settings) {
+        if mb > 0 {
+            self.comma();
+            self.out.push_str("mem=");
+            settings.memory(self.out, mb);
+        }
+    }
+
+    fn gres(&mut self, gres: &BTreeMap<&str, u64>) {
+        for (name, &n) in gres {
+            if n > 0 {
+                self.comma();
+                push(self.out, format_args!("gres/{name}={n}"));
+            }
+        }
+    }
+}
