@@ -19,6 +19,9 @@ pub(crate) const MARK: &str = "BIVOUAC_SITE";
 /// The user's own BASH_ENV, which our file reads at its end.
 pub(crate) const OWN_BASH_ENV: &str = "BIVOUAC_BASH_ENV";
 
+/// PATH where there is none: programs must be found by jobs that export nothing, too.
+const STANDARD_PATH: &[u8] = b"/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin";
+
 /// State of a host's module system and conda, which has no meaning at another site.
 const FOREIGN: &[&str] = &[
     "LOADEDMODULES",
@@ -63,10 +66,9 @@ impl SiteEnvironment {
             }
         }
         for folder in self.path_first.iter().rev() {
-            let path = get(entries, "PATH").unwrap_or_default().to_vec();
+            let path = get(entries, "PATH").filter(|p| !p.is_empty()).unwrap_or(STANDARD_PATH).to_vec();
             if !path.split(|b| *b == b':').any(|part| part == folder.as_bytes()) {
-                let rest: &[u8] = if path.is_empty() { b"" } else { b":" };
-                put(entries, "PATH", &[folder.as_bytes(), rest, &path].concat());
+                put(entries, "PATH", &[folder.as_bytes(), b":", &path].concat());
             }
         }
     }
@@ -150,8 +152,11 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_path_becomes_ours_alone() {
-        assert!(applied(&[]).contains(&"PATH=/.bivouac/bin".to_owned()));
+    fn an_absent_path_becomes_the_usual_one_behind_ours() {
+        let path =
+            "PATH=/.bivouac/bin:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin".to_owned();
+        assert!(applied(&[]).contains(&path));
+        assert!(applied(&["PATH="]).contains(&path));
     }
 
     proptest! {

@@ -158,10 +158,7 @@ pub(crate) fn text(
         prompt(&mut out, shell, view);
     }
     if shell == Shell::Bash {
-        // Ours took its place; it is for shells that are not interactive, as with bash itself.
-        out.push_str(&format!(
-            "case $- in\n*i*) ;;\n*) if [ -r \"${{{OWN_BASH_ENV}-}}\" ]; then . \"${OWN_BASH_ENV}\"; fi ;;\nesac\n"
-        ));
+        out.push_str(&OWN_FILE.replace("@OWN@", OWN_BASH_ENV));
     }
     out
 }
@@ -223,6 +220,18 @@ const CONDA: &str = r#"    conda() {
 fi
 "#;
 
+/// The user's own BASH_ENV, whose place ours took. As with bash itself, its value is expanded, and the file is
+/// for shells that are not interactive.
+const OWN_FILE: &str = r#"case $- in
+*i*) ;;
+*)
+    eval "__bivouac_own=\"${@OWN@-}\""
+    if [ -r "$__bivouac_own" ]; then . "$__bivouac_own"; fi
+    unset __bivouac_own
+    ;;
+esac
+"#;
+
 /// Sets the prompt of an interactive shell. Without a view the machine's name is not the site's, so the site's
 /// is written out.
 fn prompt(out: &mut String, shell: Shell, view: &ViewSpec) {
@@ -234,7 +243,7 @@ fn prompt(out: &mut String, shell: Shell, view: &ViewSpec) {
     };
     let parts: Vec<String> = text.split(host).map(quote).collect();
     let parts = parts.join("\"$__bivouac_host\"");
-    let login = quote(&view.login_host);
+    let login = &view.login_host; // a host name: nothing in it to quote
     out.push_str(&format!(
         "case $- in
 *i*)

@@ -157,8 +157,10 @@ impl Installed {
     fn environment(&self, places: &Places, mark: Option<&str>) -> SiteEnvironment {
         let mark = mark.map(|way| format!("{}:{}:{way}", self.site.name, self.cluster.name));
         let mut environment = SiteEnvironment { mark, ..SiteEnvironment::default() };
-        set(&mut environment, "BASH_ENV", &places.site.join("init/bash.sh"));
-        set(&mut environment, "ENV", &places.site.join("init/sh.sh"));
+        for (name, file) in [("BASH_ENV", "init/bash.sh"), ("ENV", "init/sh.sh")] {
+            let file = places.site.join(file).display().to_string();
+            environment.set.push((name.into(), unexpanded(&file)));
+        }
         places.variables().iter().for_each(|(name, path)| set(&mut environment, name, path));
         if let Some(modules) = &self.site.modules {
             environment.set.extend(modules.fixed(places));
@@ -193,6 +195,12 @@ fn private_folder(path: &Path) -> Result<(), SiteError> {
     use std::os::unix::fs::DirBuilderExt;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(crate::error::on_file("make", path))
+}
+
+/// Shells expand the values of BASH_ENV and ENV as text between double quotes.
+fn unexpanded(path: &str) -> String {
+    let special = |c: char| matches!(c, '\\' | '$' | '`' | '"');
+    path.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
 fn set(environment: &mut SiteEnvironment, name: &str, value: &Path) {
