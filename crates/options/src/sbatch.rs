@@ -19,6 +19,8 @@ pub struct Request {
     pub spec: JobSpec,
     /// What of the environment goes along.
     pub export: ExportList,
+    /// --export as given (SLURM_EXPORT_ENV).
+    pub export_text: Option<String>,
     /// --wrap.
     pub wrap: Option<String>,
     /// --chdir as given.
@@ -73,6 +75,7 @@ pub fn request(given: &Given, now: &Zoned) -> Result<Request, ValueError> {
     let request = Request {
         spec,
         export,
+        export_text: text(given, "export"),
         wrap: given.value("wrap").map(str::to_owned),
         chdir: text(given, "chdir"),
         parsable: given.has("parsable"),

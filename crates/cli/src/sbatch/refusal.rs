@@ -1,0 +1,70 @@
+//! How a refused submission is said.
+
+use crate::terminal;
+use bivouac_types::{JobSpec, Reject};
+
+/// Prints the lines that come before the refusal itself, and hints. `prefix` begins the last line.
+pub fn print(reject: &Reject, spec: &JobSpec, prefix: &str) {
+    let before = match reject {
+        Reject::InvalidPartition(name) => Some(format!("invalid partition specified: {name}")),
+        Reject::MemorySpecification => Some(Reject::MemorySpecification.to_string()),
+        _ => None,
+    };
+    if let Some(line) = before {
+        eprintln!("sbatch: error: {line}");
+    }
+    let text = match reject {
+        Reject::MemorySpecification => Reject::NodeConfigUnavailable.to_string(),
+        other => other.to_string(),
+    };
+    eprintln!("{prefix}{text}");
+    if let Some(hint) = hint(reject, spec) {
+        terminal::hint(hint);
+    }
+}
+
+/// Where what this cluster does not know is known, or what the refused value was.
+fn hint(reject: &Reject, spec: &JobSpec) -> Option<String> {
+    let (what, partition, qos) = match reject {
+        Reject::InvalidPartition(name) => {
+            (format!("partition {name}"), Some(name.as_str()), spec.qos.as_deref())
+        }
+        Reject::InvalidQos(name) => {
+            (format!("QoS {name}"), spec.partitions.first().map(String::as_str), Some(name.as_str()))
+        }
+        Reject::InvalidAccount(name) => return Some(format!("this cluster has no account {name} for you")),
+        Reject::InvalidNodeName(name) => {
+            return Some(format!("this cluster has no node {name}; see sinfo -N"));
+        }
+        Reject::InvalidFeature(name) => {
+            return Some(format!("no node has the feature {name}; see sinfo -o \"%N %f\""));
+        }
+        Reject::InvalidGres(name) => return Some(format!("no node has {name}; see sinfo -o \"%N %G\"")),
+        _ => return None,
+    };
+    // The other word may be one that the profile does not know either: then each is tried alone.
+    let alone = match reject {
+        Reject::InvalidPartition(_) => (partition, None),
+        _ => (None, qos),
+    };
+    let site = bivouac_site::find_profile_naming(partition, qos)
+        .or_else(|| bivouac_site::find_profile_naming(alone.0, alone.1))?;
+    let cluster = site.split('@').next().unwrap_or(&site).to_owned();
+    Some(format!(
+        "{what} belongs to the site {site}: start it with `bivouac --cluster {cluster} up --site {site}`, then submit with \
+         BIVOUAC_CLUSTER={cluster} or from `bivouac --cluster {cluster} login`"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_partition_of_a_known_site_is_explained() {
+        let spec = JobSpec { qos: Some("normal".into()), ..JobSpec::default() };
+        let said = hint(&Reject::InvalidPartition("amilan".into()), &spec).unwrap();
+        assert!(said.contains("`bivouac --cluster alpine up --site alpine@2023-07`"), "{said}");
+        assert_eq!(hint(&Reject::InvalidPartition("nope".into()), &spec), None);
+    }
+}

@@ -1,0 +1,94 @@
+//! Submission and its answer.
+
+use super::{fail, refusal};
+use crate::cluster::{self, Unreachable};
+use bivouac_options::sbatch::Request;
+use bivouac_proto::frame::FrameError;
+use bivouac_proto::message::{Ask, Response, Submission};
+use bivouac_types::{ExitStatus, JobId, Timestamp};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// What precedes the controller's reason.
+const SUBMISSION_FAILED: &str = "sbatch: error: Batch job submission failed: ";
+
+/// Submits, prints the job's number and, with --wait, waits for its end.
+///
+/// # Errors
+/// The exit code; the error is printed.
+pub fn submit(request: &Request, submission: Submission) -> Result<ExitCode, ExitCode> {
+    if request.test_only {
+        return test_only(submission);
+    }
+    let spec = submission.spec.clone();
+    let ask = Ask::Submit(Box::new(submission));
+    let answer = match cluster::ask(ask.clone()) {
+        // Nobody knows whether it arrived: asked again with the same key, nothing is submitted twice.
+        Err(Unreachable::Frame(FrameError::Closed | FrameError::Io(_))) => cluster::ask(ask),
+        answer => answer,
+    };
+    match answer {
+        Ok(Response::Submitted(job)) => {
+            if request.parsable {
+                println!("{job}");
+            } else if !request.quiet {
+                println!("Submitted batch job {job}");
+            }
+            if request.wait { Ok(wait(job)) } else { Ok(ExitCode::SUCCESS) }
+        }
+        Ok(Response::Rejected(reject)) => {
+            refusal::print(&reject, &spec, SUBMISSION_FAILED);
+            Err(ExitCode::FAILURE)
+        }
+        Ok(other) => Err(unexpected(&other)),
+        Err(e) => Err(fail(format_args!("Batch job submission failed: {e}"))),
+    }
+}
+
+/// --test-only.
+fn test_only(submission: Submission) -> Result<ExitCode, ExitCode> {
+    let spec = submission.spec;
+    match cluster::ask(Ask::TestOnly(Box::new(spec.clone()))) {
+        Ok(Response::WouldStart { job, start, cpus, nodes, partition }) => {
+            let zone = jiff::tz::TimeZone::system();
+            let format = bivouac_types::time::TimeFormat::Standard;
+            let start = start.format(&zone, &format, Timestamp::of(&jiff::Zoned::now()));
+            let nodes: bivouac_types::HostList = nodes.into_iter().collect();
+            eprintln!(
+                "sbatch: Job {job} to start at {start} using {cpus} processors on nodes {nodes} in partition {partition}"
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(Response::Rejected(reject)) => {
+            refusal::print(&reject, &spec, "allocation failure: ");
+            Err(ExitCode::FAILURE)
+        }
+        Ok(other) => Err(unexpected(&other)),
+        Err(e) => Err(fail(format_args!("allocation failure: {e}"))),
+    }
+}
+
+fn unexpected(answer: &Response) -> ExitCode {
+    match answer {
+        Response::Failed(what) => fail(format_args!("Batch job submission failed: {what}")),
+        other => fail(format_args!("Batch job submission failed: unexpected answer {other:?}")),
+    }
+}
+
+/// Waits for the job's end. A controller that dies meanwhile is waited for: the job goes on without it.
+fn wait(job: JobId) -> ExitCode {
+    let mut unreachable = 0;
+    loop {
+        match cluster::ask(Ask::WaitEnd(job)) {
+            Ok(Response::Ended { exit: ExitStatus { signal: 0, code } }) => return ExitCode::from(code),
+            Ok(Response::Ended { .. }) => return ExitCode::FAILURE,
+            Ok(Response::Rejected(reject)) => return fail(format_args!("job {job}: {reject}")),
+            Ok(other) => return unexpected(&other),
+            Err(e) if unreachable == 60 => return fail(format_args!("job {job} goes on, but: {e}")),
+            Err(_) => {
+                unreachable += 1;
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        }
+    }
+}
