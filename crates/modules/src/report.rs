@@ -78,7 +78,7 @@ pub fn list(session: &Session, selection: &Selection) -> String {
         let body = if items.is_empty() {
             "  None found.\n".to_owned()
         } else {
-            layout(&items, selection.width, 0, 2)
+            layout(&items, selection.width, 0, 1)
         };
         let legend = legend(items.iter().map(|item| item.flags.as_str()));
         let inactive: Vec<Item> = (w.state.inactive.iter().enumerate())
@@ -86,7 +86,7 @@ pub fn list(session: &Session, selection: &Selection) -> String {
             .collect();
         let inactive = match inactive.as_slice() {
             [] => String::new(),
-            items => format!("\nInactive Modules:\n{}", layout(items, selection.width, 0, 2)),
+            items => format!("\nInactive Modules:\n{}", layout(items, selection.width, 0, 1)),
         };
         format!("\nCurrently Loaded Modules{matching}\n{body}{legend}{inactive}\n")
     })
