@@ -8,6 +8,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::config::Config;
 use crate::environments::is_environment;
@@ -92,7 +93,7 @@ impl Drop for Build<'_> {
     fn drop(&mut self) {
         if self.open {
             // What fails here, recovery of the next run does again.
-            let _ = remove_tree(&self.prefix);
+            let _ = remove_tree(&self.prefix, &self.prefix);
             if let Some(aside) = &self.aside {
                 let _ = std::fs::rename(aside, &self.prefix);
             }
@@ -145,7 +146,7 @@ pub fn recover(prefix: &Path) {
         }
     }
     if prefix.join("conda-meta").join(INCOMPLETE).exists() {
-        let _ = remove_tree(prefix);
+        let _ = remove_tree(prefix, prefix);
     }
     for old in leftovers(prefix, "old").into_iter().rev() {
         if is_environment(prefix) || std::fs::rename(&old, prefix).is_err() {
@@ -183,15 +184,15 @@ pub fn settle_all(config: &Config) {
     }
 }
 
-/// Removes a folder so that its name is free at once: rename first, then delete.
-///
-/// # Errors
-/// Renaming or deleting failed.
-pub fn remove_tree(path: &Path) -> io::Result<()> {
+/// Removes a folder that belongs to `prefix` so that its name is free at once: rename first, then delete. Killed in
+/// between, [`recover`] does the rest.
+fn remove_tree(path: &Path, prefix: &Path) -> io::Result<()> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
     if path.is_symlink() {
         return std::fs::remove_file(path);
     }
-    let gone = beside(path, "gone");
+    let mut gone = beside(prefix, "gone").into_os_string();
+    gone.push(format!("{:03}", COUNT.fetch_add(1, Ordering::Relaxed)));
     std::fs::rename(path, &gone)?;
     std::fs::remove_dir_all(&gone)
 }
@@ -238,7 +239,7 @@ pub fn discard(config: &Config, place: &Path, prefix: &Path) {
             return;
         }
     }
-    if let Err(error) = remove_tree(place) {
+    if let Err(error) = remove_tree(place, prefix) {
         eprintln!("WARNING: {} could not be removed completely: {error}", place.display());
     }
 }

@@ -163,3 +163,40 @@ fn unsatisfiable(tiers: &[Tier], error: &SolveError) -> CondaError {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vars::Vars;
+    use proptest::prelude::*;
+
+    fn parse(text: &str, tiers: &mut Vec<Tier>) -> Result<Spec> {
+        let vars = Vars::from([("HOME", "/nonexistent/h"), ("CONDA_ROOT", "/nonexistent/r")]);
+        let config = Config::load(&vars, Path::new("/x"), Path::new("/")).unwrap();
+        parse_spec(&config, text, tiers, Path::new("/"))
+    }
+
+    #[test]
+    fn specs_are_read_and_bring_their_channel() {
+        let mut tiers = Vec::new();
+        let spec = parse("conda-forge::numpy>=1.2,<2", &mut tiers).unwrap();
+        assert_eq!(name_of(&spec.spec), "numpy");
+        assert_eq!(tiers.len(), 1);
+        parse("conda-forge::scipy", &mut tiers).unwrap();
+        parse("python=3.10.*=*_cpython", &mut tiers).unwrap();
+        assert_eq!(tiers.len(), 1, "a channel is added once");
+        for bad in ["", "num*", "https://h/c/linux-64/a-1-0.conda", "./a-1-0.tar.bz2", "python>>3"]
+        {
+            assert_eq!(parse(bad, &mut tiers).unwrap_err().name, "InvalidMatchSpec", "{bad}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+        #[test]
+        fn no_spec_panics(text in "[a-z=<>!~*.,|0-9 :\\[\\]'\"/_-]{0,24}", any in "\\PC{0,16}") {
+            let _ = parse(&text, &mut Vec::new());
+            let _ = parse(&any, &mut Vec::new());
+        }
+    }
+}

@@ -19,6 +19,7 @@ const ENV_CREATE: &[Opt] = &[
     valued("file", Some('f'), "FILE", "Environment definition (default: environment.yml)."),
     switch("no-default-packages", None, "Ignore create_default_packages in the .condarc file."),
     switch("force", None, "Replace an environment of the same name (always done)."),
+    switch("verbose", Some('v'), "Show what will be installed."),
 ];
 const ENV_CREATE_TABLE: &[&[Opt]] = &[TARGET, ENV_CREATE, CONFIRMATION, PACKAGES, PRESENTATION];
 

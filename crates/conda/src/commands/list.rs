@@ -206,6 +206,17 @@ fn matches(pattern: &str, name: &str, full: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        #[test]
+        fn no_pattern_panics(pattern in "[a-b^$.*é]{0,8}", name in "[a-bé]{0,6}", full: bool) {
+            matches(&pattern, &name, full);
+            prop_assert!(matches("", &name, false));
+            prop_assert!(matches(&name, &name, true));
+        }
+    }
 
     #[test]
     fn patterns_select_names() {

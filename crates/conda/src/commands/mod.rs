@@ -39,7 +39,6 @@ pub const TARGET: &[Opt] = &[
 pub const PRESENTATION: &[Opt] = &[
     switch("json", None, "Report all output as json."),
     switch("quiet", Some('q'), "Do not display progress."),
-    switch("verbose", Some('v'), "Show the channels and specs that are used."),
 ];
 
 /// Options of commands that ask.
