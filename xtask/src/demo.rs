@@ -28,13 +28,18 @@ pub fn run(arguments: &[String]) -> Outcome {
         match word.as_str() {
             "--programs" => programs = Some(PathBuf::from(words.next().ok_or_else(value)?)),
             "--state" => state = Some(PathBuf::from(words.next().ok_or_else(value)?)),
-            other => return Err(format!("{other} is not understood; there are --programs DIR and --state DIR")),
+            other => {
+                return Err(format!("{other} is not understood; there are --programs DIR and --state DIR"));
+            }
         }
     }
     let workspace = crate::workspace();
     let programs = match programs {
         Some(dir) => dir,
-        None => build(&workspace)?,
+        None => {
+            say("building (release)");
+            crate::release::build()?
+        }
     };
     let state = state.unwrap_or_else(|| workspace.join(".cache/demo"));
     std::fs::create_dir_all(&state).map_err(|e| format!("{}: {e}", state.display()))?;
@@ -92,11 +97,22 @@ impl Demo {
         let example = self.workspace.join("examples/alpine-python");
         run_quietly(Command::new("cp").arg("-r").arg(&example).arg(&fresh))?;
         let git = |args: &[&str]| {
-            run_quietly(Command::new("git").arg("-C").arg(&fresh).args(args).env("GIT_CONFIG_GLOBAL", "/dev/null"))
+            run_quietly(
+                Command::new("git").arg("-C").arg(&fresh).args(args).env("GIT_CONFIG_GLOBAL", "/dev/null"),
+            )
         };
         git(&["init", "-q", "-b", "main"])?;
         git(&["add", "."])?;
-        git(&["-c", "user.name=bivouac", "-c", "user.email=demo@localhost", "commit", "-q", "-m", "the example"])?;
+        git(&[
+            "-c",
+            "user.name=bivouac",
+            "-c",
+            "user.email=demo@localhost",
+            "commit",
+            "-q",
+            "-m",
+            "the example",
+        ])?;
         std::fs::rename(&fresh, &repository).map_err(|e| e.to_string())?;
         Ok(repository)
     }
@@ -110,7 +126,11 @@ impl Demo {
             .arg(python)
             .status()
             .map_err(|e| format!("bivouac login: {e}"))?;
-        if status.success() { Ok(()) } else { Err(format!("the session in the login view ended with {status}")) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("the session in the login view ended with {status}"))
+        }
     }
 
     fn command(&self) -> Command {
@@ -133,19 +153,6 @@ impl Demo {
 struct Offline {
     url: String,
     python: String,
-}
-
-fn build(workspace: &Path) -> Result<PathBuf, String> {
-    say("building (release)");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--bins", "--workspace", "--exclude", "xtask"]).current_dir(workspace);
-    let status = command.status().map_err(|e| format!("cargo: {e}"))?;
-    if !status.success() {
-        return Err("the release build failed; what cargo says above is the reason".into());
-    }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
-    Ok(target.join("release"))
 }
 
 fn reachable(address: &str) -> bool {

@@ -3,7 +3,9 @@
 //! Owns: what a developer or CI runs besides cargo's own commands. It must never hold logic of the product: it starts
 //! the same programs and calls the same crates as everybody else. One file per command; this one only chooses.
 
+mod bench;
 mod channel;
+mod demo;
 mod link;
 mod release;
 mod test;
@@ -20,7 +22,12 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 3] = [
+const COMMANDS: [Command; 5] = [
+    Command {
+        name: "demo",
+        summary: "play the published Alpine example in the login view, for real",
+        run: demo::run,
+    },
     Command {
         name: "channel",
         summary: "build the offline conda channel (reused when nothing changed); prints its URL",
@@ -35,6 +42,11 @@ const COMMANDS: [Command; 3] = [
         name: "test",
         summary: "install what tests need, then format, clippy, licences, channel and all tests; what CI runs",
         run: test::run,
+    },
+    Command {
+        name: "bench",
+        summary: "measure against peers in the same run (bench [--write] [NAME...])",
+        run: bench::run,
     },
 ];
 

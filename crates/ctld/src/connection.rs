@@ -22,7 +22,8 @@ pub fn serve(listener: &UnixListener, owner: &Sender<Mail>) {
     for stream in listener.incoming() {
         let Ok(mut stream) = stream else { continue };
         if open.load(Ordering::Relaxed) >= MOST {
-            let _ = frame::write(&mut stream, &Response::Failed("the controller serves too many clients".into()));
+            let _ =
+                frame::write(&mut stream, &Response::Failed("the controller serves too many clients".into()));
             continue;
         }
         let (owner, open) = (owner.clone(), open.clone());

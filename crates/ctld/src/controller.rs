@@ -163,8 +163,9 @@ impl Controller {
     /// How long there is nothing to do but wait for mail.
     fn patience(&self) -> Duration {
         let due = self.cluster.next_deadline(self.clock.now()).map(|d| Duration::from_millis(d.0.max(1)));
-        let retry = (self.storage_problem.is_some() || !self.unstored.is_empty() || !self.relaunch.is_empty())
-            .then_some(RETRY);
+        let retry =
+            (self.storage_problem.is_some() || !self.unstored.is_empty() || !self.relaunch.is_empty())
+                .then_some(RETRY);
         [due, retry].into_iter().flatten().min().unwrap_or(Duration::from_secs(3600))
     }
 
@@ -290,9 +291,12 @@ impl Controller {
     fn undo(&mut self, turn: Turn, problem: &str) {
         eprintln!("{}: not stored: {problem}", clock::wall().as_secs());
         self.storage_problem = Some(problem.to_owned());
-        match self.store.reload().map_err(|e| e.to_string()).and_then(|found| {
-            history::replay(self.config.clone(), found.snapshot.as_ref(), &found.events)
-        }) {
+        match self
+            .store
+            .reload()
+            .map_err(|e| e.to_string())
+            .and_then(|found| history::replay(self.config.clone(), found.snapshot.as_ref(), &found.events))
+        {
             Ok(replayed) => {
                 self.cluster = replayed.cluster;
                 self.stored = replayed.seq;
@@ -341,7 +345,8 @@ impl Controller {
     /// Replaces the log by a snapshot. A failure leaves the log as it was.
     pub(crate) fn compact_now(&mut self) {
         let state = history::encode_state(self.cluster.state(), self.clock.now());
-        let needed: Vec<&str> = self.cluster.state().submissions.values().map(|s| s.payload.0.as_str()).collect();
+        let needed: Vec<&str> =
+            self.cluster.state().submissions.values().map(|s| s.payload.0.as_str()).collect();
         if let Err(e) = self.store.compact(self.stored, &state, &needed) {
             eprintln!("{}: the log was not compacted: {e}", clock::wall().as_secs());
         }

@@ -87,7 +87,8 @@ pub fn batch(job: &JobInfo, cluster: &str) -> Vec<(&'static str, String)> {
         && let ArrayTasks::One(index) = array.tasks
     {
         let indices: Vec<u32> = [spec.tasks.first(), spec.tasks.last()].into_iter().flatten().collect();
-        let step = spec.tasks.iter().nth(1).zip(spec.tasks.first()).map_or(1, |(second, first)| second - first);
+        let step =
+            spec.tasks.iter().nth(1).zip(spec.tasks.first()).map_or(1, |(second, first)| second - first);
         set("SLURM_ARRAY_JOB_ID", array.job.to_string());
         set("SLURM_ARRAY_TASK_ID", index.to_string());
         set("SLURM_ARRAY_TASK_COUNT", spec.tasks.len().to_string());

@@ -70,7 +70,8 @@ pub fn replay(
     let mut replayed = match snapshot {
         None => Replayed { cluster: Cluster::new(config), seq: 0, at: Now::default() },
         Some((seq, body)) => {
-            let Snapshot { at, state } = read(body).map_err(|e| format!("snapshot {seq} cannot be read: {e}"))?;
+            let Snapshot { at, state } =
+                read(body).map_err(|e| format!("snapshot {seq} cannot be read: {e}"))?;
             let cluster = Cluster::restore(config, state).map_err(|e| format!("snapshot {seq}: {e}"))?;
             Replayed { cluster, seq: *seq, at }
         }

@@ -101,7 +101,9 @@ fn connect(state_dir: &Path, respawn: &[Vec<u8>]) -> Result<(Reading, Link, Box<
                 containment: match welcome.kill_mode {
                     KillMode::CgroupV2 => "cgroup v2: kills are sure",
                     KillMode::Freezer => "cgroup v1 freezer: kills are sure",
-                    KillMode::Search => "process search: a process that leaves session and environment escapes a kill",
+                    KillMode::Search => {
+                        "process search: a process that leaves session and environment escapes a kill"
+                    }
                 },
             };
             Ok((reading, link, welcome))
@@ -171,5 +173,8 @@ impl Reading {
 /// How the keeper brings the controller back: this program with these arguments.
 pub fn respawn_command(args: &[std::ffi::OsString]) -> Vec<Vec<u8>> {
     let exe = std::env::current_exe().unwrap_or_default();
-    std::iter::once(exe.as_os_str()).chain(args.iter().map(|a| a.as_os_str())).map(|a| a.as_bytes().to_vec()).collect()
+    std::iter::once(exe.as_os_str())
+        .chain(args.iter().map(|a| a.as_os_str()))
+        .map(|a| a.as_bytes().to_vec())
+        .collect()
 }

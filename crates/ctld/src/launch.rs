@@ -75,7 +75,8 @@ impl Controller {
     /// None if the attempt is not one to be launched any more.
     fn order(&mut self, attempt: Attempt) -> Result<Option<LaunchOrder>, NotOrdered> {
         let now = self.clock.now();
-        let Some(job) = self.cluster.job(attempt.job).filter(|j| j.attempt() == attempt && j.run().is_some()) else {
+        let Some(job) = self.cluster.job(attempt.job).filter(|j| j.attempt() == attempt && j.run().is_some())
+        else {
             return Ok(None);
         };
         let Some(submission) = self.cluster.submission(job) else { return Ok(None) };
@@ -86,12 +87,14 @@ impl Controller {
             return Err(NotOrdered::Never(format!("user {} is not in the passwd database", row.uid)));
         };
         let script =
-            spool::script(&self.place.state_dir, &payload_id, &payload.script.0, row.uid.0, row.gid.0).map_err(later)?;
+            spool::script(&self.place.state_dir, &payload_id, &payload.script.0, row.uid.0, row.gid.0)
+                .map_err(later)?;
         let node = row.nodes.first().map(|n| n.node.clone()).unwrap_or_default();
         let kept = row.spec.kept_dir.as_deref().map(Into::into);
         let session = self.session(&account, &JobPlace { job: row.id.to_string(), node, kept })?;
         let script = match &session.plan {
-            Some(_) => Path::new(bivouac_view::RUN).join(script.strip_prefix(&self.place.state_dir).unwrap_or(&script)),
+            Some(_) => Path::new(bivouac_view::RUN)
+                .join(script.strip_prefix(&self.place.state_dir).unwrap_or(&script)),
             None => script,
         };
         let (argv, argv0) = command_line(&script, &payload, self.site.has_view());
@@ -106,8 +109,10 @@ impl Controller {
         if login_env.is_none() {
             session.environment.apply(&mut env);
         }
-        let mut set: Vec<(&str, Vec<u8>)> =
-            environment::batch(&row, &self.config.cluster).into_iter().map(|(n, v)| (n, v.into_bytes())).collect();
+        let mut set: Vec<(&str, Vec<u8>)> = environment::batch(&row, &self.config.cluster)
+            .into_iter()
+            .map(|(n, v)| (n, v.into_bytes()))
+            .collect();
         if session.plan.is_none() {
             // Without a view nothing but these leads the job's commands to this cluster.
             let root = self.place.state_dir.parent().unwrap_or(Path::new("/"));
@@ -124,7 +129,8 @@ impl Controller {
         };
         let write = |path: &str| Stream::Write { path: path.into(), append };
         let stderr = if row.std_err == row.std_out { Stream::SameAsStdout } else { write(&row.std_err) };
-        let stdin = if row.std_in == "/dev/null" { Stream::Null } else { Stream::Read(row.std_in.clone().into()) };
+        let stdin =
+            if row.std_in == "/dev/null" { Stream::Null } else { Stream::Read(row.std_in.clone().into()) };
         Ok(Some(LaunchOrder {
             attempt: theirs(attempt),
             uid: row.uid.0,
@@ -171,7 +177,9 @@ fn command_line(script: &Path, payload: &Payload, sh_is_bash: bool) -> (Vec<Vec<
     let script_bytes = script.as_os_str().as_bytes().to_vec();
     let args = payload.args.iter().map(|a| a.0.clone());
     match shebang(&payload.script.0) {
-        Some((interpreter, option)) if sh_is_bash && is_sh(interpreter) && Path::new("/bin/bash").exists() => {
+        Some((interpreter, option))
+            if sh_is_bash && is_sh(interpreter) && Path::new("/bin/bash").exists() =>
+        {
             let option = option.map(<[u8]>::to_vec);
             let argv = std::iter::once(b"/bin/bash".to_vec()).chain(option).chain([script_bytes]).chain(args);
             (argv.collect(), Some(b"sh".to_vec()))
@@ -247,7 +255,9 @@ mod tests {
         let (argv, argv0) = command_line(path, &payload("#!/bin/sh -e\necho\n"), true);
         assert_eq!(argv, [&b"/bin/bash"[..], b"-e", b"/spool/slurm_script", b"a b"]);
         assert_eq!(argv0.as_deref(), Some(&b"sh"[..]));
-        for (script, sh_is_bash) in [("#!/bin/sh\n", false), ("#!/bin/bash\n", true), ("#!/usr/bin/env python3\n", true)] {
+        for (script, sh_is_bash) in
+            [("#!/bin/sh\n", false), ("#!/bin/bash\n", true), ("#!/usr/bin/env python3\n", true)]
+        {
             let (argv, argv0) = command_line(path, &payload(script), sh_is_bash);
             assert_eq!((argv[0].as_slice(), argv0), (&b"/spool/slurm_script"[..], None), "{script}");
         }

@@ -37,7 +37,10 @@ pub fn take(state_dir: &Path) -> Result<Lock, String> {
             holder.trim()
         ));
     }
-    file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .map_err(failed)?;
     Ok(Lock { _file: file })
 }
 

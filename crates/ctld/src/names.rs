@@ -53,7 +53,8 @@ fn group_name(gid: u32) -> Option<String> {
     let mut entry: libc::group = unsafe { std::mem::zeroed() };
     let mut found = std::ptr::null_mut();
     // SAFETY: all pointers are valid for the call and the buffer's length is passed.
-    let rc = unsafe { libc::getgrgid_r(gid, &mut entry, buffer.as_mut_ptr().cast(), buffer.len(), &mut found) };
+    let rc =
+        unsafe { libc::getgrgid_r(gid, &mut entry, buffer.as_mut_ptr().cast(), buffer.len(), &mut found) };
     if rc != 0 || found.is_null() {
         return None;
     }

@@ -81,12 +81,18 @@ impl Controller {
             since: query.since.map(|t| t.0),
             until: query.until.map(|t| t.0),
         };
-        let mut rows: BTreeMap<JobId, JobInfo> =
-            self.store.accounting(&wanted).map_err(|e| e.to_string())?.into_iter().map(|r| (r.id, r)).collect();
+        let mut rows: BTreeMap<JobId, JobInfo> = self
+            .store
+            .accounting(&wanted)
+            .map_err(|e| e.to_string())?
+            .into_iter()
+            .map(|r| (r.id, r))
+            .collect();
         let live = JobQuery { ids: query.ids.clone(), uid: query.uid };
         for row in self.jobs(&live, now).unwrap_or_default() {
             let begun = query.until.is_none_or(|t| row.submit <= t);
-            let not_over = query.since.is_none_or(|t| !row.state.is_ended() || row.end.is_none_or(|e| e >= t));
+            let not_over =
+                query.since.is_none_or(|t| !row.state.is_ended() || row.end.is_none_or(|e| e >= t));
             if begun && not_over {
                 rows.insert(row.id, row);
             }
@@ -116,10 +122,11 @@ impl Controller {
                 Phase::Ended(e) => {
                     let status = e.outcome.status();
                     // A job that was cancelled or timed out has not succeeded, whatever its script's status.
-                    let status = match status.success() && e.outcome.state() != bivouac_types::JobState::Completed {
-                        true => ExitStatus { code: 1, signal: 0 },
-                        false => status,
-                    };
+                    let status =
+                        match status.success() && e.outcome.state() != bivouac_types::JobState::Completed {
+                            true => ExitStatus { code: 1, signal: 0 },
+                            false => status,
+                        };
                     if status.shell_code() > worst.shell_code() {
                         worst = status;
                     }
@@ -200,7 +207,11 @@ fn fill_files(row: &mut JobInfo) {
     };
     let file = |pattern: &str| {
         let name = expand(pattern, &context);
-        if name.starts_with('/') { name } else { format!("{}/{name}", row.spec.work_dir.trim_end_matches('/')) }
+        if name.starts_with('/') {
+            name
+        } else {
+            format!("{}/{name}", row.spec.work_dir.trim_end_matches('/'))
+        }
     };
     let default = if row.array.is_some() { "slurm-%A_%a.out" } else { "slurm-%j.out" };
     let out = file(row.spec.std_out.as_deref().unwrap_or(default));

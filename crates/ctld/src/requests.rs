@@ -3,7 +3,9 @@
 use crate::controller::{Controller, Turn};
 use crate::mailbox::{Peer, Reply};
 use bivouac_core::{Caller, CancelScope, Command, JobChange, JobTarget, PayloadId, RequestKey};
-use bivouac_proto::message::{Ask, JobChange as AskedChange, Request, Response, SignalScope, StepLayout, StepNode, Submission};
+use bivouac_proto::message::{
+    Ask, JobChange as AskedChange, Request, Response, SignalScope, StepLayout, StepNode, Submission,
+};
 use bivouac_types::{Gid, JobId, Now, Reject, StepId, StepKind, Uid};
 
 /// Longest script that is taken, bytes (Slurm's max_script_size).
@@ -29,9 +31,15 @@ impl Controller {
                     SignalScope::Batch => CancelScope::Batch,
                     SignalScope::All => CancelScope::Full,
                 };
-                self.done(turn, Command::Cancel { caller, target: target(c.target), signal: c.signal, scope }, now)
+                self.done(
+                    turn,
+                    Command::Cancel { caller, target: target(c.target), signal: c.signal, scope },
+                    now,
+                )
             }
-            Ask::Hold(t) => self.done(turn, Command::Hold { caller, target: target(t), user_hold: false }, now),
+            Ask::Hold(t) => {
+                self.done(turn, Command::Hold { caller, target: target(t), user_hold: false }, now)
+            }
             Ask::Release(t) => self.done(turn, Command::Release { caller, target: target(t) }, now),
             Ask::Requeue(t) => self.done(turn, Command::Requeue { caller, target: target(t) }, now),
             Ask::Update { target: t, changes } => self.update(turn, &caller, &target(t), changes, now),
@@ -54,9 +62,11 @@ impl Controller {
                 }
             }
             Ask::StepEnd { step, exit, usage } => match step.step {
-                StepKind::Number(number) => {
-                    self.done(turn, Command::StepEnd { caller, job: step.job, step: number, exit, usage }, now)
-                }
+                StepKind::Number(number) => self.done(
+                    turn,
+                    Command::StepEnd { caller, job: step.job, step: number, exit, usage },
+                    now,
+                ),
                 _ => Response::Rejected(Reject::Other("only srun's steps are ended by a client".into())),
             },
             Ask::WaitEnd(job) => {
@@ -138,7 +148,10 @@ impl Controller {
                 AskedChange::Name(n) => JobChange::Name(n),
                 AskedChange::Nice(n) => JobChange::Nice(n),
             };
-            match self.cluster.decide(Command::Update { caller: caller.clone(), target: target.clone(), change }, now) {
+            match self
+                .cluster
+                .decide(Command::Update { caller: caller.clone(), target: target.clone(), change }, now)
+            {
                 Ok(more) => events.extend(more),
                 Err(e) => return Response::Rejected(e),
             }
@@ -162,7 +175,11 @@ impl Controller {
             let alloc = job.run().and_then(|r| r.alloc.iter().find(|a| &*a.node == node));
             alloc.map_or(0, |a| a.cpus.len())
         };
-        let nodes = step.layout.iter().map(|n| StepNode { name: n.node.to_string(), tasks: n.tasks, cpus: cpus(&n.node) });
+        let nodes = step.layout.iter().map(|n| StepNode {
+            name: n.node.to_string(),
+            tasks: n.tasks,
+            cpus: cpus(&n.node),
+        });
         Response::StepStarted(StepLayout {
             step: StepId { job: id, step: StepKind::Number(step.number) },
             cpus_per_task: step.cpus_per_task,
@@ -179,7 +196,8 @@ impl Controller {
             let all: Vec<JobId> = self.cluster.jobs().filter(|j| !j.is_ended()).map(|j| j.id).collect();
             for job in all {
                 let caller = Caller { operator: true, ..caller.clone() };
-                let cancel = Command::Cancel { caller, target: job.into(), signal: None, scope: CancelScope::Job };
+                let cancel =
+                    Command::Cancel { caller, target: job.into(), signal: None, scope: CancelScope::Job };
                 // One that ended in this very turn needs no cancelling.
                 let _ = self.command(turn, cancel, now);
             }

@@ -52,7 +52,11 @@ pub fn programs() -> PathBuf {
     // target/PROFILE/deps/TEST
     let dir = own.parent().and_then(Path::parent).unwrap().to_owned();
     for name in ["bivouac", "bivouacd", "bivouac-keeper"] {
-        assert!(dir.join(name).exists(), "{} is missing: run `cargo build --workspace` first", dir.join(name).display());
+        assert!(
+            dir.join(name).exists(),
+            "{} is missing: run `cargo build --workspace` first",
+            dir.join(name).display()
+        );
     }
     dir
 }
@@ -92,7 +96,11 @@ impl Camp {
 
     /// The cluster's place.
     pub fn place(&self) -> Place {
-        Place { cluster: self.cluster.clone(), state_dir: self.path("state").join(&self.cluster), inside: false }
+        Place {
+            cluster: self.cluster.clone(),
+            state_dir: self.path("state").join(&self.cluster),
+            inside: false,
+        }
     }
 
     /// A command, not yet started, in the folder `work`.
@@ -124,7 +132,12 @@ impl Camp {
     }
 
     /// Runs a command with this standard input.
-    pub fn feed<A: AsRef<OsStr>>(&self, program: &str, args: impl IntoIterator<Item = A>, input: &str) -> Said {
+    pub fn feed<A: AsRef<OsStr>>(
+        &self,
+        program: &str,
+        args: impl IntoIterator<Item = A>,
+        input: &str,
+    ) -> Said {
         let mut child = self
             .command(program)
             .args(args)
@@ -268,7 +281,8 @@ impl Drop for Camp {
             kill(*pid, libc::SIGKILL);
         }
         if std::thread::panicking() {
-            let log = std::fs::read_to_string(self.place().state_dir.join("bivouacd.log")).unwrap_or_default();
+            let log =
+                std::fs::read_to_string(self.place().state_dir.join("bivouacd.log")).unwrap_or_default();
             eprintln!("--- bivouacd.log\n{log}--- end");
         } else {
             assert!(left.is_empty(), "processes were left: {left:?}; down said {down:?}");

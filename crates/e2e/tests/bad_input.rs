@@ -59,7 +59,10 @@ fn a_client_that_goes_away_in_the_middle_of_a_frame_is_no_trouble() {
 
 #[test]
 fn a_damaged_or_newer_database_is_refused_by_name_and_kept() {
-    for (name, damage) in [("damaged", &b"no database at all, but long enough to be taken for one"[..]), ("empty page", &[7; 4096])] {
+    for (name, damage) in [
+        ("damaged", &b"no database at all, but long enough to be taken for one"[..]),
+        ("empty page", &[7; 4096]),
+    ] {
         let camp = up();
         camp.bivouac(["down"]).ok();
         let file = camp.place().state_dir.join("cluster.db");
@@ -69,7 +72,10 @@ fn a_damaged_or_newer_database_is_refused_by_name_and_kept() {
         std::fs::write(&file, damage).unwrap();
         let said = camp.run("squeue", ["-h"]);
         assert_eq!(said.code, 1, "{name}: {said:?}");
-        assert!(said.err.contains("cluster.db") && said.err.contains("nothing was changed"), "{name}: {said:?}");
+        assert!(
+            said.err.contains("cluster.db") && said.err.contains("nothing was changed"),
+            "{name}: {said:?}"
+        );
         assert_eq!(std::fs::read(&file).unwrap(), damage, "{name}");
     }
 }
@@ -90,7 +96,8 @@ fn a_full_disk_refuses_submissions_and_loses_nothing() {
     let mut accepted = vec![waiting];
     let mut refused = 0;
     for _ in 0..400 {
-        let said = camp.run("sbatch", ["--parsable", "--hold", "--comment", &"x".repeat(4000), "--wrap", "exit 6"]);
+        let said =
+            camp.run("sbatch", ["--parsable", "--hold", "--comment", &"x".repeat(4000), "--wrap", "exit 6"]);
         match said.code {
             0 => accepted.push(said.out.trim().parse().unwrap()),
             _ => {
@@ -107,7 +114,9 @@ fn a_full_disk_refuses_submissions_and_loses_nothing() {
     std::fs::remove_file(&filler).unwrap();
     assert_eq!(camp.wait(running).code, 5);
     for id in accepted {
-        camp.until("the database can be written again", || camp.run("scontrol", ["release", &id.to_string()]).code == 0);
+        camp.until("the database can be written again", || {
+            camp.run("scontrol", ["release", &id.to_string()]).code == 0
+        });
         assert_eq!(camp.wait(id).code, 6, "job {id}");
     }
     camp.bivouac(["down", "--cancel"]).ok();
@@ -121,7 +130,13 @@ impl SmallDisk {
         let path = std::ffi::CString::new(on.to_str().unwrap()).unwrap();
         // SAFETY: all strings are NUL-terminated.
         let rc = unsafe {
-            libc::mount(c"tmpfs".as_ptr(), path.as_ptr(), c"tmpfs".as_ptr(), 0, c"size=2m,mode=700".as_ptr().cast())
+            libc::mount(
+                c"tmpfs".as_ptr(),
+                path.as_ptr(),
+                c"tmpfs".as_ptr(),
+                0,
+                c"size=2m,mode=700".as_ptr().cast(),
+            )
         };
         assert_eq!(rc, 0, "{}", std::io::Error::last_os_error());
         SmallDisk(path)

@@ -26,14 +26,22 @@ fn a_script_with_directives_does_as_they_say() {
     let id = camp.sbatch(["--export=ALL,GREETING=x", "job.sh", "one", "two words"]);
     assert!(camp.wait(id).success());
     let work = camp.path("work");
-    assert_eq!(camp.read(&format!("out-named-{id}.txt")), format!("named 1 {} one two words\n", work.display()));
+    assert_eq!(
+        camp.read(&format!("out-named-{id}.txt")),
+        format!("named 1 {} one two words\n", work.display())
+    );
     assert_eq!(camp.read("err.txt"), "problem\n");
 }
 
 #[test]
 fn an_array_has_its_indices_and_files() {
     let camp = Camp::new();
-    let id = camp.sbatch(["-a", "1-5:2", "--wrap", "echo $SLURM_ARRAY_JOB_ID $SLURM_ARRAY_TASK_ID $SLURM_ARRAY_TASK_COUNT"]);
+    let id = camp.sbatch([
+        "-a",
+        "1-5:2",
+        "--wrap",
+        "echo $SLURM_ARRAY_JOB_ID $SLURM_ARRAY_TASK_ID $SLURM_ARRAY_TASK_COUNT",
+    ]);
     assert!(camp.wait(id).success());
     for task in [1, 3, 5] {
         assert_eq!(camp.read(&format!("slurm-{id}_{task}.out")), format!("{id} {task} 3\n"));

@@ -87,7 +87,9 @@ fn without_namespaces_the_same_folders_stand_under_one_root() {
 #[test]
 fn the_environment_of_export_none_is_a_login_shells() {
     let camp = alpine(Camp::new());
-    for (script, export) in [("#!/bin/bash", "NONE"), ("#!/bin/sh", "NONE"), ("#!/bin/bash -l", "X=1"), ("#!/bin/sh", "ALL")] {
+    for (script, export) in
+        [("#!/bin/bash", "NONE"), ("#!/bin/sh", "NONE"), ("#!/bin/bash -l", "X=1"), ("#!/bin/sh", "ALL")]
+    {
         let job = format!(
             "cd /projects/$USER && printf '%s\\n' '{script}' 'set -eu' 'module load anaconda' 'conda info --base >/dev/null' \
              'dash -c \"bash -c \\\"module list -t\\\"\" 2>&1 | grep anaconda' 'echo HOME=$HOME' > j.sh && \
@@ -115,6 +117,12 @@ fn a_partition_of_another_site_is_refused_with_slurms_text_and_on_a_terminal_the
 #[test]
 fn the_owner_is_an_ordinary_user_on_a_site() {
     let camp = alpine(Camp::new());
-    let said = camp.bivouac(["login", "--", "bash", "-c", "sbatch -p amilan --hold --nice=-5 --wrap true; scontrol update jobid=1 nice=-100"]);
+    let said = camp.bivouac([
+        "login",
+        "--",
+        "bash",
+        "-c",
+        "sbatch -p amilan --hold --nice=-5 --wrap true; scontrol update jobid=1 nice=-100",
+    ]);
     assert_ne!(said.code, 0, "only an operator may raise a priority: {said:?}");
 }

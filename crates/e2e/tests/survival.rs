@@ -7,7 +7,10 @@ const SIGKILL: i32 = 9;
 
 /// A job that ends with code 42 once the file `go` is there.
 fn waiting_job(camp: &Camp) -> u32 {
-    let id = camp.sbatch(["--wrap", "echo began >> log; until test -e go; do sleep 0.02; done; echo ended >> log; exit 42"]);
+    let id = camp.sbatch([
+        "--wrap",
+        "echo began >> log; until test -e go; do sleep 0.02; done; echo ended >> log; exit 42",
+    ]);
     camp.until("the job has begun", || camp.path("work/log").exists());
     id
 }

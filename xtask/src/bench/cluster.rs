@@ -27,17 +27,6 @@ max_time = "UNLIMITED"
 def_mem_per_cpu = 16
 "#;
 
-/// The release build that is measured.
-pub fn build(workspace: &Path) -> Result<(), String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--release", "-p", "bivouac-cli", "-p", "bivouac-ctld", "-p", "bivouac-keeper", "-p", "bivouac-modules"])
-        .current_dir(workspace)
-        .status()
-        .map_err(|e| format!("cargo: {e}"))?;
-    if status.success() { Ok(()) } else { Err("the release build failed".into()) }
-}
-
 /// A running cluster; it is stopped when this is dropped.
 pub struct Bench {
     dir: tempfile::TempDir,
@@ -46,10 +35,9 @@ pub struct Bench {
 
 impl Bench {
     /// Starts it.
-    pub fn start(workspace: &Path) -> Result<Bench, String> {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
+    pub fn start(programs: &Path) -> Result<Bench, String> {
         let dir = tempfile::Builder::new().prefix("bivouac-bench.").tempdir().map_err(|e| e.to_string())?;
-        let bench = Bench { dir, programs: target.join("release") };
+        let bench = Bench { dir, programs: programs.to_owned() };
         std::fs::create_dir(bench.work()).map_err(|e| e.to_string())?;
         let profile = bench.dir.path().join("bench.toml");
         std::fs::write(&profile, PROFILE).map_err(|e| e.to_string())?;

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const ROUNDS: usize = 101;
 
-pub(super) fn run(workspace: &Path) -> Result<Vec<Row>, String> {
-    let bench = Bench::start(workspace)?;
+pub(super) fn run(programs: &Path) -> Result<Vec<Row>, String> {
+    let bench = Bench::start(programs)?;
     let (mut sbatch, mut version, mut flush, mut start) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         sbatch.push(timed(|| bench.ok("sbatch", &["-Q", "--hold", "--wrap", ":"]))?.0);
@@ -26,7 +26,12 @@ pub(super) fn run(workspace: &Path) -> Result<Vec<Row>, String> {
             peer: format!("one flush of this disk: {}; sbatch --version: {}", ms(flush), ms(version)),
             ratio: None,
         },
-        Row { what: "submit to first instruction, idle cluster".into(), ours: ms(start), peer: "-".into(), ratio: None },
+        Row {
+            what: "submit to first instruction, idle cluster".into(),
+            ours: ms(start),
+            peer: "-".into(),
+            ratio: None,
+        },
     ])
 }
 
@@ -45,6 +50,7 @@ fn to_first_instruction(bench: &Bench) -> Result<Duration, String> {
     // EPOCHREALTIME costs the script no process.
     bench.ok("sbatch", &["--wait", "-Q", "-o", "began", "--wrap", "exec bash -c 'echo $EPOCHREALTIME'"])?;
     let text = std::fs::read_to_string(&out).map_err(|e| format!("{}: {e}", out.display()))?;
-    let began: f64 = text.trim().replace(',', ".").parse().map_err(|_| format!("no time in the output: {text}"))?;
+    let began: f64 =
+        text.trim().replace(',', ".").parse().map_err(|_| format!("no time in the output: {text}"))?;
     Ok(Duration::from_secs_f64((began - before.as_secs_f64()).max(0.0)))
 }

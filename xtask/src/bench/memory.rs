@@ -6,12 +6,15 @@ use std::path::Path;
 
 const DISTINCT: u32 = 1000;
 
-pub(super) fn run(workspace: &Path) -> Result<Vec<Row>, String> {
-    let bench = Bench::start(workspace)?;
+pub(super) fn run(programs: &Path) -> Result<Vec<Row>, String> {
+    let bench = Bench::start(programs)?;
     bench.ok("sbatch", &["--wait", "-Q", "--wrap", ":"])?;
     let row = |what: String, ours: String| Row { what, ours, peer: "-".into(), ratio: None };
     let idle = resident(&bench)?;
-    let mut rows = vec![row("memory, idle".into(), idle.iter().map(|(n, kb)| format!("{n} {}", mb(*kb))).collect::<Vec<_>>().join(", "))];
+    let mut rows = vec![row(
+        "memory, idle".into(),
+        idle.iter().map(|(n, kb)| format!("{n} {}", mb(*kb))).collect::<Vec<_>>().join(", "),
+    )];
     let before = controller(&bench)?;
     for _ in 0..DISTINCT {
         bench.ok("sbatch", &["-Q", "--hold", "--wrap", ":"])?;
@@ -32,7 +35,11 @@ fn mb(kb: u64) -> String {
 }
 
 fn controller(bench: &Bench) -> Result<u64, String> {
-    resident(bench)?.into_iter().find(|(n, _)| n == "controller").map(|(_, kb)| kb).ok_or_else(|| "no controller".into())
+    resident(bench)?
+        .into_iter()
+        .find(|(n, _)| n == "controller")
+        .map(|(_, kb)| kb)
+        .ok_or_else(|| "no controller".into())
 }
 
 fn resident(bench: &Bench) -> Result<Vec<(String, u64)>, String> {

@@ -37,14 +37,14 @@ pub fn run(arguments: &[String]) -> Outcome {
         return Err(format!("there is no benchmark {unknown}; there are {}", known.join(", ")));
     }
     let workspace = crate::workspace();
-    cluster::build(&workspace)?;
+    let programs = crate::release::build()?;
     let mut table = String::from("| what | bivouac | peer | ratio |\n|---|---|---|---|\n");
     for (name, bench) in BENCHMARKS {
         if !names.is_empty() && !names.iter().any(|n| *n == name) {
             continue;
         }
         eprintln!("bench {name} ...");
-        for row in bench(&workspace)? {
+        for row in bench(&programs)? {
             let ratio = row.ratio.map_or_else(|| "-".to_owned(), |r| format!("{r:.2}"));
             let _ = writeln!(table, "| {} | {} | {} | {ratio} |", row.what, row.ours, row.peer);
         }
@@ -59,7 +59,8 @@ pub fn run(arguments: &[String]) -> Outcome {
 
 fn document(table: &str) -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let date = std::process::Command::new("date").arg("+%Y-%m-%d").output().map(|o| o.stdout).unwrap_or_default();
+    let date =
+        std::process::Command::new("date").arg("+%Y-%m-%d").output().map(|o| o.stdout).unwrap_or_default();
     format!(
         "# Performance\n\nMeasured by `cargo xtask bench --write` on {}, {cores} cores, release build. Every figure stands beside a peer \
          measured in the same run, alternating, medians; a ratio is bivouac's figure over the peer's. Where bivouac loses, the table says \

@@ -10,8 +10,8 @@ const JOBS: u32 = 5000;
 const SINGLE: u32 = 300;
 const ROUNDS: usize = 5;
 
-pub(super) fn run(workspace: &Path) -> Result<Vec<Row>, String> {
-    let bench = Bench::start(workspace)?;
+pub(super) fn run(programs: &Path) -> Result<Vec<Row>, String> {
+    let bench = Bench::start(programs)?;
     let hq = Hq::start(&bench)?;
     let (mut ours, mut xargs, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -42,7 +42,11 @@ pub(super) fn run(workspace: &Path) -> Result<Vec<Row>, String> {
             }
         }
     });
-    rows.push(left_out(what("Slurm"), ours, "measured against a running Slurm with the differential harness, to come"));
+    rows.push(left_out(
+        what("Slurm"),
+        ours,
+        "measured against a running Slurm with the differential harness, to come",
+    ));
     let single = timed(|| separate(&bench))?.0;
     rows.push(Row {
         what: format!("{SINGLE} separate sbatch calls, one after another, until all have ended"),
@@ -67,13 +71,16 @@ fn separate(bench: &Bench) -> Result<(), String> {
     for _ in 1..SINGLE {
         bench.ok("sbatch", &["-Q", "-o", "/dev/null", "--wrap", "bash -c :"])?;
     }
-    bench.ok("sbatch", &["--wait", "-Q", "-o", "/dev/null", "-d", "singleton", "--wrap", "bash -c :"]).map(|_| ())
+    bench
+        .ok("sbatch", &["--wait", "-Q", "-o", "/dev/null", "-d", "singleton", "--wrap", "bash -c :"])
+        .map(|_| ())
 }
 
 fn with_xargs(bench: &Bench) -> Result<(), String> {
     // The same work: a shell that runs the wrapped command, its output in a file of its own.
     let line = format!("seq 0 {} | xargs -P{SLOTS} -I{{}} sh -c 'bash -c : > o/{{}} 2>&1'", JOBS - 1);
-    let status = Command::new("bash").args(["-c", &line]).current_dir(bench.work()).stdin(Stdio::null()).status();
+    let status =
+        Command::new("bash").args(["-c", &line]).current_dir(bench.work()).stdin(Stdio::null()).status();
     match status {
         Ok(s) if s.success() => Ok(()),
         other => Err(format!("xargs: {other:?}")),
@@ -93,7 +100,13 @@ impl<'a> Hq<'a> {
         let mut hq = Hq { program, bench, running: Vec::new() };
         hq.background(&["server", "start", "--host", "127.0.0.1"])?;
         let mut tries = 0..100;
-        while hq.command(&["server", "info"]).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| !s.success()) {
+        while hq
+            .command(&["server", "info"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|s| !s.success())
+        {
             tries.next().ok_or("the hq server did not start within 10 s")?;
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -108,16 +121,34 @@ impl<'a> Hq<'a> {
     }
 
     fn background(&mut self, args: &[&str]) -> Result<(), String> {
-        let child = self.command(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let child =
+            self.command(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         self.running.push(child.map_err(|e| format!("{}: {e}", self.program))?);
         Ok(())
     }
 
     fn array(&self) -> Result<(), String> {
         let tasks = format!("0-{}", JOBS - 1);
-        let args = ["submit", "--array", &tasks, "--wait", "--stdout", "o/%{TASK_ID}", "--stderr", "none", "--", "bash", "-c", ":"];
+        let args = [
+            "submit",
+            "--array",
+            &tasks,
+            "--wait",
+            "--stdout",
+            "o/%{TASK_ID}",
+            "--stderr",
+            "none",
+            "--",
+            "bash",
+            "-c",
+            ":",
+        ];
         let output = self.command(&args).output().map_err(|e| e.to_string())?;
-        if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
     }
 }
 
