@@ -92,8 +92,8 @@ fn reaches(tree: &Tree, file: &Path) -> bool {
     tree.roots().iter().any(|root| file.starts_with(root))
 }
 
-/// Whether an inactive module of name `asked` is what `other` means.
-pub(crate) fn same_name(asked: &str, other: &str) -> bool {
-    let short = |name: &str| split_name(name).0.to_owned();
-    asked == other || short(asked) == other || asked == short(other) || short(asked) == short(other)
+/// Whether two ways to ask for a module (`NAME`, `NAME/VERSION`) have one name.
+pub(crate) fn same_name(one: &str, other: &str) -> bool {
+    let (a, b) = (split_name(one).0, split_name(other).0);
+    one == other || a == other || one == b || (a == b && one.contains('/') && other.contains('/'))
 }

@@ -1,7 +1,7 @@
 //! The Lua interpreter that evaluates modulefiles.
 //!
 //! One Lua state serves a whole command. Each file gets a fresh table of globals whose missing names are looked up in
-//! the shared base (Lua's library plus the functions of [`crate::functions`]), so that no file sees another's globals.
+//! the shared base (Lua's library plus the functions of `functions`), so that no file sees another's globals.
 //! The file's author and its user are the same person or the site, so this is no security border; it keeps accidents
 //! away: `os.exit` cannot end the command, output cannot slip into the shell unseen, an endless loop ends.
 

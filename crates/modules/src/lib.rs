@@ -5,8 +5,8 @@
 //! modulefiles lie comes from MODULEPATH, and what a site's modules do is written in its modulefiles.
 //!
 //! A reader starts at [`command::run`]: words and environment in, shell code out. [`session`] holds what changes,
-//! [`operations`] the rules of loading and unloading, [`interpreter`] and [`functions`] evaluate files into
-//! [`action::Action`]s, [`perform`] does and undoes these. Messages go to the user as they come; the code is printed at
+//! `operations` the rules of loading and unloading, [`interpreter`] and `functions` evaluate files into
+//! [`action::Action`]s, `perform` does and undoes these. Messages go to the user as they come; the code is printed at
 //! the end, so that a command which fails has changed nothing.
 
 pub mod action;

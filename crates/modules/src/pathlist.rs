@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-/// How often an element was brought, for elements brought more than once. Key: the element in the spelling of
-/// [`crate::encoding::encode`].
+/// How often an element was brought, for elements brought more than once. Key: the element in printable ASCII, other
+/// bytes as `%XX`.
 pub type Counts = BTreeMap<String, u32>;
 
 /// At which end new elements go.

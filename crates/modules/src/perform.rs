@@ -195,7 +195,7 @@ impl Session {
 
     fn execute(&self, command: Vec<u8>, modes: &[String], now: &str) {
         if modes.iter().any(|mode| mode == now || mode == "all") {
-            self.statement(Statement::Text(command));
+            self.statement(Statement::Command(command));
         }
     }
 

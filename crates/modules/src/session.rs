@@ -166,7 +166,11 @@ impl Session {
             self.warn(&format!("the function {name} is left out: {shell} takes letters, digits and _ only"));
             return;
         }
-        self.change(|w| w.statements.push(statement));
+        self.change(|w| match (w.statements.last_mut(), statement) {
+            // A file may write one line in several pieces.
+            (Some(Statement::Text(before)), Statement::Text(more)) => before.extend(more),
+            (_, statement) => w.statements.push(statement),
+        });
     }
 
     /// Evaluates a modulefile in `mode`; gives what became known of the module, and what was collected.

@@ -53,7 +53,9 @@ pub enum Statement {
     Function(String, Vec<u8>),
     /// Removes a function.
     Unfunction(String),
-    /// Code as it stands.
+    /// A command on lines of its own.
+    Command(Vec<u8>),
+    /// Code as a modulefile wrote it, perhaps piece by piece.
     Text(Vec<u8>),
 }
 
@@ -86,7 +88,7 @@ impl Code {
             Statement::Unfunction(name) => {
                 self.line(&[b"unset -f ", name.as_bytes(), b" 2>/dev/null || :;"]);
             }
-            Statement::Text(text) => self.line(&[text.trim_ascii_end()]),
+            Statement::Command(text) | Statement::Text(text) => self.line(&[text.trim_ascii_end()]),
         }
     }
 

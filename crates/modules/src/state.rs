@@ -63,7 +63,7 @@ impl Undo {
     }
 }
 
-/// Bytes spelled by [`crate::encoding`] in the state variable.
+/// Bytes spelled by the encoding of this crate in the state variable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Encoded(#[serde(with = "encoding")] pub Vec<u8>);
 

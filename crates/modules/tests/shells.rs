@@ -127,7 +127,7 @@ fn an_alias_of_the_same_name_is_no_obstacle() {
 
 #[test]
 fn shell_text_and_execute_run_after_the_environment_changed() {
-    let file = "execute{cmd='echo run $A', modeA={'load'}} print('B=$A-b') setenv('A', 'x') \
+    let file = "execute{cmd='echo run $A', modeA={'load'}} io.write('B=') io.write('$A-b') setenv('A', 'x') \
         execute{cmd='echo bye ${A-}.', modeA={'unload'}}";
     let camp = Camp::new(&[("a/1.lua", file)]);
     for shell in shells() {
