@@ -235,6 +235,31 @@ fn a_new_home_gets_start_up_files_and_an_old_one_is_left_alone() {
 }
 
 #[test]
+fn another_program_finds_what_the_controller_installed() {
+    let scene = Scene::new();
+    let installed = scene.install("alpine");
+    let site = Site::load("alpine", Path::new("/nonexistent")).expect("profile");
+    let found = site.installed(&scene.cluster).expect("installed");
+    assert_eq!(scene.job(&found), scene.job(&installed));
+}
+
+#[test]
+fn the_literal_paths_can_be_linked_once_the_folders_are_prepared() {
+    let scene = Scene::new();
+    let installed = scene.install("alpine");
+    installed.prepare(&scene.user()).expect("folders");
+    let links = installed.path_links(&scene.user());
+    let text = |p: &Path| p.display().to_string();
+    let paths: Vec<String> = links.iter().map(|l| text(&l.link)).collect();
+    assert_eq!(paths, ["/projects/alice", "/scratch/alpine/alice"]);
+    for link in &links {
+        assert!(link.target.is_dir());
+        assert_eq!(fs::metadata(&link.target).expect("folder").permissions().mode() & 0o777, 0o700);
+    }
+    assert!(scene.install("local").path_links(&scene.user()).is_empty());
+}
+
+#[test]
 fn a_missing_module_program_is_named() {
     let scene = Scene::new();
     fs::remove_file(scene.cluster.exe_dir.join("bivouac-module")).expect("remove");

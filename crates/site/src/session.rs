@@ -89,6 +89,20 @@ impl Installed {
         self.session(view, user, access, job.kept.as_deref(), Some(job))
     }
 
+    /// Makes the folders behind the site's paths for this user: the home, with the start-up files that a new home
+    /// has on a real site, and the others. What is there already is left alone. Logins and jobs need no call of
+    /// it; `bivouac setup --paths` needs the folders to be there. To be called as the user.
+    ///
+    /// # Errors
+    /// [`SiteError`] names the folder that cannot be made.
+    pub fn prepare(&self, user: &User) -> Result<(), SiteError> {
+        let Some(view) = &self.site.view else { return Ok(()) };
+        for (_, folder) in view.variables(&self.cluster, user) {
+            private_folder(&folder)?;
+        }
+        home(&view.home_backing(&self.cluster, user))
+    }
+
     /// The links by which `bivouac setup --paths` makes the literal paths where there are no namespaces
     /// ([`bivouac_view::setup_paths`]); none for a site without a view.
     pub fn path_links(&self, user: &User) -> Vec<PathLink> {
@@ -115,7 +129,7 @@ impl Installed {
         inputs.work_dir = dir.map(Path::to_owned);
         inputs.host_name = Some(job.map_or(view.login_host.clone(), |j| j.node.clone()));
         inputs.local_names = std::iter::once(view.login_host.clone()).chain(self.site.node_names()).collect();
-        self.home(&view.home_backing(&self.cluster, user))?;
+        self.prepare(user)?;
         let scratch = view.scratch(&self.cluster, user, id);
         let host = Places::on_host(&self.cluster.state_dir, &self.cluster.exe_dir);
         let mut session = match access {
@@ -133,7 +147,6 @@ impl Installed {
                 set(&mut environment, "HOME", &home);
                 set(&mut environment, "BIVOUAC_ROOT", &self.cluster.state_dir.join("files"));
                 for (name, folder) in view.variables(&self.cluster, user) {
-                    crate::install::make_folder(&folder)?;
                     set(&mut environment, &name, &folder);
                 }
                 scratch.iter().for_each(|(_, backing)| set(&mut environment, "SLURM_SCRATCH", backing));
@@ -173,22 +186,22 @@ impl Installed {
         environment.path_first.push(places.bin.display().to_string());
         environment
     }
+}
 
-    /// Makes the site home with the start-up files that a new home has on a real site. What the user made of
-    /// it since is left alone.
-    fn home(&self, backing: &Path) -> Result<(), SiteError> {
-        if backing.exists() {
-            return Ok(());
-        }
-        private_folder(backing)?;
-        let read = |file: &str| {
-            let site = format!("${{BIVOUAC_SITE_DIR:-{}/site}}", bivouac_view::RUN);
-            format!("# The site's commands, modules and prompt.\n. \"{site}/init/{file}\"\n")
-        };
-        put_file(&backing.join(".bashrc"), read("bash.sh").as_bytes())?;
-        put_file(&backing.join(".bash_profile"), b"if [ -f ~/.bashrc ]; then . ~/.bashrc; fi\n")?;
-        put_file(&backing.join(".zshenv"), read("zsh.sh").as_bytes())
+/// Makes the site home with the start-up files that a new home has on a real site. What the user made of it
+/// since is left alone.
+fn home(backing: &Path) -> Result<(), SiteError> {
+    if backing.exists() {
+        return Ok(());
     }
+    private_folder(backing)?;
+    let read = |file: &str| {
+        let site = format!("${{BIVOUAC_SITE_DIR:-{}/site}}", bivouac_view::RUN);
+        format!("# The site's commands, modules and prompt.\n. \"{site}/init/{file}\"\n")
+    };
+    put_file(&backing.join(".bashrc"), read("bash.sh").as_bytes())?;
+    put_file(&backing.join(".bash_profile"), b"if [ -f ~/.bashrc ]; then . ~/.bashrc; fi\n")?;
+    put_file(&backing.join(".zshenv"), read("zsh.sh").as_bytes())
 }
 
 fn private_folder(path: &Path) -> Result<(), SiteError> {

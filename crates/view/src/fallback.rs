@@ -45,7 +45,11 @@ impl fmt::Display for SetupError {
                 link.display()
             ),
             SetupError::NoTarget(target) => {
-                write!(f, "{} does not exist; run `bivouac up` with this site first", target.display())
+                write!(
+                    f,
+                    "{} does not exist yet; run `bivouac login -- true` once, then this again",
+                    target.display()
+                )
             }
             SetupError::Failed { path, cause } if cause.kind() == io::ErrorKind::PermissionDenied => {
                 write!(f, "cannot make {}: {cause}; this needs root once (use sudo)", path.display())
