@@ -14,6 +14,7 @@ pub mod export;
 pub mod getopt;
 pub mod help;
 pub mod sbatch;
+pub mod scancel;
 pub mod table;
 pub mod value;
 

@@ -8,7 +8,7 @@ use std::fmt;
 /// `error: Invalid --time specification`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueError {
-    /// `error` or `fatal`.
+    /// `error` or `fatal`; empty for a text that stands alone, without the command's name.
     pub level: &'static str,
     /// What is wrong.
     pub text: String,
@@ -18,7 +18,10 @@ pub struct ValueError {
 
 impl fmt::Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.level, self.text)
+        match self.level {
+            "" => f.write_str(&self.text),
+            level => write!(f, "{level}: {}", self.text),
+        }
     }
 }
 

@@ -1,0 +1,131 @@
+//! `scancel`.
+
+use crate::report::{self, Trouble};
+use crate::{cluster, invocation};
+use bivouac_options::scancel::{Request, Scope, Target, User, request};
+use bivouac_options::{Given, Program};
+use bivouac_proto::client::Client;
+use bivouac_proto::message::{Ask, CancelRequest, JobQuery, JobTarget, Response, SignalScope};
+use bivouac_types::Reject;
+use bivouac_types::info::JobInfo;
+use std::ffi::OsString;
+use std::io::{BufRead, Write};
+use std::process::ExitCode;
+
+/// Runs the command.
+pub fn run(args: &[OsString]) -> ExitCode {
+    let done = invocation::read(Program::Scancel, args).and_then(|given| scancel(&given));
+    done.unwrap_or_else(|code| code)
+}
+
+fn fail(what: impl std::fmt::Display) -> ExitCode {
+    eprintln!("scancel: error: {what}");
+    ExitCode::FAILURE
+}
+
+fn scancel(given: &Given) -> Result<ExitCode, ExitCode> {
+    let request = request(given).map_err(|e| {
+        if e.level.is_empty() {
+            eprintln!("{e}")
+        } else {
+            eprintln!("scancel: {e}")
+        }
+        ExitCode::from(e.code)
+    })?;
+    if let Some(User::Named(name)) = &request.filters.user
+        && report::uid_of(name).is_none()
+    {
+        return Err(fail(format_args!("Invalid user name: {name}")));
+    }
+    if let Some(step) = request.selections.iter().find(|s| s.step.is_some()) {
+        return Err(fail(format_args!(
+            "{step}: single steps cannot be cancelled here yet: cancel the job, or signal its steps with scancel -s {}",
+            step.job
+        )));
+    }
+    let mut client = cluster::connect().map_err(fail)?;
+    let mut ok = true;
+    if request.needs_rows() {
+        let rows = jobs(&mut client, &request)?;
+        let caller = report::own_uid();
+        let targets: Vec<(&JobInfo, Target)> =
+            rows.iter().filter_map(|job| Some((job, request.target(job, caller)?))).collect();
+        if targets.is_empty() && request.verbose > 0 {
+            eprintln!("scancel: No active jobs match ALL job filters");
+        }
+        for (job, target) in targets {
+            if !request.interactive || confirmed(job, &target) {
+                ok &= cancel(&mut client, &request, &target, &target.to_string())?;
+            }
+        }
+    } else {
+        for selection in &request.selections {
+            let target = Target { job: selection.job, tasks: selection.tasks.clone() };
+            ok &= cancel(&mut client, &request, &target, &selection.text)?;
+        }
+    }
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The rows that may be meant.
+fn jobs(client: &mut Client, request: &Request) -> Result<Vec<JobInfo>, ExitCode> {
+    let ids = match &request.selections[..] {
+        [] => None,
+        some => Some(some.iter().map(|s| s.job).collect()),
+    };
+    match report::jobs(client, Ask::Jobs(JobQuery { ids, uid: None })) {
+        Ok(rows) => Ok(rows),
+        // None of the named jobs is known: nothing is left to cancel.
+        Err(Trouble::Rejected(Reject::InvalidJobId)) => Ok(Vec::new()),
+        Err(e) => Err(fail(e)),
+    }
+}
+
+/// Cancels or signals one target. Whether that went well; jobs that are gone count as well.
+fn cancel(client: &mut Client, request: &Request, target: &Target, shown: &str) -> Result<bool, ExitCode> {
+    if request.verbose > 0 {
+        match request.signal {
+            None => eprintln!("scancel: Terminating job {shown}"),
+            Some(signal) => eprintln!("scancel: Signal {signal} to job {shown}"),
+        }
+    }
+    let ask = Ask::Cancel(CancelRequest {
+        target: JobTarget { job: target.job, tasks: target.tasks.clone() },
+        signal: request.signal,
+        scope: match request.scope {
+            Scope::Steps => SignalScope::Steps,
+            Scope::Batch => SignalScope::Batch,
+            Scope::All => SignalScope::All,
+        },
+    });
+    let kill_error =
+        |text: &dyn std::fmt::Display| eprintln!("scancel: error: Kill job error on job id {shown}: {text}");
+    match client.call(ask).map_err(fail)? {
+        Response::Done => Ok(true),
+        Response::Rejected(gone @ (Reject::InvalidJobId | Reject::JobFinished)) => {
+            // Said only on demand; to cancel what is gone is no failure.
+            if request.verbose > 0 {
+                kill_error(&gone);
+            }
+            Ok(true)
+        }
+        Response::Rejected(reject) => {
+            kill_error(&reject);
+            Ok(false)
+        }
+        Response::Failed(what) => {
+            kill_error(&what);
+            Ok(false)
+        }
+        other => Err(fail(format_args!("unexpected answer {other:?}"))),
+    }
+}
+
+/// --interactive: asks; everything but a `y` means no.
+fn confirmed(job: &JobInfo, target: &Target) -> bool {
+    print!("Cancel job_id={target} name={} partition={} [y/n]? ", job.spec.name, job.partition);
+    let mut answer = String::new();
+    std::io::stdout().flush().is_ok()
+        && std::io::stdin().lock().read_line(&mut answer).is_ok()
+        && answer.trim_start().starts_with(['y', 'Y'])
+}

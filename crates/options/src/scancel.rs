@@ -1,0 +1,317 @@
+//! What the options and operands of scancel ask for: which jobs, and what happens to them.
+
+use crate::getopt::Given;
+use crate::value::ValueError;
+use bivouac_types::info::{ArrayTasks, JobInfo};
+use bivouac_types::{HostList, JobId, JobState, TaskSet};
+use std::ffi::OsString;
+use std::fmt;
+
+/// The largest array index that any cluster may allow.
+const MAX_ARRAY_INDEX: u32 = 4_000_000;
+
+/// One operand: `12`, `12_3`, `12_[4-9]`, `12.0`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// As written.
+    pub text: String,
+    /// The job or array.
+    pub job: JobId,
+    /// Only these tasks.
+    pub tasks: Option<TaskSet>,
+    /// Only this step.
+    pub step: Option<u32>,
+}
+
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Which processes of a job a signal is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All steps but the batch shell.
+    Steps,
+    /// --batch.
+    Batch,
+    /// --full.
+    All,
+}
+
+/// What scancel is asked to do.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The jobs named; none: all that the filters leave.
+    pub selections: Vec<Selection>,
+    /// Which of them.
+    pub filters: Filters,
+    /// The signal; none: the job is ended.
+    pub signal: Option<i32>,
+    /// Whom the signal is for.
+    pub scope: Scope,
+    /// --interactive.
+    pub interactive: bool,
+    /// How often --verbose was given.
+    pub verbose: usize,
+    /// --quiet.
+    pub quiet: bool,
+}
+
+/// Conditions that must all hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filters {
+    /// --user or --me: the name as given.
+    pub user: Option<User>,
+    /// --account.
+    pub account: Option<String>,
+    /// --jobname.
+    pub name: Option<String>,
+    /// --partition.
+    pub partition: Option<String>,
+    /// --qos.
+    pub qos: Option<String>,
+    /// --state.
+    pub state: Option<JobState>,
+    /// --nodelist.
+    pub nodes: Option<HostList>,
+}
+
+/// Whose jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum User {
+    /// The caller's (--me).
+    Caller,
+    /// Of this name or number.
+    Named(String),
+}
+
+/// Reads options and operands.
+///
+/// # Errors
+/// [`ValueError`], in Slurm's words.
+pub fn request(given: &Given) -> Result<Request, ValueError> {
+    let filters = Filters {
+        user: given.last_of(&["user", "me"]).map(|c| match &c.value {
+            Some(name) => User::Named(name.clone()),
+            None => User::Caller,
+        }),
+        account: text(given, "account"),
+        name: text(given, "jobname"),
+        partition: text(given, "partition"),
+        qos: text(given, "qos"),
+        state: given.value("state").map(state).transpose()?,
+        nodes: given.value("nodelist").map(nodes).transpose()?,
+    };
+    let scope = match (given.has("full"), given.has("batch")) {
+        (true, _) => Scope::All,
+        (false, true) => Scope::Batch,
+        (false, false) => Scope::Steps,
+    };
+    let signal = match given.value("signal") {
+        Some(text) => Some(signal(text).ok_or_else(|| bare(format!("Unknown job signal: {text}")))?),
+        // The batch shell alone cannot be ended otherwise than by a signal.
+        None if scope == Scope::Batch => Some(libc::SIGKILL),
+        None => None,
+    };
+    let request = Request {
+        selections: selections(&given.operands)?,
+        filters,
+        signal,
+        scope,
+        interactive: given.has("interactive"),
+        verbose: given.count("verbose"),
+        quiet: given.has("quiet"),
+    };
+    given.last_of(&["help", "usage", "version"]);
+    given.finish()?;
+    if request.selections.is_empty() && request.filters == Filters::default() {
+        return Err(ValueError::plain("No job identification provided"));
+    }
+    if request.quiet && request.verbose > 0 {
+        return Ok(Request { verbose: 0, ..request });
+    }
+    Ok(request)
+}
+
+fn text(given: &Given, long: &'static str) -> Option<String> {
+    given.value(long).map(str::to_owned)
+}
+
+/// A message that stands on its line without `error:`.
+fn bare(text: String) -> ValueError {
+    ValueError { level: "", text, code: 1 }
+}
+
+fn state(word: &str) -> Result<JobState, ValueError> {
+    JobState::parse(word).ok_or_else(|| {
+        bare(format!(
+            "Invalid job state specified: {word}\nValid job states are PENDING, RUNNING, and SUSPENDED"
+        ))
+    })
+}
+
+fn nodes(text: &str) -> Result<HostList, ValueError> {
+    HostList::parse(text).map_err(|e| ValueError::plain(format!("Invalid node name specified: {text}: {e}")))
+}
+
+/// The signals that can be sent by name, as kill -l has them, without those that make no sense here.
+const SIGNALS: [(&str, i32); 15] = [
+    ("HUP", libc::SIGHUP),
+    ("INT", libc::SIGINT),
+    ("QUIT", libc::SIGQUIT),
+    ("ABRT", libc::SIGABRT),
+    ("KILL", libc::SIGKILL),
+    ("ALRM", libc::SIGALRM),
+    ("TERM", libc::SIGTERM),
+    ("USR1", libc::SIGUSR1),
+    ("USR2", libc::SIGUSR2),
+    ("URG", libc::SIGURG),
+    ("CONT", libc::SIGCONT),
+    ("STOP", libc::SIGSTOP),
+    ("TSTP", libc::SIGTSTP),
+    ("TTIN", libc::SIGTTIN),
+    ("TTOU", libc::SIGTTOU),
+];
+
+/// A signal by name, with or without SIG and in any case, or by number.
+pub fn signal(text: &str) -> Option<i32> {
+    if let Ok(number) = text.parse::<i32>() {
+        return (1..=64).contains(&number).then_some(number);
+    }
+    let upper = text.to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    SIGNALS.iter().find(|(n, _)| *n == name).map(|(_, s)| *s)
+}
+
+fn selections(operands: &[OsString]) -> Result<Vec<Selection>, ValueError> {
+    let mut all = Vec::new();
+    for operand in operands {
+        let invalid = || ValueError::plain(format!("Invalid job id {}", operand.to_string_lossy()));
+        let text = operand.to_str().ok_or_else(invalid)?;
+        for part in split(text) {
+            all.push(selection(part).ok_or_else(invalid)?);
+        }
+    }
+    Ok(all)
+}
+
+/// At commas outside brackets.
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    let mut within = false;
+    text.split(move |c: char| {
+        match c {
+            '[' => within = true,
+            ']' => within = false,
+            _ => {}
+        }
+        c == ',' && !within
+    })
+}
+
+fn selection(text: &str) -> Option<Selection> {
+    let (rest, step) = match text.split_once('.') {
+        Some((rest, step)) => (rest, Some(number(step)?)),
+        None => (text, None),
+    };
+    let (job, tasks) = match rest.split_once('_') {
+        Some((job, tasks)) => (job, Some(TaskSet::parse(tasks, MAX_ARRAY_INDEX).ok()?)),
+        None => (rest, None),
+    };
+    let job = number(job.trim_start()).filter(|&n| n > 0).map(JobId)?;
+    Some(Selection { text: text.to_owned(), job, tasks, step })
+}
+
+fn number(text: &str) -> Option<u32> {
+    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+impl Selection {
+    /// The tasks of a row that are meant: none if the row is not meant at all, an empty option if it is no array's.
+    fn of(&self, job: &JobInfo) -> Option<Option<TaskSet>> {
+        let Some(array) = &job.array else {
+            return (job.id == self.job && self.tasks.is_none()).then_some(None);
+        };
+        let row = match &array.tasks {
+            ArrayTasks::One(index) => TaskSet::single(*index),
+            ArrayTasks::Pending(tasks) => tasks.clone(),
+        };
+        let meant = match &self.tasks {
+            _ if array.job != self.job && job.id == self.job && self.tasks.is_none() => row,
+            _ if array.job != self.job => return None,
+            None => row,
+            Some(tasks) => row.intersection(tasks),
+        };
+        (!meant.is_empty()).then_some(Some(meant))
+    }
+}
+
+/// What is to be cancelled of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The job or array.
+    pub job: JobId,
+    /// Only these tasks.
+    pub tasks: Option<TaskSet>,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.tasks {
+            None => write!(f, "{}", self.job),
+            Some(t) if t.len() == 1 => write!(f, "{}_{t}", self.job),
+            Some(t) => write!(f, "{}_[{t}]", self.job),
+        }
+    }
+}
+
+impl Request {
+    /// Whether the controller must be asked for jobs first.
+    pub fn needs_rows(&self) -> bool {
+        self.interactive || self.filters != Filters::default()
+    }
+
+    /// What is to be cancelled of a row, if it is meant and no filter leaves it out.
+    pub fn target(&self, job: &JobInfo, caller: u32) -> Option<Target> {
+        if job.state.is_ended() || !self.filters.admit(job, caller) {
+            return None;
+        }
+        let tasks = if self.selections.is_empty() {
+            Selection {
+                text: String::new(),
+                job: job.array.as_ref().map_or(job.id, |a| a.job),
+                tasks: None,
+                step: None,
+            }
+            .of(job)?
+        } else {
+            let mut meant = self.selections.iter().filter_map(|s| s.of(job));
+            let first = meant.next()?;
+            meant.fold(first, |all, more| Some(all?.union(&more?)))
+        };
+        Some(Target { job: job.array.as_ref().map_or(job.id, |a| a.job), tasks })
+    }
+}
+
+impl Filters {
+    fn admit(&self, job: &JobInfo, caller: u32) -> bool {
+        let user = match &self.user {
+            None => true,
+            Some(User::Caller) => job.uid.0 == caller,
+            Some(User::Named(name)) => job.user == *name || name.parse() == Ok(job.uid.0),
+        };
+        let is =
+            |wanted: &Option<String>, has: Option<&str>| wanted.as_deref().is_none_or(|w| has == Some(w));
+        user && is(&self.account, job.account.as_deref())
+            && is(&self.name, Some(&job.spec.name))
+            && is(&self.qos, job.qos.as_deref())
+            && self.partition.as_ref().is_none_or(|p| job.partition.split(',').any(|q| q == p))
+            && self.state.is_none_or(|s| job.state == s)
+            && self.nodes.as_ref().is_none_or(|n| job.nodes.iter().any(|share| n.names.contains(&share.node)))
+    }
+}
+
+#[cfg(test)]
+#[path = "scancel_tests.rs"]
+mod tests;
