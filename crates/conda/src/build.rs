@@ -153,6 +153,7 @@ impl Plan<'_> {
 
     fn build(&self, prefix: &Path) -> Result<()> {
         let output = self.output;
+        let cache_lock = self.packages.lock_cache()?;
         let downloads = Arc::new(output.downloads());
         let fetched = self.packages.fetch(&self.records, &downloads);
         if downloads.count() > 0 {
@@ -168,6 +169,7 @@ impl Plan<'_> {
             pyc::provide(prefix, &self.packages.pyc_dir());
             self.write_notes(prefix)
         })?;
+        drop(cache_lock);
         let until = match &self.request.pip {
             Some(lines) if !lines.is_empty() => {
                 if let Err(error) = pip::install(prefix, lines, &self.request.folder, output) {

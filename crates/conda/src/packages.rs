@@ -16,6 +16,7 @@ use rattler_repodata_gateway::{ChannelConfig, Gateway, MultiSource, RepoData, So
 use crate::channel::{Tier, printable};
 use crate::config::{Config, writable};
 use crate::error::{CondaError, Result, with_causes};
+use crate::lock::{self, Lock};
 use crate::progress::{Downloads, PackageReport};
 
 /// How long a host may take to accept a connection.
@@ -149,6 +150,15 @@ impl<'a> Packages<'a> {
             Ok(output) => Ok(output.repodata),
             Err(error) => Err(unreachable(tiers, &with_causes(&error), self.config.offline)),
         }
+    }
+
+    /// Keeps other processes from filling the package cache while it is held: rattler itself guards the cache only while
+    /// it links. Take it before [`Packages::fetch`] and hold it until [`Packages::link`] is done.
+    ///
+    /// # Errors
+    /// The lock cannot be made.
+    pub fn lock_cache(&self) -> Result<Lock> {
+        lock::take_file(&self.cache_dir.join("lock"), &self.cache_dir)
     }
 
     /// Sees to it that the archives of `records` are in the cache, unpacked.

@@ -185,8 +185,7 @@ mod tests {
         parse("conda-forge::scipy", &mut tiers).unwrap();
         parse("python=3.10.*=*_cpython", &mut tiers).unwrap();
         assert_eq!(tiers.len(), 1, "a channel is added once");
-        for bad in ["", "num*", "https://h/c/linux-64/a-1-0.conda", "./a-1-0.tar.bz2", "python>>3"]
-        {
+        for bad in ["", "num*", "https://h/c/linux-64/a-1-0.conda", "./a-1-0.tar.bz2", "python>>3"] {
             assert_eq!(parse(bad, &mut tiers).unwrap_err().name, "InvalidMatchSpec", "{bad}");
         }
     }

@@ -158,6 +158,26 @@ fn four_processes_creating_one_environment_all_end_well() {
 }
 
 #[test]
+fn processes_filling_one_empty_package_cache_all_end_well() {
+    let packages: Vec<_> = (0..12).map(|number| package(&format!("p{number}"), "1")).collect();
+    let specs: Vec<_> = packages.iter().map(|package| package.name.clone()).collect();
+    let home = Home::new(&packages);
+    let start = |name: &str| {
+        let mut command = home.command(CONDA);
+        command.args(["create", "-y", "-n", name]).args(&specs);
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let all: Vec<_> = ["a", "b", "c", "d"].into_iter().map(start).collect();
+    for one in all {
+        let output = one.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", err(&output));
+    }
+    for name in ["a", "b", "c", "d"] {
+        assert_eq!(fs::read_to_string(home.prefix(name).join("share/p11")).unwrap(), "p11 1\n");
+    }
+}
+
+#[test]
 fn killed_at_any_moment_the_old_or_the_new_environment_is_found() {
     // The environment's python stops pip until it is told to go on, so the kill lands in the middle of building.
     let waiting = "#!/bin/sh\n: >/placeholder/prefix/pip-started\nsleep 600\n";
