@@ -1,6 +1,6 @@
 //! The two control group ways of [`Confine`](crate::confine::Confine): v2 with `cgroup.kill`, and the v1 freezer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -56,6 +56,17 @@ impl Groups {
         }
     }
 
+    /// Removes the slot's group, if there is one; false while something is in it.
+    fn remove(&mut self, slot: usize) -> bool {
+        self.open.remove(&slot);
+        let path = self.base.join(format!("slot-{slot}"));
+        below(&path, &mut |p| drop(std::fs::remove_dir(p)));
+        match std::fs::remove_dir(path) {
+            Err(e) => e.kind() == io::ErrorKind::NotFound,
+            Ok(()) => true,
+        }
+    }
+
     fn dissolve(&mut self) {
         self.open.clear();
         let base = self.base.clone();
@@ -102,31 +113,38 @@ fn write_at(folder: BorrowedFd, name: &std::ffi::CStr, text: &str) -> io::Result
 }
 
 /// cgroup v2: children are born into their group, `cgroup.kill` ends it with everything below.
+///
+/// A group that was killed is not used again but made anew: kernels that number the kills of a group (Linux 6.14 and
+/// later) take a child born into it for one that the earlier kill missed, and kill it.
 pub struct CgroupV2 {
     groups: Groups,
+    /// Made by this process and never killed.
+    fresh: BTreeSet<usize>,
 }
 
 impl CgroupV2 {
     /// Uses the folder `base`; an error if no child can be born into a group there or it cannot be killed as one.
     pub fn new(base: PathBuf) -> io::Result<CgroupV2> {
         let mut groups = Groups::new(base)?;
-        let probe = |groups: &mut Groups| -> io::Result<()> {
-            let fd = groups.open(0, true)?;
-            open_at(fd, &c"cgroup.kill".to_owned(), libc::O_WRONLY)?;
+        let path = groups.base.join("probe");
+        let probe = || -> io::Result<()> {
+            make_folder(&path)?;
+            let folder: OwnedFd = File::open(&path)?.into();
+            open_at(folder.as_fd(), &c"cgroup.kill".to_owned(), libc::O_WRONLY)?;
             // SAFETY: the keeper has one thread, and the child only exits.
-            let pid = unsafe { sys::fork(Some(fd)) }?;
+            let pid = unsafe { sys::fork(Some(folder.as_fd())) }?;
             if pid == 0 {
                 sys::exit_now(0);
             }
             // SAFETY: no pointers but null; the child ends at once.
             sys::check(unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) })?;
-            Ok(())
+            std::fs::remove_dir(&path)
         };
-        let answer = probe(&mut groups);
+        let answer = probe();
         if answer.is_err() {
             groups.dissolve();
         }
-        answer.map(|()| CgroupV2 { groups })
+        answer.map(|()| CgroupV2 { groups, fresh: BTreeSet::new() })
     }
 
     fn populated(&mut self, slot: usize) -> bool {
@@ -141,8 +159,15 @@ impl Confine for CgroupV2 {
     }
 
     fn ready(&mut self, slot: usize) -> io::Result<bool> {
+        if self.fresh.contains(&slot) {
+            return Ok(!self.populated(slot));
+        }
+        if !self.groups.remove(slot) {
+            return Ok(false);
+        }
         self.groups.open(slot, true)?;
-        Ok(!self.populated(slot))
+        self.fresh.insert(slot);
+        Ok(true)
     }
 
     fn birthplace(&self, slot: usize) -> Option<BorrowedFd<'_>> {
@@ -162,6 +187,7 @@ impl Confine for CgroupV2 {
         if !self.populated(slot) {
             return true;
         }
+        self.fresh.remove(&slot);
         let _ = self.groups.open(slot, false).and_then(|fd| write_at(fd, c"cgroup.kill", "1"));
         false
     }

@@ -291,6 +291,8 @@ impl Daemon {
     }
 
     fn batch_ended(&mut self, attempt: Attempt, end: &ChildEnd) {
+        // Now, because until it is reaped the number is certainly this process group's.
+        sys::kill(-end.pid, libc::SIGKILL);
         let ending = self.journal.slot(attempt).map_or(Ending::Lost, |(_, slot)| reaper::ending(slot, end));
         self.input(Input::Ended { attempt, ending });
         self.running.remove(&attempt);
@@ -333,9 +335,8 @@ impl Daemon {
     fn target(&self, attempt: Attempt) -> Target {
         let slot = self.journal.slot(attempt).map(|(number, _)| number);
         let ended = !matches!(self.logic.status(attempt), Some(AttemptStatus::Running { .. }));
-        // The number of an ended process is certainly its own only as long as we have not reaped it.
-        let ours = |r: &&Running| !ended || r.pidfd.is_none();
-        let pid = self.running.get(&attempt).filter(ours).map(|r| r.pid);
+        // The number of a process that is collected, or that the reaper may have collected, is no longer its own.
+        let pid = self.running.get(&attempt).filter(|_| !ended).map(|r| r.pid);
         Target { attempt, slot, pid, ended }
     }
 

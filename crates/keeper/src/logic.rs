@@ -424,11 +424,10 @@ impl Keeper {
         if whose != Whose::Reapers {
             actions.push(Action::Record(Record::Ended { attempt, ending }));
         }
-        // Before the reaping: until then the process group's number is certainly still the attempt's.
-        actions.push(Action::KillAll { attempt });
         if whose == Whose::Ours {
             actions.push(Action::Reap { attempt });
         }
+        actions.push(Action::KillAll { attempt });
         if held.traces.scratch.is_some() {
             actions.push(Action::RemoveScratch { attempt, traces: held.traces.clone() });
         }
@@ -531,3 +530,6 @@ impl Phase {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,6 +155,7 @@ fn reaper(dir: PathBuf) -> io::Result<u8> {
     }
     std::env::set_current_dir("/")?;
     let (lock, ready): (File, File) = (lock, OwnedFd::from(ready).into());
+    drop(log);
     close_others(&[lock.as_raw_fd(), ready.as_raw_fd()]);
     place::sign(&lock)?;
     let code = Reaper { dir, lock, ready: Some(ready) }.run()?;

@@ -42,6 +42,7 @@ impl Reaper {
         loop {
             sys::set_signal_mask(&[libc::SIGCHLD]);
             let begun = Instant::now();
+            let mut killed = false;
             let what = match self.start_keeper() {
                 Ok((keeper, notify)) => {
                     self.ready = None;
@@ -49,15 +50,17 @@ impl Reaper {
                     if status & 0x7f == 0 && matches!(status >> 8, 0 | UNUSABLE) {
                         return Ok(status >> 8);
                     }
+                    killed = status & 0x7f == libc::SIGKILL;
                     format!("keeper {keeper} died (wait status {status})")
                 }
                 Err(e) => format!("cannot start the keeper: {e}"),
             };
             // A keeper that lived a while is started again at once.
             failures = if begun.elapsed() > Duration::from_secs(10) { 0 } else { failures + 1 };
-            let wait = Duration::from_millis(10 << failures.min(9)).saturating_sub(Duration::from_millis(20));
+            let wait = Duration::from_millis(10 << failures.min(6)).saturating_sub(Duration::from_millis(20));
             eprintln!("bivouac-keeper: {what}; next try in {wait:?}");
-            if failures > MAX_FAILURES && !has_live(&slots) {
+            // Being killed says nothing about the keeper; ending by itself again and again does.
+            if failures > MAX_FAILURES && !killed && !has_live(&slots) {
                 return Ok(1);
             }
             collect(&mut slots, None, Some(Instant::now() + wait))?;
