@@ -147,6 +147,13 @@ fn partition(
     if let Some(name) = allow_qos.iter().find(|name| !qos.contains(&name.as_ref().as_str())) {
         return Err(sources.error(name.span(), unknown("QoS", name.as_ref(), qos.iter().copied())));
     }
+    if let Some(billing) = p.billing.as_ref().filter(|b| !is_billing(b.as_ref())) {
+        let problem = format!(
+            "`{}` are no weights; write for example \"CPU=1.0,GRES/gpu:a100=108.2\"",
+            billing.as_ref()
+        );
+        return Err(sources.error(billing.span(), problem));
+    }
     let members = || nodes.iter().filter(|n| names.contains(&n.name));
     let max_time = p.max_time.map_or(TimeLimit::Unlimited, |l| l.0);
     Ok(PartitionConfig {
@@ -169,9 +176,15 @@ fn partition(
         allow_qos: allow_qos.iter().map(|q| q.as_ref().clone()).collect(),
         priority_tier: p.priority_tier.unwrap_or(1),
         priority_job_factor: p.priority_job_factor.unwrap_or(1),
-        billing: p.billing.clone(),
+        billing: p.billing.as_ref().map(|b| b.as_ref().clone()),
         nodes: names,
     })
+}
+
+/// TRESBillingWeights: `NAME=NUMBER`, separated by commas.
+fn is_billing(text: &str) -> bool {
+    let weight = |w: &str| w.parse::<f64>().is_ok_and(|w| w.is_finite() && w >= 0.0);
+    text.split(',').all(|part| part.split_once('=').is_some_and(|(name, w)| !name.is_empty() && weight(w)))
 }
 
 fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> String {

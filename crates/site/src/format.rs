@@ -25,7 +25,7 @@ pub(crate) struct Profile {
     pub view: Option<View>,
     pub modules: Option<Modules>,
     #[serde(default)]
-    pub environment: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, Spanned<String>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -89,7 +89,7 @@ pub(crate) struct Partition {
     pub allow_qos: Option<Vec<Spanned<String>>>,
     pub priority_tier: Option<u32>,
     pub priority_job_factor: Option<u32>,
-    pub billing: Option<String>,
+    pub billing: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -182,7 +182,7 @@ impl Installed {
             environment.default.push(("MODULEPATH".into(), modules.module_path(places)));
         }
         let own = self.site.profile.environment.iter();
-        environment.set.extend(own.map(|(name, value)| (name.clone(), value.clone())));
+        environment.set.extend(own.map(|(name, value)| (name.clone(), value.as_ref().clone())));
         environment.path_first.push(places.bin.display().to_string());
         environment
     }

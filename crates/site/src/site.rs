@@ -12,7 +12,7 @@ use crate::init::ModuleSpec;
 use crate::machine::Machine;
 use crate::near;
 use crate::sources::{self, Found, Sources};
-use crate::view::ViewSpec;
+use crate::view::{ViewSpec, is_variable};
 
 /// A site: a profile that was read and checked.
 #[derive(Debug, Clone)]
@@ -59,6 +59,12 @@ impl Site {
     fn from(found: Found) -> Result<Site, SiteError> {
         let Found { name, profile, sources } = found;
         let view = profile.view.as_ref().map(|v| ViewSpec::new(v, &sources)).transpose()?;
+        for (name, value) in &profile.environment {
+            if !is_variable(name) || value.as_ref().contains('\0') {
+                let problem = format!("`{name}` cannot be a variable's name, or its value holds a NUL");
+                return Err(sources.error(value.span(), problem).into());
+            }
+        }
         let tree_name = profile.modules.as_ref().and_then(|m| m.tree.as_ref());
         let tree = match tree_name {
             None => None,

@@ -142,10 +142,13 @@ fn errors_name_the_place_and_what_to_do() {
         let error = parse(text).expect_err(text);
         assert!(error.starts_with(says), "{text:?}\n  gave {error}\n  not  {says}");
     }
+    let error = parse("[environment]\n\"A B\" = \"x\"\n").expect_err("no variable");
+    assert!(error.starts_with("mine.toml:2:9: `A B` cannot be a variable's name"), "{error}");
     let with = |more: &str| parse(&format!("{SMALL}{more}")).expect_err(more);
     assert!(
         with("allow_qos = [\"x\"]\n").starts_with("mine.toml:7:14: QoS x does not exist in this profile")
     );
+    assert!(with("billing = \"CPU\"\n").starts_with("mine.toml:7:11: `CPU` are no weights"));
     let twice = with("[[nodes]]\nnames = \"n2\"\nmemory = 1\n");
     assert_eq!(twice, "mine.toml:8:9: node n2 is named twice");
     let twice = with("[[partitions]]\nname = \"p\"\nnodes = \"n1\"\n");

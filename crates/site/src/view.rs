@@ -183,7 +183,8 @@ fn fill(path: &str, user: &User, job: Option<&str>) -> PathBuf {
     path.replace(JOB, job.unwrap_or_default()).replace(USER, &user.name).into()
 }
 
-fn is_variable(name: &str) -> bool {
+/// Whether a shell takes it for a variable's name.
+pub(crate) fn is_variable(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
