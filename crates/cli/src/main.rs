@@ -5,6 +5,7 @@
 
 mod cluster;
 mod invocation;
+mod report;
 mod sacct;
 mod sbatch;
 mod scancel;

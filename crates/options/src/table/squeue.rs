@@ -35,7 +35,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("long", "more columns").short('l'),
     opt("me", "the caller's own jobs"),
     opt("name", "jobs of these names").short('n').takes("names").env(&["SQUEUE_NAMES"]),
-    opt("noconvert", "print memory in the unit it has").refused(LATER),
+    opt("noconvert", "print memory in the unit it has"),
     opt("nodelist", "jobs on these nodes").alias(&["nodes", "node"]).short('w').takes("nodes"),
     opt("noheader", "leave out the header").short('h'),
     opt("partition", "jobs in these partitions")

@@ -1,0 +1,169 @@
+//! What the commands that only show things (squeue, sinfo, sacct, scontrol) share: the settings of a report from the
+//! environment, questions to the controller with their errors in Slurm's words, users, and repeated reports.
+
+use crate::cluster::{self, Unreachable};
+use bivouac_proto::client::Client;
+use bivouac_proto::frame::FrameError;
+use bivouac_proto::message::{Ask, Response};
+use bivouac_proto::place::Place;
+use bivouac_render::Settings;
+use bivouac_types::info::{JobInfo, NodeInfo, PartitionInfo};
+use bivouac_types::time::TimeFormat;
+use bivouac_types::{Reject, Timestamp};
+use std::ffi::CString;
+use std::fmt;
+use std::time::Duration;
+
+/// Why a question was not answered. `Display` is the text after the command's own prefix.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The controller cannot be reached.
+    Unreachable(Unreachable),
+    /// It refused.
+    Rejected(Reject),
+    /// It could not serve the request, or answered something else.
+    Failed(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Unreachable(e) => e.fmt(f),
+            Trouble::Rejected(e) => e.fmt(f),
+            Trouble::Failed(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<FrameError> for Trouble {
+    fn from(e: FrameError) -> Trouble {
+        Trouble::Unreachable(e.into())
+    }
+}
+
+impl From<Response> for Trouble {
+    /// An answer that was not expected.
+    fn from(answer: Response) -> Trouble {
+        match answer {
+            Response::Rejected(e) => Trouble::Rejected(e),
+            Response::Failed(text) => Trouble::Failed(text),
+            _ => Trouble::Failed("the controller answered something else than it was asked".to_owned()),
+        }
+    }
+}
+
+/// A connection to the user's cluster.
+///
+/// # Errors
+/// [`Trouble::Unreachable`].
+pub fn connect() -> Result<Client, Trouble> {
+    cluster::connect().map_err(Trouble::Unreachable)
+}
+
+/// Rows of jobs.
+///
+/// # Errors
+/// [`Trouble`].
+pub fn jobs(client: &mut Client, ask: Ask) -> Result<Vec<JobInfo>, Trouble> {
+    Ok(client.jobs(ask)??)
+}
+
+/// All nodes.
+///
+/// # Errors
+/// [`Trouble`].
+pub fn nodes(client: &mut Client) -> Result<Vec<NodeInfo>, Trouble> {
+    match client.call(Ask::Nodes)? {
+        Response::Nodes(nodes) => Ok(nodes),
+        other => Err(other.into()),
+    }
+}
+
+/// All partitions.
+///
+/// # Errors
+/// [`Trouble`].
+pub fn partitions(client: &mut Client) -> Result<Vec<PartitionInfo>, Trouble> {
+    match client.call(Ask::Partitions)? {
+        Response::Partitions(partitions) => Ok(partitions),
+        other => Err(other.into()),
+    }
+}
+
+/// The settings of a report made now: the caller's time zone, SLURM_TIME_FORMAT, SLURM_BITSTR_LEN.
+pub fn settings() -> Settings {
+    let mut settings = Settings::new(Timestamp(jiff::Timestamp::now().as_millisecond()));
+    settings.zone = jiff::tz::TimeZone::system();
+    settings.time_format = TimeFormat::from_value(std::env::var("SLURM_TIME_FORMAT").ok().as_deref());
+    if let Some(len) = std::env::var("SLURM_BITSTR_LEN").ok().and_then(|v| v.parse().ok()) {
+        settings.task_chars = len;
+    }
+    settings.cluster = Place::find(None).map(|place| place.cluster).unwrap_or_default();
+    settings
+}
+
+/// The caller's number.
+pub fn own_uid() -> u32 {
+    // SAFETY: geteuid has no preconditions.
+    unsafe { libc::geteuid() }
+}
+
+/// The number of a user given by name, or by a number that the passwd database knows.
+pub fn uid_of(user: &str) -> Option<u32> {
+    if let Ok(uid) = user.parse() {
+        return bivouac_proto::place::Account::of_uid(uid).is_ok().then_some(uid);
+    }
+    let name = CString::new(user).ok()?;
+    let mut buffer = vec![0u8; 16 << 10];
+    loop {
+        // SAFETY: a zeroed passwd is a valid value to be filled in.
+        let mut entry: libc::passwd = unsafe { std::mem::zeroed() };
+        let mut found = std::ptr::null_mut();
+        // SAFETY: the name is terminated, all pointers are valid for the call and the buffer's length is passed.
+        let rc = unsafe {
+            libc::getpwnam_r(name.as_ptr(), &mut entry, buffer.as_mut_ptr().cast(), buffer.len(), &mut found)
+        };
+        if rc == libc::ERANGE && buffer.len() < 1 << 20 {
+            buffer.resize(buffer.len() * 2, 0);
+            continue;
+        }
+        return (rc == 0 && !found.is_null()).then_some(entry.pw_uid);
+    }
+}
+
+/// -i: a positive number of seconds.
+pub fn interval(text: &str) -> Option<Duration> {
+    text.parse::<u32>().ok().filter(|&n| n > 0 && n <= i32::MAX as u32).map(|n| Duration::from_secs(n.into()))
+}
+
+/// Makes a report, once or again and again; between two of them stands an empty line.
+pub fn repeat<E>(every: Option<Duration>, mut report: impl FnMut() -> Result<(), E>) -> Result<(), E> {
+    loop {
+        report()?;
+        let Some(pause) = every else { return Ok(()) };
+        println!();
+        std::thread::sleep(pause);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_by_name_and_number() {
+        assert_eq!(uid_of("root"), Some(0));
+        assert_eq!(uid_of("0"), Some(0));
+        assert_eq!(uid_of("no-such-user-here"), None);
+        assert_eq!(uid_of("4000000001"), None);
+        assert_eq!(uid_of("with\0nul"), None);
+    }
+
+    #[test]
+    fn intervals_are_positive_numbers() {
+        assert_eq!(interval("3"), Some(Duration::from_secs(3)));
+        for bad in ["", "0", "-1", "foo", "1.5", "99999999999"] {
+            assert_eq!(interval(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! scontrol show and write.
+
+use super::Session;
+use crate::report::{self, Trouble};
+use bivouac_proto::client::Client;
+use bivouac_proto::message::{Ask, JobQuery, Response};
+use bivouac_proto::place::Place;
+use bivouac_render::scontrol::{self, Machine};
+use bivouac_render::squeue::job_ref;
+use bivouac_types::hostlist::compress;
+use bivouac_types::{HostList, JobId, Reject};
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+/// What follows the options in `scontrol help`.
+pub const HELP: &str = "
+Commands:
+  show job [ID]                 jobs (12, 12_3), all without an ID
+  show node [NODES]             nodes
+  show partition [NAME]         partitions
+  show config                   the parameters that hold here
+  show hostnames [LIST]         a hostlist's names, one a line
+  show hostlist NAMES           the hostlist of names
+  show hostlistsorted NAMES     the same, sorted
+  hold JOBS                     keep pending jobs from starting
+  release JOBS                  let held jobs start
+  requeue JOBS                  run jobs again
+  update JobId=ID KEY=VALUE...  change TimeLimit, JobName or Nice
+  write batch_script ID [FILE]  a job's script into a file, or - for standard output
+  ping                          whether the controller answers
+  version                       the version
+";
+
+/// Entities of Slurm's that are not here.
+const REFUSED: [&str; 14] = [
+    "aliases",
+    "assoc_mgr",
+    "bbstat",
+    "burstbuffer",
+    "daemons",
+    "dwstat",
+    "federation",
+    "frontend",
+    "licenses",
+    "reservation",
+    "slurmd",
+    "steps",
+    "topology",
+    "reservations",
+];
+
+/// `show ENTITY [ID]`, also `show ENTITY=ID`.
+pub fn show(entity: &str, id: Option<&str>, session: Session) -> Result<(), ExitCode> {
+    let (entity, id) = match entity.split_once('=') {
+        Some((entity, id)) => (entity, Some(id)),
+        None => (entity, id),
+    };
+    let id = id.filter(|text| !text.is_empty());
+    let lower = entity.to_ascii_lowercase();
+    // Words may be shortened; `jobs` and `nodes` are Slurm's too.
+    let is = |name: &str, least: usize| lower.len() >= least && name.starts_with(&lower);
+    if is("hostnames", 5) {
+        hostnames(id, session)
+    } else if is("hostlist", 5) || is("hostlistsorted", 9) {
+        hostlist(id, lower.len() > "hostlist".len(), session)
+    } else if is("jobs", 1) {
+        jobs(id, session)
+    } else if is("nodes", 1) {
+        nodes(id, session)
+    } else if is("partitions", 1) {
+        partitions(id, session)
+    } else if is("config", 1) {
+        config(session)
+    } else if REFUSED.iter().any(|name| is_abbreviation(name, &lower)) {
+        eprintln!("scontrol: error: show {lower} is not available here");
+        Err(ExitCode::FAILURE)
+    } else {
+        Err(session.fail(format_args!("invalid entity:{entity} for keyword:show ")))
+    }
+}
+
+fn is_abbreviation(name: &str, word: &str) -> bool {
+    word.len() >= 2 && name.starts_with(word)
+}
+
+fn lookup(session: Session, what: &'static str) -> impl Fn(Trouble) -> ExitCode {
+    move |e| session.fail(format_args!("{what} error: {e}"))
+}
+
+fn print(text: &str) -> Result<(), ExitCode> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|_| ExitCode::FAILURE)
+}
+
+fn jobs(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
+    let failed = lookup(session, "slurm_load_jobs");
+    let settings = report::settings();
+    let wanted = match id {
+        None => None,
+        Some(text) => {
+            let parsed = job_ref(text);
+            Some(parsed.ok_or_else(|| session.fail("scontrol_print_job error: Invalid job id specified"))?)
+        }
+    };
+    let query = JobQuery { ids: wanted.as_ref().map(|w| vec![w.job]), uid: None };
+    let mut rows =
+        report::connect().and_then(|mut c| report::jobs(&mut c, Ask::Jobs(query))).map_err(failed)?;
+    if let (Some(wanted), Some(text)) = (&wanted, id) {
+        rows.retain(|row| wanted.covers(row));
+        if rows.is_empty() {
+            return Err(session.fail(format_args!("Job {text} not found")));
+        }
+    }
+    if rows.is_empty() {
+        return print("No jobs in the system\n");
+    }
+    print(&rows.iter().map(|row| scontrol::show_job(row, session.form, &settings)).collect::<String>())
+}
+
+fn nodes(list: Option<&str>, session: Session) -> Result<(), ExitCode> {
+    let settings = report::settings();
+    let (machine, all) = report::connect()
+        .and_then(|mut c| Ok((machine(), report::nodes(&mut c)?)))
+        .map_err(lookup(session, "slurm_load_node"))?;
+    let names = match list {
+        None => all.iter().map(|n| n.config.name.clone()).collect(),
+        Some(text) => {
+            HostList::parse(text).map_err(|_| session.fail(format_args!("Node {text} not found")))?.names
+        }
+    };
+    let mut found = Ok(());
+    for name in names {
+        match all.iter().find(|n| n.config.name == name) {
+            Some(node) => print(&scontrol::show_node(node, &machine, session.form, &settings))?,
+            None => found = Err(session.fail(format_args!("Node {name} not found"))),
+        }
+    }
+    found
+}
+
+/// This machine, on which all nodes are.
+fn machine() -> Machine {
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
+        text.trim().to_owned()
+    };
+    Machine {
+        arch: std::env::consts::ARCH.to_owned(),
+        os: format!("{} {} {}", read("ostype"), read("osrelease"), read("version")),
+        host: read("hostname"),
+    }
+}
+
+fn partitions(name: Option<&str>, session: Session) -> Result<(), ExitCode> {
+    let settings = report::settings();
+    let fetch = |mut c: Client| Ok((report::partitions(&mut c)?, report::nodes(&mut c)?));
+    let (all, nodes) = report::connect().and_then(fetch).map_err(lookup(session, "slurm_load_partitions"))?;
+    let chosen: Vec<_> = all.iter().filter(|p| name.is_none_or(|n| p.config.name == n)).collect();
+    if let (Some(name), true) = (name, chosen.is_empty()) {
+        return Err(session.fail(format_args!("Partition {name} not found")));
+    }
+    print(
+        &chosen
+            .iter()
+            .map(|p| scontrol::show_partition(p, &nodes, session.form, &settings))
+            .collect::<String>(),
+    )
+}
+
+fn config(session: Session) -> Result<(), ExitCode> {
+    let failed = lookup(session, "slurm_load_ctl_conf");
+    let host = super::host().map_err(&failed)?;
+    let mut client = report::connect().map_err(&failed)?;
+    let config = match client.call(Ask::Config).map_err(Trouble::from).map_err(&failed)? {
+        Response::Config(config) => config,
+        other => return Err(failed(other.into())),
+    };
+    let state = Place::find(None).map(|p| p.state_dir.display().to_string()).unwrap_or_default();
+    print(&scontrol::show_config(&config, &host, &state, &report::settings()))
+}
+
+fn hostnames(list: Option<&str>, session: Session) -> Result<(), ExitCode> {
+    let list = list.map(str::to_owned).or_else(|| std::env::var("SLURM_JOB_NODELIST").ok());
+    let Some(list) = list.filter(|l| !l.is_empty()) else {
+        eprintln!("scontrol: error: host list is empty");
+        return Ok(());
+    };
+    let names = expand(&list, session)?;
+    print(&names.iter().map(|n| format!("{n}\n")).collect::<String>())
+}
+
+/// The names of a hostlist, doubles kept, which [`HostList`] would drop.
+fn expand(list: &str, session: Session) -> Result<Vec<String>, ExitCode> {
+    let bad = |e| session.fail(format_args!("scontrol: error: Invalid hostlist: {list}: {e}"));
+    let mut names = Vec::new();
+    let mut depth = 0usize;
+    for part in list.split(|c: char| {
+        match c {
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && (c == ',' || c.is_whitespace())
+    }) {
+        names.extend(HostList::parse(part).map_err(bad)?.names);
+    }
+    Ok(names)
+}
+
+fn hostlist(names: Option<&str>, sorted: bool, session: Session) -> Result<(), ExitCode> {
+    let Some(names) = names else {
+        return Err(session.fail("invalid encode argument"));
+    };
+    // The names may stand in a file.
+    let names = match names.starts_with('/') {
+        true => std::fs::read_to_string(names)
+            .map_err(|e| session.fail(format_args!("scontrol: error: {names}: {e}")))?,
+        false => names.to_owned(),
+    };
+    let mut names = expand(&names, session)?;
+    if sorted {
+        // Sorted once without doubles, then with each as often as it was given.
+        let order = HostList::new(names.iter().cloned()).sorted().names;
+        names = order.iter().flat_map(|n| names.iter().filter(move |m| *m == n).cloned()).collect();
+    }
+    print(&format!("{}\n", compress(names.iter().map(String::as_str))))
+}
+
+/// `write batch_script ID [FILE]`.
+pub fn write(what: &str, id: &str, file: Option<&str>, session: Session) -> Result<(), ExitCode> {
+    if !"batch_script".eq_ignore_ascii_case(what) {
+        eprintln!("scontrol: error: write {what} is not available here");
+        return Err(ExitCode::FAILURE);
+    }
+    let job = job_ref(id).filter(|r| r.tasks.is_none()).map(|r| r.job);
+    let job: JobId = job.ok_or_else(|| session.fail(format_args!("invalid job_id {id}")))?;
+    let failed = |e: Trouble| session.fail(format_args!("job script retrieval failed: {e}"));
+    let mut client = report::connect().map_err(failed)?;
+    let script = match client.call(Ask::Script(job)).map_err(|e| failed(e.into()))? {
+        Response::Script(script) => script.0,
+        Response::Rejected(Reject::InvalidJobId) => {
+            return Err(failed(Trouble::Rejected(Reject::InvalidJobId)));
+        }
+        other => return Err(failed(other.into())),
+    };
+    let path = file.map_or_else(|| format!("slurm-{job}.sh"), str::to_owned);
+    if path == "-" {
+        let mut out = io::stdout().lock();
+        return out.write_all(&script).and_then(|()| out.flush()).map_err(|_| ExitCode::FAILURE);
+    }
+    std::fs::write(&path, script).map_err(|e| session.fail(format_args!("failed to write {path}: {e}")))?;
+    println!("batch script for job {job} written to {path}");
+    Ok(())
+}
