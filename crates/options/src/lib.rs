@@ -15,6 +15,7 @@ pub mod getopt;
 pub mod help;
 pub mod sbatch;
 pub mod scancel;
+pub mod srun;
 pub mod table;
 pub mod value;
 

@@ -70,7 +70,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .env(&["SLURM_STDERRMODE"]),
     opt("exact", "use no more CPUs than asked for")
         .env(&["SLURM_EXACT"])
-        .listed("steps are not confined to their CPUs and never wait for each other"),
+        .listed("a step never has more CPUs than it asks for"),
     opt("exclude", "nodes not to use")
         .short('x')
         .takes("nodes")
@@ -78,7 +78,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("exclusive", "do not share CPUs with other steps")
         .may_take("user|mcs")
         .env(&["SLURM_EXCLUSIVE"])
-        .listed("steps are not confined to their CPUs and never wait for each other"),
+        .listed("steps share no CPUs unless --overlap is given"),
     opt("export", "variables that go along: ALL, NONE, or names and NAME=value")
         .takes("list")
         .env(&["SRUN_EXPORT_ENV", "SLURM_EXPORT_ENV"]),
@@ -167,10 +167,10 @@ pub(super) const OPTIONS: &[Opt] = &[
         .short('o')
         .takes("pattern")
         .env(&["SLURM_STDOUTMODE"]),
-    opt("overcommit", "allow more than one task for each CPU").short('O'),
-    opt("overlap", "share CPUs with other steps")
-        .env(&["SLURM_OVERLAP"])
-        .listed("steps are not confined to their CPUs and never wait for each other"),
+    opt("overcommit", "allow more than one task for each CPU")
+        .short('O')
+        .refused("ask for fewer tasks, or for a job with more CPUs"),
+    opt("overlap", "share CPUs with other steps").env(&["SLURM_OVERLAP"]),
     opt("oversubscribe", "share resources with other jobs").short('s').listed(OF_THE_JOB),
     opt("partition", "partition of the job").short('p').takes("names").listed(OF_THE_JOB),
     opt("power", "power management").takes("flags").listed("there is no power management"),
@@ -237,8 +237,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("wckey", "workload characterization key")
         .takes("key")
         .listed("wckeys are not tracked (TrackWCKey=no)"),
-    opt("whole", "use all CPUs of the job on each node")
-        .listed("steps are not confined to their CPUs and never wait for each other"),
+    opt("whole", "use all CPUs of the job on each node").refused("ask with --ntasks and --cpus-per-task"),
     opt("x11", "forward X11")
         .may_take("all|first|last")
         .listed("tasks run on this machine and reach its display"),
