@@ -158,7 +158,14 @@ impl<'a> Packages<'a> {
     /// # Errors
     /// The lock cannot be made.
     pub fn lock_cache(&self) -> Result<Lock> {
-        lock::take_file(&self.cache_dir.join("lock"), &self.cache_dir)
+        let lock = lock::take_file(&self.cache_dir.join("lock"), &self.cache_dir)?;
+        // Folders with a leading dot are archives being unpacked; nobody unpacks now, so a killed process left them.
+        for entry in std::fs::read_dir(self.cache_dir.join("pkgs")).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with('.') && entry.path().is_dir() {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+        Ok(lock)
     }
 
     /// Sees to it that the archives of `records` are in the cache, unpacked.
