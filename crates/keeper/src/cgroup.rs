@@ -174,8 +174,9 @@ impl Confine for CgroupV2 {
         self.groups.get(slot)
     }
 
-    fn enter(&self, _slot: usize) -> io::Result<()> {
-        Ok(())
+    /// The child was born in its group, if that could be opened; outside of it no job is to run.
+    fn enter(&self, slot: usize) -> io::Result<()> {
+        self.groups.get(slot).map(drop).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))
     }
 
     fn members(&mut self, target: &Target) -> Vec<i32> {

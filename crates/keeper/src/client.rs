@@ -7,7 +7,7 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::codec::DecodeError;
 use crate::place;
@@ -70,6 +70,30 @@ pub struct Client {
     pub sender: Sender,
     /// The half that reads.
     pub receiver: Receiver,
+}
+
+/// Connects, and starts reaper and keeper if there are none; tries again for as long as `patience`, since a keeper
+/// that is being restarted, or that is just ending, settles within moments. A refusal is answered at once.
+pub fn connect_or_start(
+    program: &OsStr,
+    dir: &Path,
+    respawn: &[Vec<u8>],
+    patience: Duration,
+) -> Result<(Client, Welcome), ClientError> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let error = match Client::connect(dir, respawn.to_vec()) {
+            Err(ClientError::Io(_)) => match start(program, dir) {
+                Ok(()) => continue,
+                Err(error) => error,
+            },
+            answer => return answer,
+        };
+        if Instant::now() >= deadline {
+            return Err(error);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Writes to the keeper.

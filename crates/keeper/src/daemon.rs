@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use crate::confine::{self, Confine, MODE_VARIABLE, Marks, Target};
 use crate::journal::Journal;
-use crate::launch::{self, Place};
+use crate::launch::{self, Place, Setting};
 use crate::logic::{Action, Found, Input, Keeper};
 use crate::order::{LaunchOrder, Traces};
 use crate::protocol::{FromKeeper, Scope, ToKeeper, VERSION, Welcome};
-use crate::record::Record;
+use crate::record::{Record, Session};
 use crate::report::{Attempt, AttemptStatus, Ending, FailedStep, LaunchFailure, Process};
 use crate::search::Search;
 use crate::slot::Slot;
@@ -73,6 +73,7 @@ struct Sweep {
 struct Daemon {
     inherited: Inherited,
     marks: Marks,
+    open_files: libc::rlimit,
     reaper_pid: i32,
     journal: Journal,
     logic: Keeper,
@@ -97,7 +98,13 @@ pub fn run(mut inherited: Inherited) -> io::Result<Outcome> {
     let reaper_pid = unsafe { libc::getppid() };
     let folder = crate::place::open(&inherited.dir)?;
     let marks = Marks::of(&inherited.dir)?;
-    let (journal, records) = Journal::open(&inherited.dir)?;
+    let (mut journal, mut records) = Journal::open(&inherited.dir)?;
+    if inherited.ready.is_some() {
+        // The first keeper of this pair: what an earlier controller said to an earlier pair is over.
+        records.retain(|r| !matches!(r, Record::Session(_)));
+        journal.write(&Record::Session(Session::default()), |_| false)?;
+    }
+    let open_files = sys::raise_open_files()?;
     let wanted = std::env::var(MODE_VARIABLE).ok();
     let confine = confine::detect(&marks, reaper_pid, wanted.as_deref())?;
     let (logic, actions) = Keeper::new(&records);
@@ -113,6 +120,7 @@ pub fn run(mut inherited: Inherited) -> io::Result<Outcome> {
         search: Search::new(marks.clone(), reaper_pid),
         inherited,
         marks,
+        open_files,
         reaper_pid,
         journal,
         logic,
@@ -129,6 +137,7 @@ pub fn run(mut inherited: Inherited) -> io::Result<Outcome> {
         done: false,
     };
     daemon.perform();
+    sys::drop_start_up_text();
     drop(ready);
     daemon.serve()
 }
@@ -138,6 +147,7 @@ impl Daemon {
         while !self.done {
             let happened = self.sockets.wait(self.timeout())?;
             if happened.reaper_gone {
+                sys::set_open_files(&self.open_files)?;
                 return Ok(Outcome::BecomeReaper(self.inherited));
             }
             if happened.reaper_recorded {
@@ -230,8 +240,9 @@ impl Daemon {
             return None;
         }
         let (number, slot) = self.journal.slot(attempt)?;
+        let setting = Setting { confine: &*self.confine, marks: &self.marks, open_files: &self.open_files };
         // SAFETY: the keeper has one thread.
-        match unsafe { launch::launch(order, Place { slot, number }, &*self.confine, &self.marks) } {
+        match unsafe { launch::launch(order, Place { slot, number }, setting) } {
             Ok(pid) => {
                 self.children.insert(pid, Child::Batch(attempt));
                 self.running.insert(attempt, Running { pid, pidfd: None });

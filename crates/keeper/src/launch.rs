@@ -23,30 +23,36 @@ pub struct Place {
     pub number: usize,
 }
 
+/// What is the same for all children.
+#[derive(Clone, Copy)]
+pub struct Setting<'a> {
+    /// How the attempt's processes are held together.
+    pub confine: &'a dyn Confine,
+    /// How they are marked.
+    pub marks: &'a Marks,
+    /// The limit of open files that the keeper was started with.
+    pub open_files: &'a libc::rlimit,
+}
+
 /// Creates the child; the parent gets its process id. The child never returns.
 ///
 /// # Safety
 /// The calling process has one thread.
-pub unsafe fn launch(
-    order: &LaunchOrder,
-    place: Place,
-    confine: &dyn Confine,
-    marks: &Marks,
-) -> io::Result<i32> {
+pub unsafe fn launch(order: &LaunchOrder, place: Place, setting: Setting) -> io::Result<i32> {
     let generation = place.slot.state().0;
     // SAFETY: by contract.
-    let pid = unsafe { sys::fork(confine.birthplace(place.number)) }?;
+    let pid = unsafe { sys::fork(setting.confine.birthplace(place.number)) }?;
     if pid == 0 {
         // An unwinding child would run the keeper's loop a second time.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            child(order, place, generation, confine, marks)
+            child(order, place, generation, setting)
         }));
         sys::exit_now(70);
     }
     Ok(pid)
 }
 
-fn child(order: &LaunchOrder, place: Place, generation: u64, confine: &dyn Confine, marks: &Marks) {
+fn child(order: &LaunchOrder, place: Place, generation: u64, setting: Setting) {
     let pid = std::process::id() as i32;
     let start_ticks = sys::proc_stat(pid).map_or(0, |s| s.start_ticks);
     if !place.slot.claim(generation, Process { pid, start_ticks }) {
@@ -56,11 +62,11 @@ fn child(order: &LaunchOrder, place: Place, generation: u64, confine: &dyn Confi
     sys::set_signal_mask(&[]);
     // SAFETY: no pointers. A fresh child leads no group, so that this cannot fail.
     unsafe { libc::setsid() };
-    let entered = confine.enter(place.number);
+    let entered = setting.confine.enter(place.number);
     // Not even for a moment longer than needed: the lock on the state folder is among them.
     sys::close_range(3, RawFd::MAX);
     let result = match entered {
-        Ok(()) => set_up(order, marks),
+        Ok(()) => set_up(order, setting),
         Err(e) => Err(fail(FailedStep::Cgroup, "Could not enter the control group of the job", &e)),
     };
     match result {
@@ -114,7 +120,9 @@ fn lossy(path: &[u8]) -> String {
     String::from_utf8_lossy(path).into_owned()
 }
 
-fn set_up(order: &LaunchOrder, marks: &Marks) -> Result<Program, LaunchFailure> {
+fn set_up(order: &LaunchOrder, setting: Setting) -> Result<Program, LaunchFailure> {
+    // Back to what it was; an order's own limit comes after. It can only fail if somebody else lowered ours.
+    let _ = sys::set_open_files(setting.open_files);
     for limit in &order.limits {
         set_limit(limit).map_err(|e| fail(FailedStep::Credentials, "Could not set a resource limit", &e))?;
     }
@@ -135,7 +143,7 @@ fn set_up(order: &LaunchOrder, marks: &Marks) -> Result<Program, LaunchFailure> 
     }
     become_user(order).map_err(|e| fail(FailedStep::Credentials, "Could not become the job's user", &e))?;
     let mut complaints = Vec::new();
-    let env = environment(order, marks, &mut complaints);
+    let env = environment(order, setting.marks, &mut complaints);
     change_folder(order, &mut complaints)?;
     open_streams(order)?;
     complaints.iter().for_each(|c| tell(c));

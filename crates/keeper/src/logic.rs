@@ -225,6 +225,7 @@ impl Keeper {
             }
         }
         keeper.expect_controller(&mut actions);
+        keeper.maybe_end(&mut actions);
         (keeper, actions)
     }
 

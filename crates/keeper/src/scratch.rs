@@ -197,7 +197,7 @@ mod tests {
         std::os::unix::fs::symlink(&outside, scratch.join("link")).unwrap();
         std::fs::create_dir_all(scratch.join("a/locked")).unwrap();
         std::fs::write(scratch.join("a/locked/f"), "").unwrap();
-        std::fs::set_permissions(scratch.join("a/locked"), PermissionsExt::from_mode(0)).unwrap();
+        std::fs::set_permissions(scratch.join("a/locked"), PermissionsExt::from_mode(0o0)).unwrap();
         let aside = set_aside(&scratch, "5.0").unwrap();
         assert!(!scratch.exists());
         assert_eq!(set_aside(&scratch, "5.0").unwrap(), aside);

@@ -24,12 +24,13 @@ impl Search {
         Search { marks, reaper, keeper: std::process::id() as i32 }
     }
 
-    /// Whether the reaper has any child but the keeper: the place where escaped processes are. Spares a search through
-    /// all of `/proc` at the end of every job. True where the kernel does not tell.
-    fn strangers(&self) -> bool {
+    /// Whether a process of the attempt is among the reaper's children: that is where escaped ones end up. Spares a search
+    /// through all of `/proc` at the end of every job. True where the kernel does not tell.
+    fn has_orphans(&self, attempt: Attempt) -> bool {
         let path = format!("/proc/{0}/task/{0}/children", self.reaper);
         let Ok(text) = std::fs::read_to_string(path) else { return true };
-        text.split_ascii_whitespace().filter_map(|p| p.parse().ok()).any(|p: i32| p != self.keeper)
+        let mut children = text.split_ascii_whitespace().filter_map(|p| p.parse().ok());
+        children.any(|pid: i32| pid != self.keeper && self.marked(pid, attempt))
     }
 
     fn marked(&self, pid: i32, attempt: Attempt) -> bool {
@@ -93,7 +94,7 @@ impl Confine for Search {
         if let Some(pid) = target.pid {
             sys::kill(-pid, libc::SIGKILL);
         }
-        if target.ended && !self.strangers() {
+        if target.ended && !self.has_orphans(target.attempt) {
             return true;
         }
         let mut nothing_left = true;

@@ -182,6 +182,22 @@ pub unsafe fn fork(cgroup: Option<BorrowedFd>) -> io::Result<i32> {
     }
 }
 
+/// Allows this process as many open files as it may have (a group of each running job is held open); answers what was
+/// allowed before, which is what jobs shall get.
+pub fn raise_open_files() -> io::Result<libc::rlimit> {
+    let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a valid pointer.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut before) })?;
+    set_open_files(&libc::rlimit { rlim_cur: before.rlim_max, rlim_max: before.rlim_max })?;
+    Ok(before)
+}
+
+/// Sets the limit of open files.
+pub fn set_open_files(limit: &libc::rlimit) -> io::Result<()> {
+    // SAFETY: a valid pointer.
+    check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, limit) }).map(drop)
+}
+
 /// Signals that the daemons ignore: a write to a closed socket or beyond a size limit is an error to handle.
 pub const IGNORED: [i32; 4] = [libc::SIGPIPE, libc::SIGXFSZ, libc::SIGHUP, libc::SIGINT];
 
@@ -220,6 +236,20 @@ pub fn set_signal_mask(signals: &[i32]) -> libc::sigset_t {
 pub fn error_text(errno: i32) -> String {
     // SAFETY: strerror returns a valid string; there is one thread to overwrite it.
     unsafe { std::ffi::CStr::from_ptr(libc::strerror(errno)) }.to_string_lossy().into_owned()
+}
+
+/// Lets go of the program text that was needed for the start only: what is used again is mapped in again from the page
+/// cache. A third of a small daemon's resident memory is such text, most of it the C library's.
+pub fn drop_start_up_text() {
+    for line in std::fs::read_to_string("/proc/self/maps").unwrap_or_default().lines() {
+        let Some((range, rest)) = line.split_once(' ') else { continue };
+        let number = |text: &str| usize::from_str_radix(text, 16).ok();
+        let bounds = range.split_once('-').and_then(|(a, b)| Some((number(a)?, number(b)?)));
+        if let Some((start, end)) = bounds.filter(|_| rest.starts_with("r-xp") && rest.contains('/')) {
+            // SAFETY: executable file mappings are never written to, so that nothing but page table entries is lost.
+            unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_DONTNEED) };
+        }
+    }
 }
 
 /// Ends the process at once, without running anything of Rust's or libc's.

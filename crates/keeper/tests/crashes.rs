@@ -126,7 +126,7 @@ fn keepers_killed_at_any_moment_neither_lose_nor_double() {
         let victim = welcome.keeper_pid;
         // After the last rounds the keeper is left in peace; before, it dies after a growing number of reports.
         let mut left = if round < 16 { Some(round % 5) } else { None };
-        if round % 3 == 0 && left.is_some() {
+        if round.is_multiple_of(3) && left.is_some() {
             bivouac_keeper::sys::kill(victim, libc::SIGKILL);
         }
         round += 1;
@@ -159,6 +159,43 @@ fn keepers_killed_at_any_moment_neither_lose_nor_double() {
     let mut runs: Vec<u32> = camp.read("runs").lines().map(|l| l.parse().unwrap()).collect();
     runs.sort_unstable();
     assert_eq!(runs, (1..=JOBS).collect::<Vec<_>>(), "each job ran exactly once");
+}
+
+/// Reapers are killed at arbitrary moments while their keeper launches; each time the keeper takes the role.
+#[test]
+fn reapers_killed_at_any_moment_lose_nothing() {
+    let camp = Camp::new();
+    for round in 0..6u32 {
+        let (mut link, welcome) = camp.connect();
+        let jobs = round * 5 + 1..=round * 5 + 5;
+        for n in jobs.clone() {
+            link.launch(camp.order(n, &format!("echo {n} >> runs; exit {n}")));
+        }
+        for n in jobs.clone().take(round as usize) {
+            link.launched(attempt(n));
+        }
+        bivouac_keeper::sys::kill(welcome.reaper_pid, libc::SIGKILL);
+        until("the keeper has become the reaper", || {
+            camp.read("state/reaper.lock").trim() == welcome.keeper_pid.to_string()
+        });
+        let (mut link, again) = camp.connect();
+        assert_eq!(again.reaper_pid, welcome.keeper_pid);
+        for n in jobs {
+            if again.attempts.iter().any(|(a, _)| *a == attempt(n)) {
+                assert_eq!(end_of(&mut link, &again, attempt(n)).exit_code(), n as i32);
+            } else {
+                // The message was still in the socket.
+                assert_eq!(
+                    link.run(camp.order(n, &format!("echo {n} >> runs; exit {n}"))).exit_code(),
+                    n as i32
+                );
+            }
+        }
+        link.settle();
+    }
+    let mut runs: Vec<u32> = camp.read("runs").lines().map(|l| l.parse().unwrap()).collect();
+    runs.sort_unstable();
+    assert_eq!(runs, (1..=30).collect::<Vec<_>>());
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod support;
 
 use std::io::{Read, Write};
 
-use bivouac_keeper::client::{Client, ClientError};
+use bivouac_keeper::client::{Client, ClientError, connect_or_start};
 use bivouac_keeper::place;
 use bivouac_keeper::protocol::{FromKeeper, ToKeeper, VERSION};
 use bivouac_keeper::report::{AttemptStatus, FailedStep};
@@ -131,11 +131,34 @@ fn after_goodbye_jobs_go_on_and_their_ends_wait_in_the_journal() {
 }
 
 #[test]
+fn a_new_start_is_not_bound_by_an_old_goodbye() {
+    let camp = Camp::new();
+    let (mut link, first) = camp.connect();
+    let gate = Gate::new(camp.path("gate"));
+    link.launch(camp.order(1, &gate.wait()));
+    link.launched(attempt(1));
+    link.send(ToKeeper::Goodbye);
+    drop(link);
+    gate.open();
+    camp.wait_gone();
+    let program = std::ffi::OsStr::new(support::PROGRAM);
+    let (client, second) = connect_or_start(program, &camp.dir, &[], support::PATIENCE).unwrap();
+    assert_ne!(first.reaper_pid, second.reaper_pid);
+    // A restart of the keeper alone, before and after that connection ends, changes nothing.
+    support::slay(second.keeper_pid);
+    drop(client);
+    let (mut link, third) = camp.connect();
+    assert_eq!(third.reaper_pid, second.reaper_pid);
+    assert_eq!(end_of(&mut link, &third, attempt(1)).exit_code(), 0);
+}
+
+#[test]
 fn shutdown_waits_for_jobs_and_cancel_kills_them() {
     let camp = Camp::new();
     let (mut link, _) = camp.connect();
     let gate = Gate::new(camp.path("gate"));
     link.launch(camp.order(1, &format!("echo up; {}", gate.wait())));
+    link.launched(attempt(1));
     until("the job is up", || camp.read("out-1") == "up\n");
     link.send(ToKeeper::Shutdown { cancel: false });
     link.launch(camp.order(2, "touch ran"));
