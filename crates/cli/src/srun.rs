@@ -1,9 +1,0 @@
-//! `srun`.
-
-use std::ffi::OsString;
-use std::process::ExitCode;
-
-/// Runs the command.
-pub fn run(_args: &[OsString]) -> ExitCode {
-    ExitCode::FAILURE
-}

@@ -1,0 +1,192 @@
+//! Starts one task.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// What a task runs.
+pub struct Program {
+    /// The file.
+    pub path: PathBuf,
+    /// Its arguments, the name as given first.
+    pub argv: Vec<OsString>,
+    /// Its folder; none: srun's.
+    pub chdir: Option<PathBuf>,
+}
+
+/// The three standard streams of a task.
+pub struct Streams {
+    /// Standard input.
+    pub input: Stdio,
+    /// Standard output.
+    pub output: Stdio,
+    /// Standard error.
+    pub error: Stdio,
+}
+
+/// The variable that only the new process itself can know, with room for its number.
+const TASK_PID: &[u8] = b"SLURM_TASK_PID=";
+
+/// Starts the task; it dies when srun dies. On a node that is not this host by name it gets the node's host name, where
+/// the kernel lets. With `own_group` it leads a process group.
+///
+/// # Errors
+/// What fork or execve say.
+pub fn spawn(
+    program: &Program,
+    env: &[Vec<u8>],
+    node: &str,
+    streams: Streams,
+    own_group: bool,
+) -> io::Result<Child> {
+    let argv: Vec<CString> =
+        program.argv.iter().map(|a| CString::new(a.as_bytes())).collect::<Result<_, _>>().map_err(has_nul)?;
+    let path = CString::new(program.path.as_os_str().as_bytes()).map_err(has_nul)?;
+    let mut env: Vec<Vec<u8>> = env.iter().map(|e| [e.as_slice(), b"\0"].concat()).collect();
+    env.push([TASK_PID, &[0; 12]].concat());
+    // Addresses of heap memory, which stay when its owners move into the closure.
+    let argv_pointers: Vec<usize> = argv.iter().map(|a| a.as_ptr() as usize).chain([0]).collect();
+    let env_pointers: Vec<usize> = env.iter().map(|e| e.as_ptr() as usize).chain([0]).collect();
+    let host = (host_name() != node.as_bytes()).then(|| node.as_bytes().to_vec());
+    // SAFETY: getpid has no preconditions.
+    let parent = unsafe { libc::getpid() };
+
+    let mut command = Command::new(&program.path);
+    command.stdin(streams.input).stdout(streams.output).stderr(streams.error);
+    if own_group {
+        command.process_group(0);
+    }
+    if let Some(dir) = &program.chdir {
+        command.current_dir(dir);
+    }
+    // SAFETY: between fork and exec only async-signal-safe functions run, on memory prepared before.
+    unsafe {
+        command.pre_exec(move || {
+            let _alive = &argv;
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            if libc::getppid() != parent {
+                return Err(io::Error::from_raw_os_error(libc::ESRCH));
+            }
+            let mut none: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&mut none);
+            libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
+            libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+            if let Some(host) = &host
+                && libc::unshare(libc::CLONE_NEWUTS) == 0
+            {
+                libc::sethostname(host.as_ptr().cast(), host.len());
+            }
+            if let Some(last) = env.last_mut() {
+                write_number(&mut last[TASK_PID.len()..], libc::getpid());
+            }
+            libc::execve(path.as_ptr(), argv_pointers.as_ptr().cast(), env_pointers.as_ptr().cast());
+            Err(io::Error::last_os_error())
+        });
+    }
+    command.spawn()
+}
+
+fn has_nul(_: std::ffi::NulError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "an argument holds a NUL byte")
+}
+
+/// Writes a number and a terminating NUL.
+fn write_number(into: &mut [u8], number: i32) {
+    let mut digits = [0u8; 10];
+    let mut rest = number.unsigned_abs();
+    let mut count = 0;
+    loop {
+        digits[count] = b'0' + (rest % 10) as u8;
+        count += 1;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    for (at, digit) in digits[..count].iter().rev().enumerate() {
+        into[at] = *digit;
+    }
+    into[count] = 0;
+}
+
+/// This host's name.
+fn host_name() -> Vec<u8> {
+    let mut buffer = [0u8; 256];
+    // SAFETY: the pointer and the length are the buffer's, less one byte so that it stays terminated.
+    if unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len() - 1) } != 0 {
+        return Vec::new();
+    }
+    let end = buffer.iter().position(|&b| b == 0).unwrap_or(buffer.len());
+    buffer[..end].to_vec()
+}
+
+/// The file that a command name means: itself if there is a slash in it, else the first executable on PATH; itself
+/// if there is none, so that execve says what is wrong.
+pub fn resolve(name: &OsStr, path: Option<&OsStr>) -> PathBuf {
+    if name.as_bytes().contains(&b'/') {
+        return name.into();
+    }
+    let found =
+        path.into_iter().flat_map(std::env::split_paths).map(|d| d.join(name)).find(|p| executable(p));
+    found.unwrap_or_else(|| OsString::from_vec(name.as_bytes().to_vec()).into())
+}
+
+fn executable(path: &Path) -> bool {
+    let Ok(text) = CString::new(path.as_os_str().as_bytes()) else { return false };
+    // SAFETY: the text is terminated.
+    path.is_file() && unsafe { libc::access(text.as_ptr(), libc::X_OK) } == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn streams(output: Stdio) -> Streams {
+        Streams { input: Stdio::null(), output, error: Stdio::inherit() }
+    }
+
+    fn sh(script: &str) -> Program {
+        let argv = ["sh", "-c", script].map(OsString::from).to_vec();
+        Program { path: "/bin/sh".into(), argv, chdir: None }
+    }
+
+    #[test]
+    fn a_task_has_its_environment_and_its_own_number_in_it() {
+        let env = [b"A=x y".to_vec(), b"B=\xff".to_vec()];
+        let host = String::from_utf8(host_name()).unwrap();
+        let child =
+            spawn(&sh("echo $A $SLURM_TASK_PID $$ ${PATH+set}"), &env, &host, streams(Stdio::piped()), true)
+                .unwrap();
+        let pid = child.id();
+        let out = child.wait_with_output().unwrap().stdout;
+        let said = String::from_utf8(out).unwrap();
+        assert!(said.starts_with(&format!("x y {pid} {pid}")), "{said}");
+    }
+
+    #[test]
+    fn what_cannot_be_executed_says_why() {
+        let program = Program { path: "/no/such/program".into(), argv: vec!["x".into()], chdir: None };
+        let e = spawn(&program, &[], "", streams(Stdio::null()), true).unwrap_err();
+        assert_eq!(e.raw_os_error(), Some(libc::ENOENT));
+    }
+
+    #[test]
+    fn commands_are_found_on_path() {
+        assert_eq!(resolve("sh".as_ref(), Some("/no/such:/bin".as_ref())), Path::new("/bin/sh"));
+        assert_eq!(resolve("./sh".as_ref(), Some("/bin".as_ref())), Path::new("./sh"));
+        assert_eq!(resolve("no-such-program".as_ref(), Some("/bin".as_ref())), Path::new("no-such-program"));
+    }
+
+    #[test]
+    fn numbers_are_written_without_allocation() {
+        for number in [0, 7, 4_194_303, i32::MAX] {
+            let mut buffer = [b'x'; 12];
+            write_number(&mut buffer, number);
+            let end = buffer.iter().position(|&b| b == 0).unwrap();
+            assert_eq!(buffer[..end], *number.to_string().as_bytes());
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The tasks of a step: where each runs and what it finds in its environment. Pure.
+
+use bivouac_proto::message::{StepLayout, StepNode};
+use bivouac_types::{HostList, StepKind};
+use std::fmt::Write;
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// SLURM_PROCID.
+    pub rank: u32,
+    /// Its node, as an index into the layout.
+    pub node: usize,
+    /// SLURM_LOCALID: its number on its node.
+    pub local: u32,
+}
+
+/// The tasks of a layout, node after node.
+pub fn tasks(layout: &StepLayout) -> Vec<Task> {
+    let on_nodes =
+        layout.nodes.iter().enumerate().flat_map(|(node, n)| (0..n.tasks).map(move |local| (node, local)));
+    (0u32..).zip(on_nodes).map(|(rank, (node, local))| Task { rank, node, local }).collect()
+}
+
+/// Spreads the tasks so that no node has more than `most`, if they can be.
+pub fn limit_per_node(layout: &mut StepLayout, most: u32) {
+    let total: u32 = layout.nodes.iter().map(|n| n.tasks).sum();
+    let nodes = layout.nodes.len() as u32;
+    if total > most.saturating_mul(nodes) {
+        return;
+    }
+    // One for each node, the rest in order.
+    let mut left = total.saturating_sub(nodes);
+    for node in &mut layout.nodes {
+        let more = left.min(most - 1);
+        node.tasks = 1 + more;
+        left -= more;
+    }
+}
+
+/// Runs a step on the named nodes instead of those of its layout, which are as many.
+pub fn move_to(layout: &mut StepLayout, names: &[String]) {
+    for (node, name) in layout.nodes.iter_mut().zip(names) {
+        node.name.clone_from(name);
+    }
+}
+
+/// The variables of a task. `cpus_per_task` is set if it was asked for.
+pub fn variables(
+    layout: &StepLayout,
+    task: &Task,
+    cpus_per_task: Option<u32>,
+) -> Vec<(&'static str, String)> {
+    let node = &layout.nodes[task.node];
+    let step = match layout.step.step {
+        StepKind::Number(n) => n.to_string(),
+        other => other.to_string(),
+    };
+    let total: u32 = layout.nodes.iter().map(|n| n.tasks).sum();
+    let nodes: HostList = layout.nodes.iter().map(|n| n.name.clone()).collect();
+    let per_node = counts(&layout.nodes);
+    let first: u32 = layout.nodes[..task.node].iter().map(|n| n.tasks).sum();
+    let ranks: Vec<String> = (first..first + node.tasks).map(|r| r.to_string()).collect();
+    let mut set = vec![
+        ("SLURM_STEP_ID", step.clone()),
+        ("SLURM_STEPID", step),
+        ("SLURM_STEP_NODELIST", nodes.to_string()),
+        ("SLURM_STEP_NUM_NODES", layout.nodes.len().to_string()),
+        ("SLURM_STEP_NUM_TASKS", total.to_string()),
+        ("SLURM_STEP_TASKS_PER_NODE", per_node.clone()),
+        ("SLURM_TASKS_PER_NODE", per_node),
+        ("SLURM_NNODES", layout.nodes.len().to_string()),
+        ("SLURM_NTASKS", total.to_string()),
+        ("SLURM_NPROCS", total.to_string()),
+        ("SLURM_PROCID", task.rank.to_string()),
+        ("SLURM_LOCALID", task.local.to_string()),
+        ("SLURM_NODEID", task.node.to_string()),
+        ("SLURM_GTIDS", ranks.join(",")),
+        ("SLURM_CPUS_ON_NODE", (node.tasks * layout.cpus_per_task).to_string()),
+        ("SLURM_DISTRIBUTION", "block".to_owned()),
+        ("SLURM_LAUNCH_NODE_IPADDR", "127.0.0.1".to_owned()),
+        ("SLURM_SRUN_COMM_HOST", "127.0.0.1".to_owned()),
+        ("SLURM_TOPOLOGY_ADDR", node.name.clone()),
+        ("SLURM_TOPOLOGY_ADDR_PATTERN", "node".to_owned()),
+        ("SLURMD_NODENAME", node.name.clone()),
+        ("HOSTNAME", node.name.clone()),
+        ("SRUN_DEBUG", "3".to_owned()),
+    ];
+    if let Some(cpus) = cpus_per_task {
+        set.push(("SLURM_CPUS_PER_TASK", cpus.to_string()));
+    }
+    set
+}
+
+/// `2(x2),1`.
+fn counts(nodes: &[StepNode]) -> String {
+    let mut out = String::new();
+    for run in nodes.chunk_by(|a, b| a.tasks == b.tasks) {
+        if !out.is_empty() {
+            out.push(',');
+        }
+        let _ = write!(out, "{}", run[0].tasks);
+        if run.len() > 1 {
+            let _ = write!(out, "(x{})", run.len());
+        }
+    }
+    out
+}
+
+/// `0`, `0-1`, `0,2-3` of ascending ranks.
+pub fn ranks(ranks: &[u32]) -> String {
+    bivouac_types::TaskSet::from_ranges(ranks.iter().map(|&r| (r, r)))
+        .ranges()
+        .iter()
+        .map(|&(a, b)| if a == b { a.to_string() } else { format!("{a}-{b}") })
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bivouac_types::{JobId, StepId};
+
+    fn layout(tasks: &[u32]) -> StepLayout {
+        let node = |(i, &tasks): (usize, &u32)| StepNode { name: format!("n{}", i + 1), tasks, cpus: 8 };
+        StepLayout {
+            step: StepId { job: JobId(12), step: StepKind::Number(3) },
+            cpus_per_task: 2,
+            nodes: tasks.iter().enumerate().map(node).collect(),
+        }
+    }
+
+    #[test]
+    fn a_task_knows_its_place() {
+        let layout = layout(&[2, 2, 1]);
+        let all = tasks(&layout);
+        assert_eq!(all[3], Task { rank: 3, node: 1, local: 1 });
+        let set: std::collections::BTreeMap<_, _> = variables(&layout, &all[3], None).into_iter().collect();
+        for (name, value) in [
+            ("SLURM_STEP_ID", "3"),
+            ("SLURM_PROCID", "3"),
+            ("SLURM_LOCALID", "1"),
+            ("SLURM_NODEID", "1"),
+            ("SLURM_GTIDS", "2,3"),
+            ("SLURM_NTASKS", "5"),
+            ("SLURM_STEP_NODELIST", "n[1-3]"),
+            ("SLURM_TASKS_PER_NODE", "2(x2),1"),
+            ("SLURM_CPUS_ON_NODE", "4"),
+            ("SLURMD_NODENAME", "n2"),
+        ] {
+            assert_eq!(set.get(name).map(String::as_str), Some(value), "{name}");
+        }
+        assert!(!set.contains_key("SLURM_CPUS_PER_TASK"));
+    }
+
+    #[test]
+    fn tasks_are_spread_where_a_node_may_have_few() {
+        let counts = |mut l: StepLayout, most| {
+            limit_per_node(&mut l, most);
+            l.nodes.iter().map(|n| n.tasks).collect::<Vec<_>>()
+        };
+        assert_eq!(counts(layout(&[3, 1]), 2), [2, 2]);
+        assert_eq!(counts(layout(&[3, 1, 1]), 2), [2, 2, 1]);
+        assert_eq!(counts(layout(&[3, 1]), 1), [3, 1], "they do not fit otherwise");
+    }
+
+    #[test]
+    fn ranks_are_folded() {
+        assert_eq!(ranks(&[0, 1, 3]), "0-1,3");
+        assert_eq!(ranks(&[0, 2, 4, 6]), "0,2,4,6");
+    }
+}

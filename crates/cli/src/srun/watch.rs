@@ -1,0 +1,390 @@
+//! Watches the tasks of a step until all have ended: output, input, signals, time.
+
+use super::plan::{self, Task};
+use super::streams::Forwarded;
+use super::tell;
+use bivouac_proto::message::StepLayout;
+use bivouac_types::ExitStatus;
+use bivouac_types::info::Usage;
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::time::{Duration, Instant};
+
+/// How long a task may take to end after SIGTERM (KillWait's default).
+const KILL_WAIT: Duration = Duration::from_secs(30);
+/// How long messages of ended tasks are held back, so that those of one kind share a line.
+const REPORT_DELAY: Duration = Duration::from_millis(50);
+/// How long output is still read when every process of the step has been killed.
+const DRAIN: Duration = Duration::from_secs(2);
+/// The most bytes of standard input that are held for a slow task.
+const INPUT_AHEAD: usize = 64 << 10;
+
+/// How the watching is to be done.
+pub struct Rules {
+    /// --wait.
+    pub wait: Option<Duration>,
+    /// --kill-on-bad-exit.
+    pub kill_on_bad_exit: bool,
+    /// Tasks lead process groups.
+    pub groups: bool,
+}
+
+/// A task that was started, or could not be.
+pub struct Started {
+    /// Which.
+    pub task: Task,
+    /// Its process; none: it could not be executed.
+    pub pid: Option<i32>,
+    /// How it ended.
+    pub status: Option<ExitStatus>,
+}
+
+/// How the step went.
+pub struct Outcome {
+    /// The highest status of a task.
+    pub exit: ExitStatus,
+    /// What the tasks used.
+    pub usage: Usage,
+}
+
+/// Blocks the signals that are watched and gives the descriptor that tells of them. To be called before any task is
+/// started.
+///
+/// # Errors
+/// What the kernel says.
+pub fn signals() -> io::Result<File> {
+    // SAFETY: the set is initialised by sigemptyset; the descriptor is new and owned by nobody else.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        for signal in WATCHED {
+            libc::sigaddset(&mut set, signal);
+        }
+        libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+        // A task that reads no more, or a reader of srun's output that is gone, does not end the others.
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        let fd = libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+        if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(File::from_raw_fd(fd)) }
+    }
+}
+
+const WATCHED: [i32; 8] = [
+    libc::SIGCHLD,
+    libc::SIGINT,
+    libc::SIGTERM,
+    libc::SIGHUP,
+    libc::SIGQUIT,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGCONT,
+];
+
+/// A step that runs.
+pub struct Watch<'a> {
+    layout: &'a StepLayout,
+    rules: Rules,
+    started: Vec<Started>,
+    outputs: Vec<Forwarded>,
+    inputs: Vec<(File, VecDeque<u8>)>,
+    input_open: bool,
+    signals: File,
+    first_end: Option<Instant>,
+    kill_at: Option<Instant>,
+    ending: bool,
+    /// Ended tasks that nothing was said of yet, by node and text.
+    unsaid: BTreeMap<(usize, String), Vec<u32>>,
+    say_at: Option<Instant>,
+}
+
+impl<'a> Watch<'a> {
+    /// `inputs` are pipes to all tasks' standard inputs, fed from srun's own.
+    pub fn new(
+        layout: &'a StepLayout,
+        rules: Rules,
+        started: Vec<Started>,
+        outputs: Vec<Forwarded>,
+        inputs: Vec<File>,
+        signals: File,
+    ) -> Watch<'a> {
+        let inputs: Vec<_> = inputs.into_iter().map(|f| (f, VecDeque::new())).collect();
+        let input_open = !inputs.is_empty();
+        let mut watch = Watch {
+            layout,
+            rules,
+            started: Vec::new(),
+            outputs,
+            inputs,
+            input_open,
+            signals,
+            first_end: None,
+            kill_at: None,
+            ending: false,
+            unsaid: BTreeMap::new(),
+            say_at: None,
+        };
+        for mut task in started {
+            let status = task.status.take();
+            watch.started.push(task);
+            if let Some(status) = status {
+                watch.ended(watch.started.len() - 1, status, false);
+            }
+        }
+        watch
+    }
+
+    /// Until all tasks have ended and their output is passed on.
+    pub fn run(mut self) -> Outcome {
+        while self.started.iter().any(|t| t.status.is_none()) {
+            self.turn(None);
+        }
+        // What the tasks left behind ends with the step; the unreaped leaders keep the groups' numbers ours.
+        self.signal_tasks(libc::SIGKILL);
+        let until = Instant::now() + DRAIN;
+        while !self.outputs.is_empty() && Instant::now() < until {
+            self.turn(Some(until));
+        }
+        for output in &mut self.outputs {
+            let _ = output.lines.end(&mut output.to);
+        }
+        self.say();
+        let usage = self.reap();
+        let exit =
+            self.started.iter().filter_map(|t| t.status).max_by_key(|s| s.shell_code()).unwrap_or_default();
+        Outcome { exit, usage }
+    }
+
+    /// Waits for something to happen, at most until the next deadline, and deals with it.
+    fn turn(&mut self, until: Option<Instant>) {
+        let waiting = self.started.iter().any(|t| t.status.is_none());
+        let wait_over =
+            self.first_end.zip(self.rules.wait).map(|(t, w)| t + w).filter(|_| waiting && !self.ending);
+        let deadline = [until, self.kill_at, self.say_at, wait_over].into_iter().flatten().min();
+        let mut polled: Vec<libc::pollfd> = Vec::new();
+        let mut poll = |fd: RawFd, events| polled.push(libc::pollfd { fd, events, revents: 0 });
+        poll(self.signals.as_raw_fd(), libc::POLLIN);
+        // Input is read when every task has room for it.
+        let room = self.input_open && self.inputs.iter().all(|(_, b)| b.len() < INPUT_AHEAD);
+        poll(if room { libc::STDIN_FILENO } else { -1 }, libc::POLLIN);
+        self.inputs
+            .iter()
+            .for_each(|(f, b)| poll(if b.is_empty() { -1 } else { f.as_raw_fd() }, libc::POLLOUT));
+        self.outputs.iter().for_each(|o| poll(o.from.as_raw_fd(), libc::POLLIN));
+        let timeout = deadline.map_or(-1, |d| {
+            let left = d.saturating_duration_since(Instant::now());
+            i32::try_from(left.as_micros().div_ceil(1000)).unwrap_or(i32::MAX)
+        });
+        // SAFETY: the pointer and the length are the vector's.
+        if unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, timeout) } < 0 {
+            return;
+        }
+        let ready: Vec<bool> = polled.iter().map(|p| p.revents != 0).collect();
+        let inputs = self.inputs.len();
+        self.read_outputs(&ready[2 + inputs..]);
+        self.write_inputs();
+        if ready[1] {
+            self.read_input();
+        }
+        if ready[0] {
+            self.read_signals();
+        }
+        let now = Instant::now();
+        if self.say_at.is_some_and(|t| t <= now) {
+            self.say();
+        }
+        if self.kill_at.is_some_and(|t| t <= now) {
+            self.kill();
+        }
+        if wait_over.is_some_and(|t| t <= now) && !self.ending {
+            tell(format_args!(
+                "srun: First task exited {}s ago",
+                self.rules.wait.unwrap_or_default().as_secs()
+            ));
+            tell(format_args!("srun: Terminating StepId={}", self.layout.step));
+            self.terminate();
+        }
+    }
+
+    fn read_outputs(&mut self, ready: &[bool]) {
+        let mut buffer = [0u8; 16 << 10];
+        let mut at = 0;
+        self.outputs.retain_mut(|output| {
+            at += 1;
+            if !ready[at - 1] {
+                return true;
+            }
+            match output.from.read(&mut buffer) {
+                Ok(0) => {
+                    let _ = output.lines.end(&mut output.to);
+                    false
+                }
+                // Who reads srun's output may go away; the tasks' output is then lost, as in a pipe.
+                Ok(n) => {
+                    let _ = output.lines.push(&buffer[..n], &mut output.to);
+                    true
+                }
+                Err(e) => e.kind() == io::ErrorKind::WouldBlock || e.kind() == io::ErrorKind::Interrupted,
+            }
+        });
+    }
+
+    fn read_input(&mut self) {
+        let mut buffer = [0u8; 16 << 10];
+        match io::stdin().lock().read(&mut buffer) {
+            Ok(0) | Err(_) => self.input_open = false,
+            Ok(n) => self.inputs.iter_mut().for_each(|(_, held)| held.extend(&buffer[..n])),
+        }
+        self.write_inputs();
+    }
+
+    /// Passes input on as far as the pipes take it; a task that reads no more is left out.
+    fn write_inputs(&mut self) {
+        let open = self.input_open;
+        self.inputs.retain_mut(|(file, held)| {
+            while !held.is_empty() {
+                match file.write(held.as_slices().0) {
+                    Ok(n) => drop(held.drain(..n)),
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return true,
+                    Err(_) => return false,
+                }
+            }
+            open
+        });
+        self.input_open &= !self.inputs.is_empty();
+    }
+
+    fn read_signals(&mut self) {
+        // SAFETY: a zeroed record is a valid value to be read into.
+        let mut info: libc::signalfd_siginfo = unsafe { std::mem::zeroed() };
+        let size = size_of::<libc::signalfd_siginfo>();
+        loop {
+            // SAFETY: the pointer and the size are the record's.
+            let got = unsafe { libc::read(self.signals.as_raw_fd(), (&raw mut info).cast(), size) };
+            if got != size as isize {
+                break;
+            }
+            match info.ssi_signo as i32 {
+                libc::SIGCHLD => {}
+                forwarded @ (libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGCONT) => self.signal_tasks(forwarded),
+                _ if self.ending => self.kill(),
+                _ => self.terminate(),
+            }
+        }
+        self.look_for_ends();
+    }
+
+    /// SIGTERM to all tasks, and SIGKILL later.
+    fn terminate(&mut self) {
+        self.ending = true;
+        self.kill_at = Some(Instant::now() + KILL_WAIT);
+        tell(format_args!(
+            "srun: Job step aborted: Waiting up to {} seconds for job step to finish.",
+            KILL_WAIT.as_secs() + 2
+        ));
+        self.signal_tasks(libc::SIGCONT);
+        self.signal_tasks(libc::SIGTERM);
+    }
+
+    fn kill(&mut self) {
+        self.kill_at = None;
+        tell(format_args!("srun: Force Terminated StepId={}", self.layout.step));
+        self.signal_tasks(libc::SIGKILL);
+    }
+
+    /// To the processes of all tasks, the ended ones included: others may be left in their groups.
+    fn signal_tasks(&self, signal: i32) {
+        for pid in self.started.iter().filter_map(|t| t.pid) {
+            // SAFETY: the task is not reaped yet, so the number is still its own.
+            unsafe { libc::kill(if self.rules.groups { -pid } else { pid }, signal) };
+        }
+    }
+
+    /// Notes which tasks have ended, without reaping them.
+    fn look_for_ends(&mut self) {
+        for at in 0..self.started.len() {
+            let (Some(pid), None) = (self.started[at].pid, self.started[at].status) else { continue };
+            // SAFETY: a zeroed record is a valid value to be filled in.
+            let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+            let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+            // SAFETY: the pointer is the record's.
+            let rc = unsafe { libc::waitid(libc::P_PID, pid as libc::id_t, &mut info, flags) };
+            // SAFETY: waitid filled the record of a child that ended.
+            let (found, code, value) = unsafe { (info.si_pid(), info.si_code, info.si_status()) };
+            if rc != 0 || found != pid {
+                continue;
+            }
+            let status = match code {
+                libc::CLD_EXITED => ExitStatus { code: value as u8, signal: 0 },
+                _ => ExitStatus { code: 0, signal: value as u8 },
+            };
+            self.ended(at, status, code == libc::CLD_DUMPED);
+        }
+    }
+
+    fn ended(&mut self, at: usize, status: ExitStatus, dumped: bool) {
+        let task = &mut self.started[at];
+        task.status = Some(status);
+        self.first_end.get_or_insert_with(Instant::now);
+        if status.success() {
+            return;
+        }
+        let text = match status.signal {
+            0 => format!("Exited with exit code {}", status.code),
+            signal if dumped => format!("{} (core dumped)", signal_text(signal)),
+            signal => signal_text(signal),
+        };
+        self.unsaid.entry((task.task.node, text)).or_default().push(task.task.rank);
+        self.say_at.get_or_insert_with(|| Instant::now() + REPORT_DELAY);
+        if self.rules.kill_on_bad_exit && !self.ending && self.started.iter().any(|t| t.status.is_none()) {
+            self.say();
+            tell(format_args!("srun: Terminating StepId={}", self.layout.step));
+            self.terminate();
+        }
+    }
+
+    /// Says which tasks have failed, those of one node and kind together.
+    fn say(&mut self) {
+        self.say_at = None;
+        for ((node, text), ranks) in std::mem::take(&mut self.unsaid) {
+            let word = if ranks.len() == 1 { "task" } else { "tasks" };
+            tell(format_args!(
+                "srun: error: {}: {word} {}: {text}",
+                self.layout.nodes[node].name,
+                plan::ranks(&ranks)
+            ));
+        }
+    }
+
+    /// Reaps all tasks and adds up what they used.
+    fn reap(&mut self) -> Usage {
+        let mut usage = Usage::default();
+        for pid in self.started.iter().filter_map(|t| t.pid) {
+            let mut status = 0;
+            // SAFETY: a zeroed record is a valid value to be filled in, and both pointers are valid for the call.
+            let used = unsafe {
+                let mut used: libc::rusage = std::mem::zeroed();
+                libc::wait4(pid, &mut status, 0, &mut used);
+                used
+            };
+            let us = |t: libc::timeval| t.tv_sec as u64 * 1_000_000 + t.tv_usec as u64;
+            usage.user_us += us(used.ru_utime);
+            usage.system_us += us(used.ru_stime);
+            usage.max_rss_kb = usage.max_rss_kb.max(used.ru_maxrss as u64);
+        }
+        usage
+    }
+}
+
+/// `Killed`, `Segmentation fault`.
+fn signal_text(signal: u8) -> String {
+    // SAFETY: strsignal returns a terminated text that stays until the next call in this, the only, thread.
+    unsafe {
+        let text = libc::strsignal(i32::from(signal));
+        if text.is_null() {
+            format!("Signal {signal}")
+        } else {
+            std::ffi::CStr::from_ptr(text).to_string_lossy().into_owned()
+        }
+    }
+}
