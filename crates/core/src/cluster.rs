@@ -218,3 +218,20 @@ impl Cluster {
         self.index.releases.iter().filter_map(|r| self.job(r.1))
     }
 }
+
+/// Planted defects, with which the simulator proves that its checks catch such things. Nothing else calls this.
+#[doc(hidden)]
+pub mod sabotage {
+    use super::Cluster;
+    use bivouac_types::JobId;
+
+    /// Gives the resources of a job back although it holds them.
+    pub fn free_too_early(cluster: &mut Cluster, job: JobId) {
+        let Some(run) = cluster.state.jobs.get(&job).and_then(|j| j.run()) else { return };
+        for part in &run.alloc {
+            if let Some(n) = cluster.world.tables.node(&part.node) {
+                cluster.index.free[n].give_back(part, &cluster.world.tables.nodes[n]);
+            }
+        }
+    }
+}

@@ -84,6 +84,10 @@ pub enum JobChange {
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a command is made once and used up at once, never kept in numbers"
+)]
 pub enum Command {
     /// A new job.
     Submit {

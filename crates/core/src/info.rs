@@ -3,11 +3,13 @@
 use crate::alloc::NodeAlloc;
 use crate::cluster::Cluster;
 use crate::demand::Demand;
+use crate::index_set::IndexSet;
 use crate::job::{EndCause, Ended, Hold, Job, Launch, Pending, Phase, Place, Run, Step, Submission};
 use crate::ledger::Ledger;
 use crate::limits::Use;
 use crate::plan::Plan;
 use crate::world::Gate;
+use bivouac_types::config::PartitionConfig;
 use bivouac_types::info::{
     ArrayInfo, ArrayTasks, GresShare, JobInfo, NodeInfo, NodeShare, PartitionInfo, StepInfo, Usage,
 };
@@ -156,43 +158,37 @@ impl Cluster {
 
     /// Every node, in the configuration's order. `up_since` is when the controller started.
     pub fn node_infos(&self, up_since: Timestamp) -> Vec<NodeInfo> {
-        let mut used: Vec<(bool, BTreeMap<(String, Option<String>), Vec<u32>>)> =
-            vec![(false, BTreeMap::new()); self.world.tables.nodes.len()];
+        let mut on_node = vec![OnNode::default(); self.world.tables.nodes.len()];
         for job in self.index.releases.iter().filter_map(|r| self.job(r.1)) {
             for part in job.run().into_iter().flat_map(|r| &r.alloc) {
                 let Some(n) = self.world.tables.node(&part.node) else { continue };
-                used[n].0 |= matches!(job.phase, Phase::Ending(..));
+                on_node[n].completing |= matches!(job.phase, Phase::Ending(..));
                 for g in &part.gres {
                     let key = (g.name.to_string(), g.kind.as_deref().map(str::to_string));
-                    used[n].1.entry(key).or_default().extend(g.indices.iter());
+                    on_node[n].gres.entry(key).or_default().add(&g.indices);
                 }
             }
         }
-        let info = |(n, (completing, gres)): (usize, (bool, BTreeMap<_, Vec<u32>>))| {
-            let (config, free) = (&self.world.config.nodes[n], &self.index.free[n]);
-            let within = |p: &&bivouac_types::config::PartitionConfig| p.nodes.contains(&config.name);
-            let share = |((name, kind), mut indices): ((String, Option<String>), Vec<u32>)| {
-                indices.sort_unstable();
-                GresShare { name, kind, indices }
-            };
-            NodeInfo {
-                config: config.clone(),
-                partitions: self
-                    .world
-                    .config
-                    .partitions
-                    .iter()
-                    .filter(within)
-                    .map(|p| p.name.clone())
-                    .collect(),
-                alloc_cpus: config.cpus() - free.cpus.len(),
-                alloc_mem_mb: config.memory_mb - free.mem_mb,
-                alloc_gres: gres.into_iter().map(share).collect(),
-                completing,
-                up_since,
-            }
+        on_node.into_iter().enumerate().map(|(n, on_node)| self.node_info(n, on_node, up_since)).collect()
+    }
+
+    fn node_info(&self, n: usize, on_node: OnNode, up_since: Timestamp) -> NodeInfo {
+        let (config, free) = (&self.world.config.nodes[n], &self.index.free[n]);
+        let within = |p: &&PartitionConfig| p.nodes.contains(&config.name);
+        let share = |((name, kind), indices): (_, IndexSet)| GresShare {
+            name,
+            kind,
+            indices: indices.iter().collect(),
         };
-        used.into_iter().enumerate().map(info).collect()
+        NodeInfo {
+            config: config.clone(),
+            partitions: self.world.config.partitions.iter().filter(within).map(|p| p.name.clone()).collect(),
+            alloc_cpus: config.cpus() - free.cpus.len(),
+            alloc_mem_mb: config.memory_mb - free.mem_mb,
+            alloc_gres: on_node.gres.into_iter().map(share).collect(),
+            completing: on_node.completing,
+            up_since,
+        }
     }
 
     /// Every partition, in the configuration's order.
@@ -204,6 +200,13 @@ impl Cluster {
             };
         self.world.config.partitions.iter().zip(tables).map(info).collect()
     }
+}
+
+/// What jobs have on a node, as far as the free resources do not tell.
+#[derive(Clone, Default)]
+struct OnNode {
+    completing: bool,
+    gres: BTreeMap<(String, Option<String>), IndexSet>,
 }
 
 impl Ended {

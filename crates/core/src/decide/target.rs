@@ -5,7 +5,7 @@ use crate::cluster::Cluster;
 use crate::command::{Caller, JobTarget};
 use crate::event::Change;
 use crate::job::{Job, Place, Submission};
-use bivouac_types::{JobId, Reject, TaskSet, Uid};
+use bivouac_types::{JobId, Reject, TaskSet};
 
 /// A record, or some of the tasks that it stands for.
 pub(super) struct Selected<'a> {
@@ -18,9 +18,10 @@ pub(super) struct Selected<'a> {
 }
 
 impl Caller {
-    /// Root always is one.
+    /// As the controller found: the owner of a personal cluster is an ordinary user on a site's profile, even if he
+    /// is root, so that a rehearsal does not lie.
     pub fn is_operator(&self) -> bool {
-        self.operator || self.uid == Uid::ROOT
+        self.operator
     }
 
     /// Whether the submission is the caller's to command.

@@ -1,0 +1,355 @@
+//! The invariants, checked after every durable event by a model of its own: it folds the event history into
+//! plain maps and sets, knows what really happened to every script, and shares no code with the core.
+
+mod grants;
+mod model;
+mod waiting;
+
+use crate::controller::Answer;
+use crate::sim::Seen;
+use bivouac_core::{Caller, Change, EndCause, Event, Hold, JobChange, RequestKey};
+use bivouac_types::config::{ClusterConfig, LimitClock};
+use bivouac_types::{Attempt, ExitStatus, JobId, JobSpec, Now, Outcome, TimeLimit, Uid};
+use model::{Model, Record, Stand, Sub};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub use waiting::is_permanent;
+
+/// What became of one launch of a script, in truth.
+#[derive(Clone, Copy, Debug, Default)]
+struct Script {
+    wait_status: Option<i32>,
+    vanished: bool,
+}
+
+/// The checks and what they know.
+pub struct Checker {
+    pub(crate) violation: Option<String>,
+    /// What the run saw.
+    pub seen: Seen,
+    config: Arc<ClusterConfig>,
+    model: Model,
+    scripts: BTreeMap<(u32, u32), Script>,
+    /// Durable events so far.
+    count: usize,
+    asked: BTreeMap<u64, (RequestKey, Uid)>,
+    keys: BTreeMap<RequestKey, JobId>,
+    promised: BTreeMap<RequestKey, JobId>,
+    /// Exit codes can have been lost: reaper dead, reboot, damage.
+    catastrophes: u32,
+    stepped: bool,
+}
+
+impl Checker {
+    /// For a new cluster.
+    pub fn new(config: Arc<ClusterConfig>) -> Checker {
+        Checker {
+            violation: None,
+            seen: Seen::default(),
+            config,
+            model: Model::default(),
+            scripts: BTreeMap::new(),
+            count: 0,
+            asked: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            promised: BTreeMap::new(),
+            catastrophes: 0,
+            stepped: false,
+        }
+    }
+
+    fn fail(&mut self, what: String) {
+        self.violation.get_or_insert(what);
+    }
+
+    fn ensure(&mut self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.fail(what());
+        }
+    }
+
+    /// The largest job id so far.
+    pub fn last_id(&self) -> u32 {
+        self.model.records.last_key_value().map_or(0, |r| r.0.0)
+    }
+
+    /// A user asked for a job.
+    pub fn asked(&mut self, request: u64, caller: &Caller, _spec: &JobSpec, key: RequestKey) {
+        self.asked.insert(request, (key, caller.uid));
+    }
+
+    /// A user heard an answer.
+    pub fn answered(&mut self, request: u64, answer: &Answer) {
+        let (Ok(Some(job)), Some((key, uid))) = (answer, self.asked.get(&request).copied()) else { return };
+        let durable = self.keys.get(&key) == Some(job);
+        self.ensure(durable, || format!("job {job} was promised to user {uid} and is not stored"));
+        let first = *self.promised.entry(key).or_insert(*job);
+        self.ensure(first == *job, || format!("one request was answered with job {first} and with {job}"));
+    }
+
+    /// A controller started again.
+    pub fn restarted(&mut self) {}
+
+    /// What is stored is what became durable.
+    pub fn compare(&mut self, all: &[Event]) {
+        let count = self.count;
+        self.ensure(all.len() == count, || format!("{} events are stored, {count} became durable", all.len()));
+    }
+
+    /// The wall clock stepped: times of day are not compared any more.
+    pub fn clock_stepped(&mut self) {
+        self.stepped = true;
+    }
+
+    /// A record of the keeper's journal was damaged.
+    pub fn journal_damaged(&mut self) {
+        self.catastrophes += 1;
+    }
+
+    /// Some exit codes can have been lost.
+    pub fn catastrophe(&mut self) {
+        self.catastrophes += 1;
+    }
+
+    /// A launch is sent to the keeper.
+    pub fn launched(&mut self, attempt: Attempt) {
+        let granted = self.model.granted.contains(&attempt);
+        self.ensure(granted, || format!("{attempt} is launched and its grant is not durable"));
+    }
+
+    /// The keeper is told that an end is stored.
+    pub fn acknowledged_to_keeper(&mut self, attempt: Attempt) {
+        let record = self.model.records.get(&attempt.job);
+        let running = record.is_some_and(|r| r.restarts == attempt.restart && r.grant().is_some());
+        self.ensure(!running, || format!("the end of {attempt} is acknowledged and not stored"));
+    }
+
+    /// A script begins.
+    pub fn script_started(&mut self, job: u32, restart: u32) {
+        let record = self.model.records.get(&JobId(job));
+        let fits = record.is_some_and(|r| r.restarts == restart && r.grant().is_some());
+        self.ensure(fits, || format!("the script of {job}.{restart} runs, and its job is not running"));
+        let again = self.scripts.insert((job, restart), Script::default()).is_some();
+        self.ensure(!again, || format!("the script of {job}.{restart} runs a second time"));
+    }
+
+    /// A script ended.
+    pub fn script_exited(&mut self, job: u32, restart: u32, wait_status: i32) {
+        if let Some(script) = self.scripts.get_mut(&(job, restart)) {
+            script.wait_status = Some(wait_status);
+        }
+    }
+
+    /// A script ended, and nobody saw how.
+    pub fn script_vanished(&mut self, job: u32, restart: u32) {
+        self.catastrophes += 1;
+        if let Some(script) = self.scripts.get_mut(&(job, restart)) {
+            script.vanished = true;
+        }
+    }
+
+    fn limit_clock(&self, now: Now) -> u64 {
+        match self.config.limit_clock {
+            LimitClock::Monotonic => now.run.0,
+            LimitClock::Wall => now.wall.0 as u64,
+        }
+    }
+
+    /// An event became durable.
+    pub fn event(&mut self, event: &Event) {
+        self.count += 1;
+        let at = event.at;
+        match &event.change {
+            Change::Submitted(submission) => {
+                self.seen.submitted += 1;
+                let (id, key) = (submission.id, submission.key);
+                let fresh = self.keys.insert(key, id).is_none() && !self.model.records.contains_key(&id);
+                self.ensure(fresh, || format!("job {id} or its key is used a second time"));
+                let waits = self.terms(&submission.spec, at);
+                let sub = Sub::new(submission, waits);
+                let tasks = sub.tasks.clone();
+                let record = Record::new(id, tasks, &submission.spec);
+                self.model.records.insert(id, record);
+                self.model.subs.insert(id, sub);
+            }
+            Change::Split { from, tasks, job } => {
+                let part: BTreeSet<u32> = tasks.iter().collect();
+                self.take_tasks(*from, &part, *job);
+            }
+            Change::Started { job, from, task, partition, time_limit, alloc } => {
+                self.seen.started += 1;
+                if let (Some(from), Some(task)) = (from, task) {
+                    self.take_tasks(*from, &BTreeSet::from([*task]), *job);
+                }
+                self.check_start(*job, *task, partition, *time_limit, alloc, at);
+                self.model.start(*job, *time_limit, alloc, at);
+                self.check_capacity();
+                self.check_limits(*job);
+            }
+            Change::Launched { attempt, .. } => self.expect_running(*attempt, "is confirmed"),
+            Change::Ending { attempt, cause } => self.ending(*attempt, *cause, at),
+            Change::KillDue { attempt } => self.expect_running(*attempt, "is killed"),
+            Change::Signalled { attempt, .. } => self.expect_running(*attempt, "is signalled"),
+            Change::Ended { job, outcome, .. } => self.ended(*job, *outcome, at),
+            Change::Requeued { job, .. } => self.requeued(*job),
+            Change::Held { job, hold } => self.edit(*job, |r| r.hold = Some(*hold)),
+            Change::Released { job } => self.edit(*job, |r| r.hold = None),
+            Change::Updated { job, change } => {
+                if let JobChange::Name(_) = change {
+                    self.model.renamed = true;
+                }
+                self.edit(*job, |r| match change {
+                    JobChange::TimeLimit(limit) => r.set_limit(*limit),
+                    JobChange::Name(name) => r.name.clone_from(name),
+                    JobChange::Nice(_) => {}
+                });
+            }
+            Change::Eligible { .. } | Change::StepStarted { .. } | Change::StepEnded { .. } => {}
+            Change::Purged { jobs } => {
+                for job in jobs {
+                    let over = self.model.records.get(job).is_some_and(|r| r.stand == Stand::Over && !r.forgotten);
+                    self.ensure(over, || format!("job {job} is forgotten and is not over"));
+                    self.edit(*job, |r| r.forgotten = true);
+                }
+            }
+        }
+    }
+
+    fn edit(&mut self, job: JobId, change: impl FnOnce(&mut Record)) {
+        match self.model.records.get_mut(&job) {
+            Some(record) => change(record),
+            None => self.fail(format!("an event names job {job}, which never was")),
+        }
+    }
+
+    fn take_tasks(&mut self, from: JobId, part: &BTreeSet<u32>, job: JobId) {
+        let fresh = !self.model.records.contains_key(&job);
+        self.ensure(fresh, || format!("number {job} is given out twice"));
+        let Some(record) = self.model.records.get_mut(&from) else {
+            return self.fail(format!("tasks leave job {from}, which never was"));
+        };
+        let has = record.tasks.as_ref().is_some_and(|t| part.is_subset(t) && part.len() < t.len());
+        let mut new = record.clone();
+        new.tasks = Some(part.clone());
+        if let Some(tasks) = &mut record.tasks {
+            tasks.retain(|t| !part.contains(t));
+        }
+        self.model.records.insert(job, new);
+        self.ensure(has, || format!("job {from} does not have the tasks that leave it as {job}"));
+    }
+
+    fn expect_running(&mut self, attempt: Attempt, what: &str) {
+        let record = self.model.records.get(&attempt.job);
+        let fits = record.is_some_and(|r| r.restarts == attempt.restart && r.grant().is_some());
+        self.ensure(fits, || format!("{attempt} {what} and is not running"));
+    }
+
+    fn ending(&mut self, attempt: Attempt, cause: EndCause, at: Now) {
+        self.expect_running(attempt, "is ended");
+        let clock = self.limit_clock(at);
+        let Some(record) = self.model.records.get(&attempt.job) else { return };
+        let (early, again) = match (record.grant(), cause) {
+            (Some(grant), EndCause::TimeLimit) => {
+                let due = match grant.limit {
+                    TimeLimit::Minutes(m) => self.limit_clock(grant.at) + u64::from(m) * 60_000,
+                    TimeLimit::Unlimited => u64::MAX,
+                };
+                (clock < due, grant.ending)
+            }
+            _ => (false, false),
+        };
+        self.ensure(!early, || format!("{attempt} is ended by its time limit before that"));
+        self.ensure(!again, || format!("{attempt} is ended by its time limit a second time"));
+        self.edit(attempt.job, |r| {
+            if let Stand::Running(grant) = &mut r.stand {
+                grant.ending = true;
+            }
+        });
+    }
+
+    fn ended(&mut self, job: JobId, outcome: Outcome, at: Now) {
+        let Some(record) = self.model.records.get(&job).cloned() else {
+            return self.fail(format!("job {job} ends and never was"));
+        };
+        self.ensure(record.stand != Stand::Over, || format!("job {job} ends twice"));
+        let script = self.scripts.get(&(job.0, record.restarts)).copied();
+        let truth = script.and_then(|s| s.wait_status).map(ExitStatus::from_wait_status);
+        let ran = record.grant().is_some();
+        match outcome {
+            Outcome::Exited(status) => {
+                let same = truth == Some(status);
+                self.ensure(same, || format!("job {job} ended with {status}, its script with {truth:?}"));
+            }
+            Outcome::Cancelled { status: Some(status), .. } => {
+                let same = truth == Some(status);
+                self.ensure(same, || format!("cancelled job {job} ended with {status}, its script with {truth:?}"));
+            }
+            Outcome::Timeout(_) => {
+                self.seen.timeouts += 1;
+                self.ensure(ran, || format!("job {job} timed out and did not run"));
+            }
+            Outcome::LaunchFailed => {
+                self.ensure(script.is_none(), || format!("job {job} was not launched, and its script ran"));
+            }
+            Outcome::NodeFail => {
+                self.seen.node_fails += 1;
+                let possible = self.catastrophes > 0;
+                self.ensure(possible, || format!("the end of job {job} was lost though nothing broke"));
+            }
+            Outcome::Cancelled { status: None, .. } | Outcome::DependencyNeverSatisfied => {}
+        }
+        let tasks = record.tasks.clone().map_or(vec![None], |t| t.into_iter().map(Some).collect());
+        let good = matches!(outcome, Outcome::Exited(s) if s.success());
+        for task in tasks {
+            let Some(sub) = self.model.subs.get_mut(&record.origin) else { continue };
+            let again = sub.ended.insert(task, good).is_some();
+            if !ran && record.restarts == 0 {
+                sub.begun.insert(task, at.wall);
+            }
+            self.ensure(!again, || format!("task {task:?} of job {} ends twice", record.origin));
+        }
+        self.edit(job, |r| r.stand = Stand::Over);
+    }
+
+    fn requeued(&mut self, job: JobId) {
+        self.seen.requeued += 1;
+        let ran = self.model.records.get(&job).is_some_and(|r| r.grant().is_some());
+        self.ensure(ran, || format!("job {job} is queued again and did not run"));
+        self.edit(job, |r| {
+            r.restarts += 1;
+            r.stand = Stand::Waiting;
+        });
+    }
+
+    /// When everything has settled: every task of every promised job ended once, or waits.
+    pub fn at_the_end(&mut self) -> Option<String> {
+        for (key, job) in &self.promised {
+            if self.keys.get(key) != Some(job) {
+                return Some(format!("job {job} was promised and is gone"));
+            }
+        }
+        for (id, sub) in &self.model.subs {
+            let waiting: BTreeSet<Option<u32>> = self
+                .model
+                .records
+                .values()
+                .filter(|r| r.origin == *id && r.stand == Stand::Waiting)
+                .flat_map(|r| r.tasks.clone().map_or(vec![None], |t| t.into_iter().map(Some).collect()))
+                .collect();
+            let all = sub.tasks.clone().map_or(vec![None], |t| t.into_iter().map(Some).collect());
+            for task in all {
+                let (ended, waits) = (sub.ended.contains_key(&task), waiting.contains(&task));
+                if ended == waits {
+                    return Some(format!("task {task:?} of job {id}: ended {ended}, waiting {waits}"));
+                }
+            }
+        }
+        None
+    }
+}
+
+/// The word for a hold.
+pub(crate) fn is_admin(hold: Hold) -> bool {
+    hold == Hold::Admin
+}

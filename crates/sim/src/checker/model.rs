@@ -1,0 +1,160 @@
+//! Jobs as the event history tells them.
+
+use bivouac_core::{Hold, NodeAlloc, Submission};
+use bivouac_types::{Attempt, JobId, JobSpec, Now, TimeLimit, Timestamp, Uid};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A submission.
+#[derive(Clone, Debug)]
+pub struct Sub {
+    pub uid: Uid,
+    pub spec: JobSpec,
+    pub partitions: Vec<String>,
+    pub qos: Option<String>,
+    pub tasks: Option<BTreeSet<u32>>,
+    /// Whether each ended task ended well; `None` stands for a job that is no array.
+    pub ended: BTreeMap<Option<u32>, bool>,
+    pub begun: BTreeMap<Option<u32>, Timestamp>,
+    /// The terms of its dependency; none of one that needs nothing (any more).
+    pub waits: Option<Vec<Term>>,
+}
+
+/// A term of a dependency: the submission and tasks it names.
+#[derive(Clone, Copy, Debug)]
+pub enum Term {
+    Begun(Target, u64),
+    Ended(Target),
+    Ok(Target),
+    NotOk(Target),
+    Singleton,
+}
+
+/// A submission and one task of it, or all.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    pub origin: JobId,
+    pub task: Option<u32>,
+}
+
+impl Sub {
+    pub fn new(submission: &Submission, waits: Option<Vec<Term>>) -> Sub {
+        Sub {
+            uid: submission.owner.uid,
+            spec: submission.spec.clone(),
+            partitions: submission.partitions.clone(),
+            qos: submission.qos.clone(),
+            tasks: submission.spec.array.as_ref().map(|a| a.tasks.iter().collect()),
+            ended: BTreeMap::new(),
+            begun: BTreeMap::new(),
+            waits,
+        }
+    }
+
+    /// How many tasks it has.
+    pub fn size(&self) -> usize {
+        self.tasks.as_ref().map_or(1, BTreeSet::len)
+    }
+}
+
+/// A record of a number of its own.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub origin: JobId,
+    pub tasks: Option<BTreeSet<u32>>,
+    pub name: String,
+    pub limit: Option<TimeLimit>,
+    pub hold: Option<Hold>,
+    pub restarts: u32,
+    pub stand: Stand,
+    pub forgotten: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stand {
+    Waiting,
+    Running(Grant),
+    Over,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grant {
+    pub at: Now,
+    pub limit: TimeLimit,
+    pub alloc: Vec<NodeAlloc>,
+    pub ending: bool,
+}
+
+impl Record {
+    pub fn new(origin: JobId, tasks: Option<BTreeSet<u32>>, spec: &JobSpec) -> Record {
+        Record {
+            origin,
+            tasks,
+            name: spec.name.clone(),
+            limit: spec.time_limit,
+            hold: spec.hold.then_some(Hold::User),
+            restarts: 0,
+            stand: Stand::Waiting,
+            forgotten: false,
+        }
+    }
+
+    pub fn grant(&self) -> Option<&Grant> {
+        match &self.stand {
+            Stand::Running(grant) => Some(grant),
+            _ => None,
+        }
+    }
+
+    pub fn set_limit(&mut self, limit: TimeLimit) {
+        self.limit = Some(limit);
+        if let Stand::Running(grant) = &mut self.stand {
+            grant.limit = limit;
+        }
+    }
+}
+
+/// All of it.
+#[derive(Default)]
+pub struct Model {
+    pub subs: BTreeMap<JobId, Sub>,
+    pub records: BTreeMap<JobId, Record>,
+    /// Every launch that was ever granted.
+    pub granted: BTreeSet<Attempt>,
+    pub renamed: bool,
+}
+
+impl Model {
+    pub fn start(&mut self, job: JobId, limit: TimeLimit, alloc: &[NodeAlloc], at: Now) {
+        let Some(record) = self.records.get_mut(&job) else { return };
+        record.limit = Some(limit);
+        record.stand = Stand::Running(Grant { at, limit, alloc: alloc.to_vec(), ending: false });
+        self.granted.insert(Attempt { job, restart: record.restarts });
+        let tasks = record.tasks.clone();
+        if let Some(sub) = self.subs.get_mut(&record.origin) {
+            for task in tasks.map_or(vec![None], |t| t.into_iter().map(Some).collect::<Vec<_>>()) {
+                sub.begun.entry(task).or_insert(at.wall);
+            }
+        }
+    }
+
+    /// Records that hold resources.
+    pub fn running(&self) -> impl Iterator<Item = (&JobId, &Record, &Grant)> {
+        self.records.iter().filter_map(|(id, r)| r.grant().map(|g| (id, r, g)))
+    }
+
+    /// The submission and task that a number means; none if it was forgotten.
+    pub fn target(&self, job: JobId, task: Option<u32>) -> Option<Target> {
+        let known = |origin: JobId| self.records.values().any(|r| r.origin == origin && !r.forgotten);
+        if self.subs.contains_key(&job) {
+            return known(job).then_some(Target { origin: job, task });
+        }
+        let record = self.records.get(&job).filter(|r| !r.forgotten)?;
+        let single = record.tasks.as_ref().filter(|t| t.len() == 1).and_then(|t| t.first().copied());
+        let task = match record.stand {
+            // A number of tasks that wait is that of the array.
+            Stand::Waiting if record.restarts == 0 => None,
+            _ => single,
+        };
+        Some(Target { origin: record.origin, task })
+    }
+}

@@ -1,0 +1,192 @@
+//! Users: random commands, good and bad, at random moments.
+
+use crate::controller::{Answer, Mail};
+use crate::sim::{Sim, Task};
+use bivouac_core::{Caller, CancelScope, Command, JobChange, JobTarget, PayloadId, RequestKey};
+use bivouac_types::array::ArraySpec;
+use bivouac_types::depend::{DependencyTarget, DependencyTerm};
+use bivouac_types::job::NodeRange;
+use bivouac_types::tres::GresRequest;
+use bivouac_types::{
+    Dependency, Duration, Gid, HostList, JobId, JobSpec, MemRequest, Reject, TaskSet, TimeLimit, Uid,
+};
+
+/// The superuser.
+pub fn root() -> Caller {
+    Caller { uid: Uid::ROOT, gid: Gid(0), user: "root".into(), group: "root".into(), operator: true }
+}
+
+fn user(n: u32) -> Caller {
+    Caller { uid: Uid(n), gid: Gid(100), user: format!("u{n}"), group: "users".into(), operator: false }
+}
+
+impl Sim {
+    /// The next command of somebody.
+    pub(crate) fn user_acts(&mut self) {
+        if self.commands_left == 0 || self.quiet {
+            return;
+        }
+        self.commands_left -= 1;
+        let gap = self.rng.below(2 * self.shape.command_gap) + 1;
+        self.after(gap, Task::User);
+        let caller = if self.rng.chance(15) { root() } else { user(self.rng.range(1000, 1002) as u32) };
+        let command = match self.rng.below(100) {
+            0..=54 => self.a_submission(caller),
+            55..=69 => Command::Cancel {
+                caller,
+                target: self.a_target(),
+                signal: if self.rng.chance(20) { Some(*self.rng.pick(&[9, 10, 15, 99])) } else { None },
+                scope: *self.rng.pick(&[CancelScope::Job, CancelScope::Job, CancelScope::Batch]),
+            },
+            70..=77 => Command::Hold { caller, target: self.a_target(), user_hold: self.rng.chance(50) },
+            78..=85 => Command::Release { caller, target: self.a_target() },
+            86..=92 => Command::Requeue { caller, target: self.a_target() },
+            _ => {
+                let change = match self.rng.below(3) {
+                    0 => JobChange::TimeLimit(TimeLimit::Minutes(self.rng.below(4) as u32)),
+                    1 => JobChange::Name(format!("job{}", self.rng.below(3))),
+                    _ => JobChange::Nice(self.rng.below(200) as i32 - 50),
+                };
+                Command::Update { caller, target: self.a_target(), change }
+            }
+        };
+        self.requests += 1;
+        self.ask(self.requests, command);
+    }
+
+    fn ask(&mut self, request: u64, command: Command) {
+        if let Command::Submit { caller, spec, key, .. } = &command {
+            self.checker.asked(request, caller, spec, *key);
+            self.open_requests.insert(request, command.clone());
+        }
+        let delay = self.rng.below(5);
+        self.after(delay, Task::Request { request, command: Box::new(command) });
+        if self.rng.chance(self.shape.double) {
+            // The client did not hear the answer, and asks again under the same key.
+            if let Some(again) = self.open_requests.get(&request).cloned() {
+                let delay = self.rng.range(1, 2000);
+                self.after(delay, Task::Request { request, command: Box::new(again) });
+            }
+        }
+    }
+
+    pub(crate) fn request_arrives(&mut self, request: u64, command: Command) {
+        self.controller_receives(Mail::Request(request, command));
+    }
+
+    /// A user hears the answer.
+    pub(crate) fn user_answered(&mut self, request: u64, answer: Answer) {
+        self.trace(|| format!("answer to request {request}: {answer:?}"));
+        self.checker.answered(request, &answer);
+        match answer {
+            // The controller was away, or could not store it: ask again, under the same key.
+            Err(Reject::Other(_) | Reject::Storage(_)) if self.rng.chance(60) && !self.quiet => {
+                if let Some(again) = self.open_requests.get(&request).cloned() {
+                    let delay = self.rng.range(100, 3000);
+                    self.after(delay, Task::Request { request, command: Box::new(again) });
+                }
+            }
+            _ => drop(self.open_requests.remove(&request)),
+        }
+    }
+
+    fn a_job(&mut self) -> JobId {
+        JobId(self.rng.range(1, u64::from(self.checker.last_id()) + 2) as u32)
+    }
+
+    fn some_tasks(&mut self) -> TaskSet {
+        let first = self.rng.below(8) as u32;
+        TaskSet::from_ranges([(first, first + self.rng.below(5) as u32)])
+    }
+
+    fn a_target(&mut self) -> JobTarget {
+        let tasks = if self.rng.chance(25) { Some(self.some_tasks()) } else { None };
+        JobTarget { job: self.a_job(), tasks }
+    }
+
+    fn a_dependency(&mut self) -> Dependency {
+        let mut terms = Vec::new();
+        for _ in 0..self.rng.range(1, 2) {
+            let task = if self.rng.chance(15) { Some(self.rng.below(8) as u32) } else { None };
+            let job = DependencyTarget { job: self.a_job(), task };
+            terms.push(match self.rng.below(6) {
+                0 => DependencyTerm::After { job, delay: Duration::from_secs(self.rng.below(90)) },
+                1 => DependencyTerm::AfterAny(job),
+                2 => DependencyTerm::AfterNotOk(job),
+                3 => DependencyTerm::Singleton,
+                _ => DependencyTerm::AfterOk(job),
+            });
+        }
+        Dependency { terms, any: self.rng.chance(25) }
+    }
+
+    fn a_submission(&mut self, caller: Caller) -> Command {
+        let mut spec = JobSpec { name: format!("job{}", self.rng.below(3)), ..JobSpec::default() };
+        let r = &mut spec.resources;
+        let rng = &mut self.rng;
+        if rng.chance(60) {
+            r.ntasks = Some(rng.range(0, 6) as u32);
+        }
+        if rng.chance(20) {
+            r.cpus_per_task = Some(rng.range(1, 4) as u32);
+        }
+        if rng.chance(20) {
+            let min = rng.range(1, 3) as u32;
+            r.nodes = Some(NodeRange { min, max: rng.chance(50).then_some(min) });
+        }
+        if rng.chance(10) {
+            r.ntasks_per_node = Some(rng.range(1, 4) as u32);
+        }
+        if rng.chance(30) {
+            let mb = rng.below(4000);
+            r.mem = Some(if rng.chance(50) { MemRequest::PerNode(mb) } else { MemRequest::PerCpu(mb / 4) });
+        }
+        if rng.chance(15) {
+            let kind = if rng.chance(40) { Some("a100".to_string()) } else { None };
+            r.gres = vec![GresRequest { name: "gpu".into(), kind, count: rng.range(1, 2) as u32 }];
+        }
+        r.exclusive = rng.chance(10);
+        if rng.chance(10) {
+            r.constraint = Some(rng.pick(&["fast", "slow&ib", "fast|ib", "none"]).to_string());
+        }
+        if rng.chance(8) {
+            r.nodelist = Some(HostList { names: vec![format!("n{}", rng.range(1, 4))] });
+        }
+        if rng.chance(8) {
+            r.exclude = Some(HostList { names: vec![format!("n{}", rng.range(1, 4))] });
+        }
+        spec.partitions = match rng.below(10) {
+            0..=5 => Vec::new(),
+            6 => vec!["side".into()],
+            7 | 8 => vec!["side".into(), "main".into()],
+            _ => vec![rng.pick(&["main", "nope"]).to_string()],
+        };
+        if rng.chance(25) {
+            spec.qos = Some(rng.pick(&["long", "normal", "nope"]).to_string());
+        }
+        if rng.chance(60) {
+            spec.time_limit = Some(TimeLimit::Minutes(rng.range(1, 5) as u32));
+        }
+        if rng.chance(10) {
+            let in_ms = rng.below(60_000);
+            spec.begin = Some(self.now().wall + Duration(in_ms));
+        }
+        let rng = &mut self.rng;
+        if rng.chance(20) {
+            let max_running = if rng.chance(40) { Some(rng.range(1, 3) as u32) } else { None };
+            let first = rng.below(3) as u32;
+            let last = first + rng.below(12) as u32;
+            spec.array = Some(ArraySpec { tasks: TaskSet::from_ranges([(first, last)]), max_running });
+        }
+        spec.hold = rng.chance(8);
+        if rng.chance(40) {
+            spec.requeue = Some(rng.chance(50));
+        }
+        spec.nice = if rng.chance(10) { rng.below(200) as i32 - 20 } else { 0 };
+        if self.rng.chance(25) {
+            spec.dependency = Some(self.a_dependency());
+        }
+        let key = RequestKey(u128::from(self.rng.next()));
+        Command::Submit { caller, spec, payload: PayloadId(format!("p{:x}", key.0)), key }
+    }
+}
