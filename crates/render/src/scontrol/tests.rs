@@ -1,1 +1,270 @@
-//! stub
+use super::*;
+use crate::fixture::{jobs, nodes, partitions, settings};
+use bivouac_types::config::{ClusterConfig, LimitClock};
+use bivouac_types::info::JobInfo;
+use bivouac_types::{Duration, JobState, PendingReason};
+
+const PLAIN: Form = Form { oneliner: false, details: false };
+const DETAILS: Form = Form { oneliner: false, details: true };
+const ONE_LINE: Form = Form { oneliner: true, details: false };
+
+fn job(id: u32) -> JobInfo {
+    jobs().into_iter().find(|j| j.id.0 == id).unwrap()
+}
+
+/// A record with the blanks at the ends of its lines made visible.
+fn visible(text: &str) -> String {
+    text.replace(" \n", "|\n")
+}
+
+#[test]
+fn a_running_job() {
+    insta::assert_snapshot!(visible(&show_job(&job(1), PLAIN, &settings())), @r"
+    JobId=1 JobName=longnamejob
+       UserId=alice(1000) GroupId=alice(1000) MCS_label=N/A
+       Priority=4294901759 Nice=0 Account=acct1 QOS=normal
+       JobState=RUNNING Reason=None Dependency=(null)
+       Requeue=1 Restarts=0 BatchFlag=1 Reboot=0 ExitCode=0:0
+       RunTime=00:00:02 TimeLimit=01:00:00 TimeMin=N/A
+       SubmitTime=2026-11-22T15:38:59 EligibleTime=2026-11-22T15:38:59
+       AccrueTime=2026-11-22T15:38:59
+       StartTime=2026-11-22T15:39:00 EndTime=2026-11-22T16:39:00 Deadline=N/A
+       SuspendTime=None SecsPreSuspend=0 LastSchedEval=Unknown Scheduler=Main
+       Partition=main AllocNode:Sid=localhost:0
+       ReqNodeList=(null) ExcNodeList=(null)
+       NodeList=n[1-2]
+       BatchHost=n1
+       NumNodes=2 NumCPUs=3 NumTasks=3 CPUs/Task=1 ReqB:S:C:T=0:0:*:*
+       TRES=cpu=3,mem=2G,node=2,billing=3
+       Socks/Node=* NtasksPerN:B:S:C=0:0:*:* CoreSpec=*
+       MinCPUsNode=1 MinMemoryNode=1G MinTmpDiskNode=0
+       Features=(null) DelayBoot=00:00:00
+       OverSubscribe=OK Contiguous=0 Licenses=(null) Network=(null)
+       Command=/tmp/j/run.sh
+       WorkDir=/tmp/j
+       StdErr=/tmp/j/slurm-1.out
+       StdIn=/dev/null
+       StdOut=/tmp/j/slurm-1.out
+       Power=
+      |
+    ");
+    assert!(show_job(&job(1), PLAIN, &settings()).ends_with("   Power=\n   \n\n"));
+}
+
+#[test]
+fn a_job_with_gpus_in_detail() {
+    let text = show_job(&job(7), DETAILS, &settings());
+    for line in [
+        "   DerivedExitCode=0:0\n   RunTime=00:00:02 TimeLimit=UNLIMITED TimeMin=N/A\n",
+        "StartTime=2026-11-22T15:39:00 EndTime=Unknown Deadline=N/A\n",
+        "   TRES=cpu=1,mem=8000M,node=1,billing=1,gres/gpu=2\n",
+        "   JOB_GRES=gpu:a100:2\n     Nodes=g1 CPU_IDs=0 Mem=8000 GRES=gpu:a100:2(IDX:0-1)\n   MinCPUsNode=1 MinMemoryNode=0 ",
+        "   Comment=a comment \n   StdErr=",
+        "   Power=\n   TresPerNode=gres:gpu:a100:2\n   \n\n",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    let text = show_job(&job(1), DETAILS, &settings());
+    assert!(
+        text.contains(
+            "   JOB_GRES=(null)\n     Nodes=n1 CPU_IDs=0-1 Mem=1024 GRES=\n     Nodes=n2 CPU_IDs=0 "
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn jobs_that_wait() {
+    let held = show_job(&job(3), PLAIN, &settings());
+    for line in [
+        "   Priority=0 Nice=0 ",
+        "JobState=PENDING Reason=JobHeldUser Dependency=(null)\n",
+        "EligibleTime=Unknown\n   AccrueTime=Unknown\n   StartTime=Unknown EndTime=Unknown Deadline=N/A\n",
+        "   NodeList=\n   NumNodes=1 NumCPUs=1 ",
+        "MinCPUsNode=1 MinMemoryCPU=100M ",
+    ] {
+        assert!(held.contains(line), "{line} is not in\n{held}");
+    }
+    let later = show_job(&job(4), PLAIN, &settings());
+    assert!(later.contains("StartTime=2026-11-22T16:38:59 EndTime=2026-11-22T17:38:59 "), "{later}");
+    assert!(later.contains("   Partition=gpu,main "), "{later}");
+    let depends = show_job(&job(10), PLAIN, &settings());
+    for line in [
+        "JobId=10 ArrayJobId=10 ArrayTaskId=5,7 JobName=dep\n",
+        "Reason=Dependency Dependency=afterok:1(unfulfilled)\n   Requeue=0 ",
+        "ReqNodeList=(null) ExcNodeList=n3\n",
+        "NumNodes=2-2 NumCPUs=8 NumTasks=4 CPUs/Task=2 ",
+        "NtasksPerN:B:S:C=2:0:*:* ",
+        "   MinCPUsNode=4 MinMemoryCPU=100M ",
+        "   Power=\n   MailUser=root MailType=END\n   \n\n",
+    ] {
+        assert!(depends.contains(line), "{line} is not in\n{depends}");
+    }
+    let mut planned = job(8);
+    planned.planned_nodes = vec!["n1".into(), "n2".into()];
+    let text = show_job(&planned, PLAIN, &settings());
+    assert!(text.contains("   NodeList=\n   SchedNodeList=n[1-2]\n   NumNodes="), "{text}");
+    assert!(text.contains("ReqNodeList=n1 ExcNodeList") && text.contains("Features=milan&rh8 "), "{text}");
+    assert!(text.contains("OverSubscribe=NO "), "{text}");
+}
+
+#[test]
+fn arrays_and_one_line_records() {
+    let rest = show_job(&job(2), ONE_LINE, &settings());
+    assert!(
+        rest.starts_with(
+            "JobId=2 ArrayJobId=2 ArrayTaskId=3-10%2 ArrayTaskThrottle=2 JobName=arr UserId=alice(1000) "
+        ),
+        "{rest}"
+    );
+    assert!(rest.ends_with(" Power= \n") && rest.lines().count() == 1, "{rest}");
+    let task = show_job(&job(11), PLAIN, &settings());
+    assert!(
+        task.starts_with("JobId=11 ArrayJobId=2 ArrayTaskId=1 ArrayTaskThrottle=2 JobName=arr\n"),
+        "{task}"
+    );
+    assert!(task.contains("   StdErr=/tmp/j/slurm-2_1.out\n"), "{task}");
+}
+
+#[test]
+fn jobs_that_ended() {
+    let text = show_job(&job(5), PLAIN, &settings());
+    assert!(
+        text.contains("JobState=FAILED Reason=NonZeroExitCode ") && text.contains("ExitCode=3:0\n"),
+        "{text}"
+    );
+    assert!(text.contains("StartTime=2026-11-22T15:39:00 EndTime=2026-11-22T15:39:00 "), "{text}");
+    let mut cancelled = job(4);
+    (cancelled.state, cancelled.start, cancelled.end) =
+        (JobState::Cancelled, None, Some(crate::fixture::NOW));
+    assert_eq!(cancelled.reason, PendingReason::BeginTime);
+    let text = show_job(&cancelled, PLAIN, &settings());
+    assert!(text.contains("JobState=CANCELLED Reason=BeginTime "), "{text}");
+    assert!(text.contains("StartTime=2026-11-22T15:39:02 EndTime=2026-11-22T15:39:02 "), "{text}");
+}
+
+#[test]
+fn a_node() {
+    let nodes = nodes();
+    let machine = Machine { arch: "x86_64".into(), os: "Linux 6.1.0 #1 SMP".into(), host: "vm".into() };
+    insta::assert_snapshot!(visible(&show_node(&nodes[3], &machine, DETAILS, &settings())), @r"
+    NodeName=g1 Arch=x86_64 CoresPerSocket=4|
+       CPUAlloc=1 CPUEfctv=8 CPUTot=8 CPULoad=N/A
+       AvailableFeatures=(null)
+       ActiveFeatures=(null)
+       Gres=gpu:a100:3
+       GresDrain=N/A
+       GresUsed=gpu:a100:2(IDX:0-1)
+       NodeAddr=g1 NodeHostName=vm Version=22.05.8
+       OS=Linux 6.1.0 #1 SMP|
+       RealMemory=8000 AllocMem=8000 FreeMem=N/A Sockets=2 Boards=1
+       State=MIXED ThreadsPerCore=1 TmpDisk=0 Weight=10 Owner=N/A MCS_label=N/A
+       Partitions=gpu|
+       BootTime=2026-11-22T15:38:38 SlurmdStartTime=2026-11-22T15:38:38
+       LastBusyTime=Unknown
+       CfgTRES=cpu=8,mem=8000M,billing=8,gres/gpu=3
+       AllocTRES=cpu=1,mem=8000M,gres/gpu=2
+       CapWatts=n/a
+       CurrentWatts=0 AveWatts=0
+       ExtSensorsJoules=n/s ExtSensorsWatts=0 ExtSensorsTemp=n/s
+    ");
+    let text = show_node(&nodes[2], &machine, PLAIN, &settings());
+    assert!(text.contains("   State=IDLE ") && text.contains("\n   AllocTRES=\n   CapWatts"), "{text}");
+    assert!(text.contains("   Gres=(null)\n   NodeAddr="), "{text}");
+    let mut ending = nodes[0].clone();
+    ending.completing = true;
+    let text = show_node(&ending, &machine, ONE_LINE, &settings());
+    assert!(text.contains(" State=MIXED+COMPLETING ") && text.lines().count() == 1, "{text}");
+    assert!(text.starts_with("NodeName=n1 Arch=x86_64 CoresPerSocket=8  CPUAlloc=4 "), "{text}");
+}
+
+#[test]
+fn partitions_with_and_without_limits() {
+    let (partitions, nodes) = (partitions(), nodes());
+    insta::assert_snapshot!(show_partition(&partitions[0], &nodes, PLAIN, &settings()), @r"
+    PartitionName=main
+       AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL
+       AllocNodes=ALL Default=YES QoS=N/A
+       DefaultTime=01:00:00 DisableRootJobs=NO ExclusiveUser=NO GraceTime=0 Hidden=NO
+       MaxNodes=UNLIMITED MaxTime=1-00:00:00 MinNodes=0 LLN=NO MaxCPUsPerNode=UNLIMITED
+       Nodes=n[1-3]
+       PriorityJobFactor=1 PriorityTier=1 RootOnly=NO ReqResv=NO OverSubscribe=NO
+       OverTimeLimit=NONE PreemptMode=OFF
+       State=UP TotalCPUs=24 TotalNodes=3 SelectTypeParameters=NONE
+       JobDefaults=(null)
+       DefMemPerCPU=100 MaxMemPerNode=UNLIMITED
+       TRES=cpu=24,mem=12000M,node=3,billing=24
+    ");
+    insta::assert_snapshot!(show_partition(&partitions[1], &nodes, PLAIN, &settings()), @r"
+    PartitionName=gpu
+       AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL
+       AllocNodes=ALL Default=NO QoS=N/A
+       DefaultTime=NONE DisableRootJobs=NO ExclusiveUser=NO GraceTime=0 Hidden=NO
+       MaxNodes=1 MaxTime=UNLIMITED MinNodes=0 LLN=NO MaxCPUsPerNode=UNLIMITED
+       Nodes=g1
+       PriorityJobFactor=1 PriorityTier=2 RootOnly=NO ReqResv=NO OverSubscribe=NO
+       OverTimeLimit=NONE PreemptMode=OFF
+       State=UP TotalCPUs=8 TotalNodes=1 SelectTypeParameters=NONE
+       JobDefaults=(null)
+       DefMemPerNode=UNLIMITED MaxMemPerNode=UNLIMITED
+       TRES=cpu=8,mem=8000M,node=1,billing=8,gres/gpu=3
+    ");
+    let text = show_partition(&partitions[0], &nodes, ONE_LINE, &settings());
+    assert!(
+        text.starts_with("PartitionName=main AllowGroups=ALL ") && text.ends_with(",billing=24\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_configuration() {
+    let config = ClusterConfig {
+        cluster: "camp".into(),
+        site: "local".into(),
+        nodes: nodes().into_iter().map(|n| n.config).collect(),
+        partitions: partitions().into_iter().map(|p| p.config).collect(),
+        qos: Vec::new(),
+        accounts: Vec::new(),
+        default_account: None,
+        default_qos: None,
+        overcommit: false,
+        kill_wait: Duration::from_secs(3),
+        min_job_age: Duration::from_secs(300),
+        max_array_size: 1001,
+        max_job_count: 10_000,
+        first_job_id: 1,
+        limit_clock: LimitClock::Wall,
+        owner_is_operator: true,
+        job_requeue: true,
+    };
+    let text = show_config(&config, "vm", "/state", &settings());
+    assert!(
+        text.starts_with("Configuration data as of 2026-11-22T15:39:02\nAccountingStorageEnforce = none\n")
+    );
+    assert!(text.ends_with("\n\nSlurmctld(primary) at vm is UP\n"), "{text}");
+    for line in [
+        "AccountingStorageTRES   = cpu,mem,energy,node,billing,fs/disk,vmem,pages,gres/gpu\n",
+        "ClusterName             = camp\n",
+        "GresTypes               = gpu\n",
+        "KillWait                = 3 sec\n",
+        "MaxArraySize            = 1001\n",
+        "MinJobAge               = 300 sec\n",
+        "PriorityType            = priority/basic\n",
+        "SLURM_VERSION           = 22.05.8\n",
+        "SchedulerType           = sched/backfill\n",
+        "SelectType              = select/cons_tres\n",
+        "SelectTypeParameters    = CR_CPU_MEMORY\n",
+        "StateSaveLocation       = /state\n",
+    ] {
+        assert!(text.contains(&format!("\n{line}")), "{line} is not in\n{text}");
+    }
+    let keys: Vec<&str> =
+        text.lines().skip(1).filter_map(|l| l.split_once(" = ")).map(|(k, _)| k.trim()).collect();
+    assert!(["AccountingStorageType", "MinJobAge", "MaxArraySize"].iter().all(|k| keys.contains(k)));
+}
+
+#[test]
+fn the_controller_answers_or_not() {
+    assert_eq!(ping("vm", true), "Slurmctld(primary) at vm is UP");
+    assert_eq!(ping("vm", false), "Slurmctld(primary) at vm is DOWN");
+}

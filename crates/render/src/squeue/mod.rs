@@ -11,7 +11,7 @@ pub use jobs::Jobs;
 pub use steps::Steps;
 
 use crate::settings::Settings;
-use crate::table::{self, SortKey, Table};
+use crate::table::{self, SortKey};
 use bivouac_types::StepKind;
 use bivouac_types::info::{ArrayTasks, JobInfo, StepInfo};
 
@@ -93,7 +93,7 @@ pub fn sort_steps<'a>(rows: &mut [StepRow<'a>], keys: &[SortKey<Steps>], setting
 }
 
 /// What squeue says of a letter or name that is no column.
-pub fn invalid_format<T: Table>(what: &str, steps: bool) -> String {
+pub fn invalid_format(what: &str, steps: bool) -> String {
     let of = if steps { "job step" } else { "job" };
     format!("Invalid {of} format specification: {what}")
 }
