@@ -19,7 +19,7 @@ use bivouac_types::{Attempt, JobId, Now, Reject, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Mail dealt with in one turn at most, so that answers do not wait for ever.
 const TURN: usize = 512;
@@ -29,6 +29,8 @@ const PLAN_BUDGET: usize = 200_000;
 const COMPACT_AFTER: u64 = 20_000;
 /// How soon something that failed for want of space or of a keeper is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long a stop waits for a keeper to take leave of.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The controller.
 pub struct Controller {
@@ -72,6 +74,7 @@ pub struct Sited {
 struct Stopping {
     told: Vec<Reply>,
     cancel: bool,
+    since: Instant,
 }
 
 /// What one turn has gathered.
@@ -166,7 +169,8 @@ impl Controller {
         let retry =
             (self.storage_problem.is_some() || !self.unstored.is_empty() || !self.relaunch.is_empty())
                 .then_some(RETRY);
-        [due, retry].into_iter().flatten().min().unwrap_or(Duration::from_secs(3600))
+        let farewell = self.stopping.is_some().then_some(FAREWELL);
+        [due, retry, farewell].into_iter().flatten().min().unwrap_or(Duration::from_secs(3600))
     }
 
     fn turn(&mut self, bag: Vec<Mail>) {
@@ -381,7 +385,11 @@ impl Controller {
 
     /// Begins the orderly end.
     pub(crate) fn stop(&mut self, told: Option<Reply>, cancel: bool) {
-        let stopping = self.stopping.get_or_insert(Stopping { told: Vec::new(), cancel: false });
+        let stopping = self.stopping.get_or_insert_with(|| Stopping {
+            told: Vec::new(),
+            cancel: false,
+            since: Instant::now(),
+        });
         stopping.told.extend(told);
         stopping.cancel |= cancel;
     }
@@ -393,8 +401,14 @@ impl Controller {
             self.stopping = Some(stopping);
             return false;
         }
-        if let Some(link) = &mut self.keeper {
-            link.part(stopping.cancel);
+        match &mut self.keeper {
+            Some(link) => link.part(stopping.cancel),
+            // A keeper that is just coming up must be told, or it would bring the controller back.
+            None if stopping.since.elapsed() < FAREWELL => {
+                self.stopping = Some(stopping);
+                return false;
+            }
+            None => {}
         }
         self.compact_now();
         for reply in &stopping.told {

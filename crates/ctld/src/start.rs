@@ -5,19 +5,21 @@ use crate::controller::{Controller, Sited};
 use crate::mailbox::Mail;
 use crate::{connection, history, keeper_link, lock};
 use bivouac_proto::place::{Account, Place, valid_cluster_name};
-use bivouac_site::{Access, Site};
+use bivouac_site::{Access, Site, User};
 use bivouac_store::{Store, StoreError};
 use bivouac_types::Now;
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 /// The profile of a cluster that nobody chose one for.
 const DEFAULT_SITE: &str = "local";
+/// The folder of jobs' own scratch folders in the state folder.
+const SCRATCH: &str = "scratch";
 /// The log begins anew above this size.
 const LOG_LIMIT: u64 = 4 << 20;
 
@@ -110,8 +112,16 @@ fn choose_site(store: &Store, asked: Option<String>) -> Result<Site, String> {
 }
 
 fn load(name: &str) -> Result<Site, String> {
-    let account = Account::own().map_err(|e| format!("the passwd database: {e}"))?;
-    Site::load(name, &account.home).map_err(|e| e.to_string())
+    Site::load(name, &own_account()?.home).map_err(|e| e.to_string())
+}
+
+fn own_account() -> Result<Account, String> {
+    Account::own().map_err(|e| format!("the passwd database: {e}"))
+}
+
+/// Where the keeper makes a job's own folder: users pass through it, and see only their own.
+fn make_scratch(state_dir: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o711).create(state_dir.join(SCRATCH))
 }
 
 fn lay_out(site: Site, place: &Place, exe_dir: &Path) -> Result<Sited, String> {
@@ -121,6 +131,10 @@ fn lay_out(site: Site, place: &Place, exe_dir: &Path) -> Result<Sited, String> {
         exe_dir: exe_dir.to_owned(),
     };
     let installed = site.install(&cluster).map_err(|e| e.to_string())?;
+    let account = own_account()?;
+    installed.prepare(&User { name: account.name, home: account.home }).map_err(|e| e.to_string())?;
+    make_scratch(&place.state_dir)
+        .map_err(|e| format!("{}: {e}", place.state_dir.join(SCRATCH).display()))?;
     let (access, _) = Access::probe();
     Ok(Sited { site, installed, access })
 }

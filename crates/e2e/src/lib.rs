@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 /// How long anything may take before a test gives up. Generous: machines are busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// An account without rights, made by the tests' set-up.
+pub const ORDINARY_USER: &str = "camper";
+
 /// A cluster of its own.
 pub struct Camp {
     dir: tempfile::TempDir,
@@ -73,14 +76,20 @@ impl Camp {
         camp
     }
 
-    /// A camp of an ordinary user (root only: others are one already).
-    pub fn of_user(uid: u32, gid: u32) -> Camp {
+    /// A camp of the ordinary user that `cargo xtask test` makes for this when it runs as root; none, said loudly, where
+    /// there is no such user.
+    pub fn of_ordinary_user() -> Option<Camp> {
         let mut camp = Camp::new();
+        let id = |flag: &str| camp.run("id", [flag, ORDINARY_USER]).out.trim().parse().ok();
+        let (Some(uid), Some(gid), true) = (id("-u"), id("-g"), is_root()) else {
+            eprintln!("SKIPPED: this needs root and the user {ORDINARY_USER}, whom `cargo xtask test` makes");
+            return None;
+        };
         for folder in ["", "bin", "state", "work", "home"] {
             std::os::unix::fs::chown(camp.path(folder), Some(uid), Some(gid)).unwrap();
         }
         camp.user = Some((uid, gid));
-        camp
+        Some(camp)
     }
 
     /// A camp in which every command has this variable.
@@ -232,9 +241,18 @@ impl Camp {
     /// The status once controller, keeper and reaper are all there.
     #[track_caller]
     pub fn complete_status(&self) -> Status {
+        self.status_without(0)
+    }
+
+    /// The status once controller, keeper and reaper are all there and none of them is the process `gone`.
+    #[track_caller]
+    pub fn status_without(&self, gone: u32) -> Status {
         let mut status = None;
+        let there = |pid: u32| pid != gone && alive(pid);
         self.until("controller, keeper and reaper are there", || {
-            status = self.status().filter(|s| s.keeper_pid.is_some() && s.reaper_pid.is_some());
+            status = self.status().filter(|s| {
+                [Some(s.controller_pid), s.keeper_pid, s.reaper_pid].iter().all(|p| p.is_some_and(there))
+            });
             status.is_some()
         });
         status.unwrap()

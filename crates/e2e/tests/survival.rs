@@ -59,16 +59,18 @@ fn of_the_controller_and_the_reaper() {
 }
 
 #[test]
-fn of_each_while_the_others_restart() {
+fn of_one_after_the_other_again_and_again() {
     let camp = Camp::new();
     let id = waiting_job(&camp);
+    let mut s = camp.complete_status();
     for _ in 0..3 {
-        let s = camp.complete_status();
-        kill(s.controller_pid, SIGKILL);
-        let s = camp.complete_status();
-        kill(s.keeper_pid.unwrap(), SIGKILL);
-        let s = camp.complete_status();
-        kill(s.reaper_pid.unwrap(), SIGKILL);
+        let kinds: [fn(&Status) -> u32; 3] =
+            [|s| s.controller_pid, |s| s.keeper_pid.unwrap(), |s| s.reaper_pid.unwrap()];
+        for which in kinds {
+            let pid = which(&s);
+            kill(pid, SIGKILL);
+            s = camp.status_without(pid);
+        }
     }
     finish(&camp, id);
 }

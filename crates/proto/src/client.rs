@@ -35,7 +35,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub fn next(&mut self) -> Result<Response, FrameError> {
+    pub fn more(&mut self) -> Result<Response, FrameError> {
         frame::read(&mut self.stream)
     }
 
@@ -59,7 +59,7 @@ impl Client {
                 }
                 other => return Ok(Err(other)),
             }
-            part = self.next()?;
+            part = self.more()?;
         }
     }
 }

@@ -25,14 +25,17 @@ pub struct Row {
     pub ratio: Option<f64>,
 }
 
-const BENCHMARKS: [(&str, fn(&Path) -> Result<Vec<Row>, String>); 3] =
+/// Measures, with the release programs of that folder.
+type Benchmark = fn(&Path) -> Result<Vec<Row>, String>;
+
+const BENCHMARKS: [(&str, Benchmark); 3] =
     [("throughput", throughput::run), ("latency", latency::run), ("memory", memory::run)];
 
 /// Runs the named benchmarks, or all.
 pub fn run(arguments: &[String]) -> Outcome {
     let write = arguments.iter().any(|a| a == "--write");
     let names: Vec<&String> = arguments.iter().filter(|a| *a != "--write").collect();
-    if let Some(unknown) = names.iter().find(|n| !BENCHMARKS.iter().any(|(b, _)| b == n)) {
+    if let Some(unknown) = names.iter().find(|n| !BENCHMARKS.iter().any(|(b, _)| b == *n)) {
         let known: Vec<&str> = BENCHMARKS.iter().map(|(n, _)| *n).collect();
         return Err(format!("there is no benchmark {unknown}; there are {}", known.join(", ")));
     }

@@ -40,6 +40,9 @@ const TOOLS: [Tool; 5] = [
     },
 ];
 
+/// The account of the end-to-end tests (`bivouac_e2e::ORDINARY_USER`).
+const ORDINARY_USER: &str = "camper";
+
 /// Installs what is missing, or says what stays missing.
 ///
 /// # Errors
@@ -66,11 +69,24 @@ pub fn install() -> Result<Verdict, String> {
             still.push("cargo-nextest (cargo install --locked cargo-nextest)".to_owned());
         }
     }
+    if !ordinary_user() {
+        still
+            .push(format!("the user {ORDINARY_USER}, as whom root's tests try what an ordinary user can do"));
+    }
     match still.is_empty() {
         true => Ok(Verdict::Passed),
         false if in_ci() => Err(format!("missing: {}", still.join(", "))),
         false => Ok(Verdict::Partly(format!("missing: {}", still.join(", ")))),
     }
+}
+
+/// Makes the account, if root runs this; whoever else runs it is an ordinary user already.
+fn ordinary_user() -> bool {
+    if !quiet("test", &["-w", "/etc/passwd"]) || quiet("id", &[ORDINARY_USER]) {
+        return true;
+    }
+    println!("$ useradd --create-home --shell /bin/bash {ORDINARY_USER}");
+    quiet("useradd", &["--create-home", "--shell", "/bin/bash", ORDINARY_USER])
 }
 
 fn present(tool: &Tool) -> bool {

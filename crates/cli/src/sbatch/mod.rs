@@ -121,6 +121,10 @@ fn submission(
     spec.work_dir = text(request.chdir.as_ref().map_or_else(|| cwd.clone(), |d| cwd.join(d)))?;
     spec.submit_dir = text(cwd)?;
     spec.submit_host = host_name();
+    spec.kept_dir = match bivouac_view::Marker::read() {
+        Some(marker) => marker.kept.map(text).transpose()?,
+        None => Some(spec.work_dir.clone()),
+    };
     let folder = script.path.as_ref().and_then(|p| p.parent()).map(|p| p.as_os_str().as_bytes().to_vec());
     spec.command = script.path.map(text).transpose()?;
 
