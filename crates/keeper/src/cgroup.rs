@@ -28,6 +28,7 @@ impl Groups {
         if !self.open.contains_key(&slot) {
             let path = self.base.join(format!("slot-{slot}"));
             if make {
+                make_folder(&self.base)?;
                 make_folder(&path)?;
             }
             self.open.insert(slot, File::open(path)?.into());
@@ -160,7 +161,11 @@ impl Confine for CgroupV2 {
 
     fn ready(&mut self, slot: usize) -> io::Result<bool> {
         if self.fresh.contains(&slot) {
-            return Ok(!self.populated(slot));
+            match self.groups.open(slot, false).and_then(|fd| read_at(fd, c"cgroup.events")) {
+                Ok(events) => return Ok(!events.contains("populated 1")),
+                // Somebody tidied up below us: make it anew.
+                Err(_) => self.fresh.remove(&slot),
+            };
         }
         if !self.groups.remove(slot) {
             return Ok(false);
@@ -222,7 +227,12 @@ impl Confine for Freezer {
     }
 
     fn ready(&mut self, slot: usize) -> io::Result<bool> {
-        self.groups.open(slot, true)?;
+        let fd = self.groups.open(slot, true)?;
+        if read_at(fd, c"freezer.state").is_err() {
+            // Somebody tidied up below us: make it anew.
+            self.groups.remove(slot);
+            self.groups.open(slot, true)?;
+        }
         Ok(self.groups.members(Some(slot)).is_empty())
     }
 

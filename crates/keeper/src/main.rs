@@ -105,10 +105,12 @@ fn keeper(arguments: Arguments) -> io::Result<u8> {
         reaper: inherit(arguments.reaper, "--reaper-fd")?,
         ready: arguments.ready.map(|fd| inherit(Some(fd), "--ready-fd")).transpose()?,
     };
+    let first = inherited.ready.is_some();
     match daemon::run(inherited) {
         Ok(Outcome::Done) => Ok(0),
         Ok(Outcome::BecomeReaper(inherited)) => Err(daemon::become_reaper(&inherited)),
-        Err(e) if e.kind() == io::ErrorKind::InvalidData || e.kind() == io::ErrorKind::Unsupported => {
+        // Not to be tried again: the start failed, or the record file cannot be used.
+        Err(e) if first || e.kind() == io::ErrorKind::InvalidData => {
             eprintln!("bivouac-keeper: {e}");
             Ok(UNUSABLE as u8)
         }
@@ -138,8 +140,10 @@ fn reaper(dir: PathBuf) -> io::Result<u8> {
         drop((ready, lock));
         wait.read_to_end(&mut Vec::new())?;
         place::connect(&dir).map_err(|e| {
-            let text = format!("the keeper did not come up ({e}); see {}", dir.join(place::LOG).display());
-            io::Error::new(e.kind(), text)
+            let log = dir.join(place::LOG);
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            let last = said.lines().last().map_or_else(|| e.to_string(), str::to_owned);
+            io::Error::new(e.kind(), format!("the keeper did not come up (see {}): {last}", log.display()))
         })?;
         return Ok(0);
     }

@@ -38,14 +38,10 @@ fn exit_codes_and_signals_are_reported() {
 fn a_signal_reaches_the_batch_process_or_all() {
     let camp = Camp::new();
     let (mut link, _) = camp.connect();
-    let gate = Gate::new(camp.path("gate"));
-    let script = format!(
-        "trap 'echo parent; exit 3' USR1\nsh -c 'trap \"echo child\" USR1; {0}; {0}' &\nwait",
-        gate.wait()
-    );
-    link.launch(camp.order(1, &script));
-    link.launched(attempt(1));
-    gate.open();
+    let script = "trap 'echo parent; exit 3' USR1
+        sh -c 'trap \"echo child\" USR1; sleep 1000 & echo up > up-1; wait' & wait";
+    link.launch(camp.order(1, script));
+    support::until("the child is up", || camp.read("up-1") == "up\n");
     link.send(ToKeeper::Signal { attempt: attempt(1), signal: libc::SIGUSR1, scope: Scope::BatchOnly });
     assert_eq!(link.exited(attempt(1)).exit_code(), 3);
     assert_eq!(camp.read("out-1"), "parent\n");
@@ -113,7 +109,7 @@ fn the_environment_is_exactly_the_ordered_one() {
     let (mut link, _) = camp.connect();
     let mut order = camp.order(1, "env; ulimit -c; umask; ls /proc/self/fd | wc -l");
     order.env = vec![b"PATH=/usr/bin:/bin".to_vec(), b"A=x\ny".to_vec()];
-    let core = libc::RLIMIT_CORE as u32;
+    let core = libc::RLIMIT_CORE;
     order.limits = vec![bivouac_keeper::order::Limit { resource: core, soft: 0, hard: 0 }];
     order.umask = 0o027;
     assert_eq!(link.run(order).exit_code(), 0);

@@ -64,6 +64,33 @@ fn search() {
 }
 
 #[test]
+fn groups_that_somebody_removed_are_made_anew() {
+    for mode in ["cgroup2", "freezer"] {
+        let Some(camp) = Camp::with_mode(mode) else {
+            eprintln!("skipped: {mode} is not usable here");
+            continue;
+        };
+        let (mut link, _) = camp.connect();
+        link.run(camp.order(1, "true"));
+        let name = format!("bivouac-{}", bivouac_keeper::confine::Marks::of(&camp.dir).unwrap().keeper);
+        let tidy = [
+            "/sys/fs/cgroup",
+            "-depth",
+            "-path",
+            &format!("*/{name}*"),
+            "-type",
+            "d",
+            "-exec",
+            "rmdir",
+            "{}",
+            ";",
+        ];
+        std::process::Command::new("find").args(tidy).stderr(std::process::Stdio::null()).status().unwrap();
+        assert_eq!(link.run(camp.order(2, "exit 3")).exit_code(), 3);
+    }
+}
+
+#[test]
 fn what_ignores_signals_and_forks_is_killed() {
     let camp = Camp::new();
     let (mut link, _) = camp.connect();
