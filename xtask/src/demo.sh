@@ -16,14 +16,9 @@ else
 fi
 
 run "cd /projects/$USER" || fail "there is no /projects/$USER"
-rm -f example_data.csv
-if [ -d alpine-python/.git ]; then
-    run "git -C alpine-python pull -q" || { rm -rf alpine-python; run "git clone -q $upstream alpine-python"; }
-else
-    run "git clone -q $upstream alpine-python"
-fi
+rm -rf example_data.csv alpine-python
+run "git clone -q $upstream alpine-python"
 run "cd alpine-python" || fail "the clone failed"
-git checkout -q . && rm -f alpine-python.out
 if [ "$python" != 3.10 ]; then sed -i "s/python=3.10/python=$python/" environment.yml; fi
 
 show "sbatch --export=CSV_FILEPATH=/projects/$USER/example_data.csv run_script.sh"

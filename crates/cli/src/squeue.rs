@@ -48,7 +48,9 @@ enum Report {
 }
 
 fn squeue(given: &Given) -> Result<(), ExitCode> {
-    if let Some(operand) = given.operands.first() {
+    if let Some(operand) = given.operands.first()
+        && bare(given).is_none()
+    {
         eprintln!("squeue: error: Unrecognized option: {}", operand.display());
         eprint!("{}", bivouac_options::help::usage(Program::Squeue));
         return Err(ExitCode::FAILURE);
@@ -91,6 +93,15 @@ fn request(given: &Given) -> Result<Request, ExitCode> {
     })
 }
 
+/// `-j` and `-s` take their list in the same word (`-j12`), or else from the operand (`-j 12`).
+fn bare(given: &Given) -> Option<&'static str> {
+    ["jobs", "steps"].into_iter().find(|option| given.last_of(&[*option]).is_some_and(|c| c.value.is_none()))
+}
+
+fn operand_of<'a>(given: &'a Given, option: &'static str) -> Option<&'a str> {
+    if bare(given) == Some(option) { given.operands.first()?.to_str() } else { None }
+}
+
 fn filter(given: &Given) -> Result<Filter, ExitCode> {
     let names = |option: &'static str| given.value(option).map(|text| list(Some(text)));
     let bad_id = |e: BadId| fail(e);
@@ -109,10 +120,10 @@ fn filter(given: &Given) -> Result<Filter, ExitCode> {
             ExitCode::FAILURE
         })?;
     }
-    if let Some(text) = given.value("jobs") {
+    if let Some(text) = given.value("jobs").or_else(|| operand_of(given, "jobs")) {
         filter.jobs = Some(squeue::parse_jobs(text).map_err(bad_id)?);
     }
-    if let Some(text) = given.value("steps") {
+    if let Some(text) = given.value("steps").or_else(|| operand_of(given, "steps")) {
         filter.steps = Some(squeue::parse_steps(text).map_err(bad_id)?);
     }
     if let Some(choice) = given.last_of(&["user", "me"]) {
