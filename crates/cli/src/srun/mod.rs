@@ -1,6 +1,7 @@
 //! `srun`, inside a job: the tasks of a step are srun's own children.
 
 mod forward;
+mod guard;
 mod launch;
 mod plan;
 mod step;
@@ -13,6 +14,7 @@ use bivouac_options::{Given, Program};
 use bivouac_proto::message::StepLayout;
 use bivouac_proto::place::Account;
 use bivouac_types::{ExitStatus, JobId, StepKind};
+use guard::Guard;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -61,10 +63,13 @@ fn srun(given: &Given) -> Result<ExitCode, ExitCode> {
     let chdir = request.chdir.as_ref().map(|d| std::path::absolute(d).unwrap_or_else(|_| d.into()));
     let program = launch::Program { path: file, argv: given.operands.clone(), chdir };
     let layout = step::start(job, &request, name)?;
-    let outcome = run_step(&request, &layout, &program);
+    let mut guard =
+        Guard::start(&layout).map_err(|e| fail(format_args!("a process could not be started: {e}")))?;
+    let outcome = run_step(&request, &layout, &program, &mut guard);
     // A step that could not be run is over as well.
     let told = outcome.as_ref().map_or_else(|_| failed(), |o| Outcome { exit: o.exit, usage: o.usage });
     step::end(&layout, told);
+    guard.dismiss();
     outcome.map(|o| ExitCode::from(o.exit.shell_code()))
 }
 
@@ -92,7 +97,12 @@ fn number(variable: &str) -> Option<u32> {
 }
 
 /// Starts the tasks and watches them.
-fn run_step(request: &Request, layout: &StepLayout, program: &launch::Program) -> Result<Outcome, ExitCode> {
+fn run_step(
+    request: &Request,
+    layout: &StepLayout,
+    program: &launch::Program,
+    guard: &mut Guard,
+) -> Result<Outcome, ExitCode> {
     let signals = watch::signals().map_err(|e| fail(format_args!("signals cannot be watched: {e}")))?;
     let tasks = plan::tasks(layout);
     let cwd = std::env::current_dir().unwrap_or_default();
@@ -118,7 +128,13 @@ fn run_step(request: &Request, layout: &StepLayout, program: &launch::Program) -
             }
         };
         started.push(match launch::spawn(program, &env, node, streams, groups) {
-            Ok(child) => Started { task, pid: Some(child.id() as i32), status: None },
+            Ok(child) => {
+                let pid = child.id() as i32;
+                if groups {
+                    guard.add(pid);
+                }
+                Started { task, pid: Some(pid), status: None }
+            }
             Err(e) => {
                 let code = e.raw_os_error().unwrap_or(1);
                 tell(format_args!(
