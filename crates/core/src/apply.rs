@@ -9,6 +9,7 @@ use crate::job::{
     EndCause, Ended, Ending, Job, Launch, Pending, Phase, Place, Run, Step, StepEnd, Submission, WaitOn,
     WaitState,
 };
+use crate::state::{KEY_MEMORY, UsedKey};
 use crate::world::Gate;
 use bivouac_types::info::Usage;
 use bivouac_types::{Attempt, JobId, JobState, Now, Outcome, TaskSet, Timestamp};
@@ -74,7 +75,10 @@ impl Cluster {
                     step.end = Some(StepEnd { at: at.wall, exit: Some(*exit), usage: *usage });
                 }
             }),
-            Change::Purged { jobs } => jobs.iter().for_each(|id| self.purge(*id)),
+            Change::Purged { jobs } => {
+                jobs.iter().for_each(|id| self.purge(*id));
+                self.forget_keys(at);
+            }
         }
     }
 
@@ -241,8 +245,18 @@ impl Cluster {
         let Some(submission) = self.state.submissions.get(&job.origin) else { return };
         self.index.remove(&self.world, submission, &job);
         if self.index.records(job.origin).next().is_none() {
+            let used = UsedKey { job: submission.id, uid: submission.owner.uid, at: submission.at.run };
+            self.index.key_ages.insert((used.at, submission.key));
+            self.state.used_keys.insert(submission.key, used);
             self.index.remove_submission(submission);
             self.state.submissions.remove(&job.origin);
+        }
+    }
+
+    fn forget_keys(&mut self, at: Now) {
+        while let Some(&(used, key)) = self.index.key_ages.first().filter(|k| k.0 + KEY_MEMORY <= at.run) {
+            self.index.key_ages.remove(&(used, key));
+            self.state.used_keys.remove(&key);
         }
     }
 

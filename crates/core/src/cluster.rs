@@ -9,7 +9,7 @@ use crate::job::{Job, Launch, Phase, Submission};
 use crate::state::State;
 use crate::world::{QueueEntry, World};
 use bivouac_types::config::ClusterConfig;
-use bivouac_types::{Attempt, Duration, JobId, Now};
+use bivouac_types::{Attempt, Duration, JobId, Now, Uid};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -60,6 +60,7 @@ impl Cluster {
     pub(crate) fn assemble(config: Arc<ClusterConfig>, state: State) -> Cluster {
         let world = World::new(config);
         let mut index = Index::new(&world);
+        index.key_ages = state.used_keys.iter().map(|(key, used)| (used.at, *key)).collect();
         for submission in state.submissions.values() {
             index.add_submission(&world, submission);
         }
@@ -111,9 +112,17 @@ impl Cluster {
         self.index.records(origin).filter_map(|id| self.job(id))
     }
 
-    /// The job that was submitted under that key.
+    /// The job that was submitted under that key; it may be over and forgotten.
     pub fn job_of_key(&self, key: RequestKey) -> Option<JobId> {
-        self.index.keys.get(&key).copied()
+        self.index.keys.get(&key).copied().or_else(|| Some(self.state.used_keys.get(&key)?.job))
+    }
+
+    /// Who submitted under that key.
+    pub(crate) fn user_of_key(&self, key: RequestKey) -> Option<Uid> {
+        match self.index.keys.get(&key) {
+            Some(id) => self.state.submissions.get(id).map(|s| s.owner.uid),
+            None => self.state.used_keys.get(&key).map(|used| used.uid),
+        }
     }
 
     /// The job's needs in each of its partitions, parallel to the submission's; none where it cannot be.

@@ -5,7 +5,7 @@
 //! submitted is no obstacle, as in Slurm 22.05; one that never existed is refused.
 
 use crate::index::Index;
-use crate::job::{Job, Phase, Place, Submission, Wait, WaitOn, WaitState};
+use crate::job::{Job, Phase, Place, Wait, WaitOn, WaitState};
 use crate::state::State;
 use bivouac_types::depend::{Dependency, DependencyTarget, DependencyTerm};
 use bivouac_types::{JobId, JobState, Now, Reject, Timestamp, Uid};
@@ -25,10 +25,10 @@ pub fn resolve(
     let mut waits = Vec::new();
     for term in &dependency.terms {
         let on = match *term {
-            DependencyTerm::After { job, delay } => target(job, state)?.map(|t| WaitOn::Begun(t, delay)),
-            DependencyTerm::AfterAny(job) => target(job, state)?.map(WaitOn::Ended),
-            DependencyTerm::AfterOk(job) => target(job, state)?.map(WaitOn::Ok),
-            DependencyTerm::AfterNotOk(job) => target(job, state)?.map(WaitOn::NotOk),
+            DependencyTerm::After { job, delay } => target(job, state, index)?.map(|t| WaitOn::Begun(t, delay)),
+            DependencyTerm::AfterAny(job) => target(job, state, index)?.map(WaitOn::Ended),
+            DependencyTerm::AfterOk(job) => target(job, state, index)?.map(WaitOn::Ok),
+            DependencyTerm::AfterNotOk(job) => target(job, state, index)?.map(WaitOn::NotOk),
             DependencyTerm::Singleton => Some(WaitOn::Singleton),
         };
         // With `?`, a forgotten job satisfies the whole; otherwise it satisfies its own term.
@@ -52,24 +52,25 @@ pub struct Identity {
 }
 
 /// The submission and task that a user's target means; none if it is forgotten.
-fn target(given: DependencyTarget, state: &State) -> Result<Option<DependencyTarget>, Reject> {
-    let known = |s: &Submission| match (given.task, &s.spec.array) {
-        (None, _) => Ok(Some(given)),
-        (Some(t), Some(array)) if array.tasks.contains(t) => Ok(Some(given)),
+fn target(given: DependencyTarget, state: &State, index: &Index) -> Result<Option<DependencyTarget>, Reject> {
+    let whole = |job: JobId| DependencyTarget { job, task: None };
+    let one = |job: JobId, task: u32| DependencyTarget { job, task: Some(task) };
+    match (state.submissions.get(&given.job), state.jobs.get(&given.job), given.task) {
+        (Some(submission), _, Some(task)) => {
+            if !submission.spec.array.as_ref().is_some_and(|a| a.tasks.contains(task)) {
+                return Err(Reject::DependencyProblem);
+            }
+            Ok(single(given, state, index).map(|_| given))
+        }
+        (Some(_), _, None) => Ok(Some(given)),
+        // The number of a single task means that task; of several that wait together, their array.
+        (None, Some(job), None) => Ok(Some(match &job.place {
+            Place::Task(t) => one(job.origin, *t),
+            Place::Tasks(set) if set.len() == 1 => set.first().map_or(whole(job.origin), |t| one(job.origin, t)),
+            _ => whole(job.origin),
+        })),
+        (None, None, None) if (state.first_id..state.next_id).contains(&given.job.0) => Ok(None),
         _ => Err(Reject::DependencyProblem),
-    };
-    if let Some(submission) = state.submissions.get(&given.job) {
-        return known(submission);
-    }
-    match state.jobs.get(&given.job) {
-        // The number of a single task means that task.
-        Some(job) if given.task.is_none() => match &job.place {
-            Place::Task(t) => Ok(Some(DependencyTarget { job: job.origin, task: Some(*t) })),
-            _ => Ok(Some(DependencyTarget { job: job.origin, task: None })),
-        },
-        Some(_) => Err(Reject::DependencyProblem),
-        None if given.job.0 < state.next_id && given.job.0 >= state.first_id => Ok(None),
-        None => Err(Reject::DependencyProblem),
     }
 }
 

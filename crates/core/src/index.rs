@@ -47,6 +47,8 @@ pub struct Index {
     pub singletons: BTreeSet<(Uid, Arc<str>, JobId)>,
     /// Submissions by key.
     pub keys: BTreeMap<RequestKey, JobId>,
+    /// Keys of forgotten submissions by age.
+    pub key_ages: BTreeSet<(Duration, RequestKey)>,
     /// The needs of each submission, parallel to its partitions.
     pub demands: BTreeMap<JobId, Vec<Option<Demand>>>,
     /// What each QoS has running.

@@ -1,7 +1,8 @@
 //! What is stored of a cluster.
 
+use crate::command::RequestKey;
 use crate::job::{Job, Submission};
-use bivouac_types::JobId;
+use bivouac_types::{Duration, JobId, Uid};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -16,7 +17,24 @@ pub struct State {
     pub submissions: BTreeMap<JobId, Submission>,
     /// Every job that is not forgotten.
     pub jobs: BTreeMap<JobId, Job>,
+    /// Keys of forgotten submissions, for clients that ask again late: when each was used, by whom, for what.
+    #[serde(default)]
+    pub used_keys: BTreeMap<RequestKey, UsedKey>,
 }
+
+/// A request key whose submission is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedKey {
+    /// The job that was submitted under it.
+    pub job: JobId,
+    /// By whom.
+    pub uid: Uid,
+    /// When, by the run clock.
+    pub at: Duration,
+}
+
+/// For so long after the submission a key is remembered at least.
+pub const KEY_MEMORY: Duration = Duration::from_secs(600);
 
 impl State {
     /// Of a cluster whose first job gets that number.

@@ -20,6 +20,8 @@ struct Slot {
     claimed: Option<Process>,
     ended: Option<Ending>,
     scratch_removed: bool,
+    /// Its bytes were changed; the next keeper that reads them notices.
+    damaged: bool,
     corrupt: bool,
 }
 
@@ -97,6 +99,7 @@ impl Machine {
         let mut records: Vec<Record> = self.session.clone().map(Record::Session).into_iter().collect();
         for slot in self.slots.values_mut() {
             let attempt = slot.attempt;
+            slot.corrupt |= slot.damaged;
             if slot.corrupt {
                 records.push(Record::Corrupt { attempt: Some(attempt), what: "damaged".into() });
                 continue;
@@ -124,7 +127,7 @@ impl Machine {
         if n > 0
             && let Some(slot) = self.slots.values_mut().nth((which % n) as usize)
         {
-            slot.corrupt = true;
+            slot.damaged = true;
         }
     }
 }
@@ -279,6 +282,7 @@ impl Sim {
                     claimed: None,
                     ended: None,
                     scratch_removed: false,
+                    damaged: false,
                     corrupt: false,
                 };
                 machine.slots.insert(machine.next_slot, slot);

@@ -144,17 +144,14 @@ impl Model {
 
     /// The submission and task that a number means; none if it was forgotten.
     pub fn target(&self, job: JobId, task: Option<u32>) -> Option<Target> {
-        let known = |origin: JobId| self.records.values().any(|r| r.origin == origin && !r.forgotten);
+        let kept = |r: &Record| !r.forgotten;
         if self.subs.contains_key(&job) {
-            return known(job).then_some(Target { origin: job, task });
+            let has = |r: &Record| task.is_none() || r.tasks.as_ref().is_some_and(|t| task.is_some_and(|x| t.contains(&x)));
+            let known = self.records.values().any(|r| r.origin == job && kept(r) && has(r));
+            return known.then_some(Target { origin: job, task });
         }
-        let record = self.records.get(&job).filter(|r| !r.forgotten)?;
-        let single = record.tasks.as_ref().filter(|t| t.len() == 1).and_then(|t| t.first().copied());
-        let task = match record.stand {
-            // A number of tasks that wait is that of the array.
-            Stand::Waiting if record.restarts == 0 => None,
-            _ => single,
-        };
+        let record = self.records.get(&job).filter(|r| kept(r))?;
+        let task = record.tasks.as_ref().filter(|t| t.len() == 1).and_then(|t| t.first().copied());
         Some(Target { origin: record.origin, task })
     }
 }
