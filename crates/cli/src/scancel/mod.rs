@@ -39,7 +39,7 @@ fn scancel(given: &Given) -> Result<ExitCode, ExitCode> {
     }
     if let Some(step) = request.selections.iter().find(|s| s.step.is_some()) {
         return Err(fail(format_args!(
-            "{step}: single steps cannot be cancelled here yet: cancel the job, or signal its steps with scancel -s {}",
+            "{step}: single steps cannot be cancelled here yet: cancel the job, or signal its steps with scancel -s TERM {}",
             step.job
         )));
     }

@@ -116,6 +116,8 @@ fn run_step(
         tell(format_args!("srun: verbose             : {}", request.verbose));
         announce(layout);
     }
+    let here = launch::host_name();
+    let rename = layout.nodes.iter().any(|n| n.name.as_bytes() != here) && launch::can_rename_host();
     let mut started: Vec<Started> = Vec::with_capacity(tasks.len());
     for task in tasks {
         let env = with_variables(&environment, plan::variables(layout, &task, request.cpus_per_task));
@@ -127,7 +129,8 @@ fn run_step(
                 return Err(fail(problem));
             }
         };
-        started.push(match launch::spawn(program, &env, node, streams, groups) {
+        let host = Some(node.as_str()).filter(|n| rename && n.as_bytes() != here);
+        started.push(match launch::spawn(program, &env, host, streams, groups) {
             Ok(child) => {
                 let pid = child.id() as i32;
                 if groups {
