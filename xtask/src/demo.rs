@@ -1,8 +1,8 @@
 //! `cargo xtask demo`: the published Alpine example, from git clone to the CSV file, in the login view of
 //! `alpine@2023-07`. Everything is real: processes, solver, environment, file.
 //!
-//! `--programs DIR` takes programs that are built already (the tests do), `--state DIR` puts the cluster elsewhere than
-//! into the workspace's cache.
+//! `--programs DIR` and `--channel DIR` take programs and an offline channel that are there already (the tests do),
+//! `--state DIR` puts the cluster elsewhere than into the workspace's cache.
 
 use crate::Outcome;
 use std::ffi::OsStr;
@@ -20,18 +20,20 @@ const SESSION: &str = include_str!("demo.sh");
 
 /// Runs the command.
 pub fn run(arguments: &[String]) -> Outcome {
-    let mut programs = None;
-    let mut state = None;
+    let (mut programs, mut state, mut channel) = (None, None, None);
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
-        let value = || format!("{word} needs a folder");
-        match word.as_str() {
-            "--programs" => programs = Some(PathBuf::from(words.next().ok_or_else(value)?)),
-            "--state" => state = Some(PathBuf::from(words.next().ok_or_else(value)?)),
+        let slot = match word.as_str() {
+            "--programs" => &mut programs,
+            "--state" => &mut state,
+            "--channel" => &mut channel,
             other => {
-                return Err(format!("{other} is not understood; there are --programs DIR and --state DIR"));
+                return Err(format!(
+                    "{other} is not understood; there are --programs, --state and --channel DIR"
+                ));
             }
-        }
+        };
+        *slot = Some(PathBuf::from(words.next().ok_or_else(|| format!("{word} needs a folder"))?));
     }
     let workspace = crate::workspace();
     let programs = match programs {
@@ -44,7 +46,7 @@ pub fn run(arguments: &[String]) -> Outcome {
     let state = state.unwrap_or_else(|| workspace.join(".cache/demo"));
     std::fs::create_dir_all(&state).map_err(|e| format!("{}: {e}", state.display()))?;
     let demo = Demo { workspace, programs, state };
-    demo.play()
+    demo.play(channel.as_deref())
 }
 
 struct Demo {
@@ -54,9 +56,9 @@ struct Demo {
 }
 
 impl Demo {
-    fn play(&self) -> Outcome {
+    fn play(&self, channel: Option<&Path>) -> Outcome {
         let start = Instant::now();
-        let channel = self.channel()?;
+        let channel = self.channel(channel)?;
         let upstream = self.upstream()?;
         let python = channel.as_ref().map_or("3.10", |c| c.python.as_str());
         say(&format!("the cluster {CLUSTER}, site {SITE}"));
@@ -69,13 +71,21 @@ impl Demo {
     }
 
     /// The offline channel, where the public one cannot be reached.
-    fn channel(&self) -> Result<Option<Offline>, String> {
-        if reachable(PUBLIC_CHANNEL) {
+    fn channel(&self, given: Option<&Path>) -> Result<Option<Offline>, String> {
+        if given.is_none() && reachable(PUBLIC_CHANNEL) {
             say("Anaconda's channel `defaults` can be reached and is used; its terms of service apply");
             return Ok(None);
         }
-        say("the public channels cannot be reached from here: an offline channel stands in for `defaults`");
-        let info = bivouac_channel::ensure(&self.workspace).map_err(|e| e.to_string())?;
+        let info = match given {
+            Some(dir) => bivouac_channel::finished(dir)
+                .ok_or_else(|| format!("{} holds no finished offline channel", dir.display()))?,
+            None => {
+                say(
+                    "the public channels cannot be reached from here: an offline channel stands in for `defaults`",
+                );
+                bivouac_channel::ensure(&self.workspace).map_err(|e| e.to_string())?
+            }
+        };
         println!("    {info}");
         let python = match info.has_python("3.10") {
             true => "3.10".to_owned(),

@@ -111,7 +111,7 @@ fn write_manifest(dir: &Path, built: &Built) -> Result<(), Error> {
 }
 
 /// The channel in `dir`, if it is there with every file in its full size.
-fn whole(dir: &Path) -> Option<ChannelInfo> {
+pub fn whole(dir: &Path) -> Option<ChannelInfo> {
     let built: Built = serde_json::from_slice(&std::fs::read(dir.join(MANIFEST)).ok()?).ok()?;
     let complete = built
         .parts

@@ -82,6 +82,11 @@ pub fn ensure_in(cache_root: &Path, interpreters: &[Interpreter]) -> Result<Chan
     cache::get_or_build(cache_root, &key, |dir, wheels| assemble::build(dir, wheels, interpreters))
 }
 
+/// The finished channel in a folder, as [`ensure`] made it; None if it is not whole.
+pub fn finished(dir: &Path) -> Option<ChannelInfo> {
+    cache::whole(dir)
+}
+
 /// The channel for a test, or None when the person who runs the tests said that there is none to be had.
 ///
 /// `cargo xtask test` sets [`WITHOUT_CHANNEL`] when neither a cached channel nor a package index is in reach (never in

@@ -1,6 +1,7 @@
 //! The way to the controller: finds the cluster's place, starts the controller if none runs, connects.
 
 use bivouac_proto::client::Client;
+use bivouac_proto::frame::FrameError;
 use bivouac_proto::message::{Ask, Response};
 use bivouac_proto::place::Place;
 use std::fmt;
@@ -19,7 +20,7 @@ pub enum Unreachable {
     /// The controller did not come up; with the end of what it said.
     Start(String),
     /// The connection failed.
-    Frame(bivouac_proto::frame::FrameError),
+    Frame(FrameError),
 }
 
 impl fmt::Display for Unreachable {
@@ -38,8 +39,8 @@ impl fmt::Display for Unreachable {
     }
 }
 
-impl From<bivouac_proto::frame::FrameError> for Unreachable {
-    fn from(e: bivouac_proto::frame::FrameError) -> Unreachable {
+impl From<FrameError> for Unreachable {
+    fn from(e: FrameError) -> Unreachable {
         Unreachable::Frame(e)
     }
 }
@@ -53,23 +54,38 @@ pub fn connect() -> Result<Client, Unreachable> {
     connect_to(&place, None)
 }
 
-/// Connects to a given cluster, starting it with `site` (none: the one it had, else `local`) if need be.
+/// Connects to a given cluster, starting it with `site` (none: the one it had, else `local`) if need be. The
+/// connection is tried out: a controller that was just killed may still seem to be there.
 ///
 /// # Errors
 /// See [`Unreachable`].
 pub fn connect_to(place: &Place, site: Option<&str>) -> Result<Client, Unreachable> {
-    match Client::connect(place) {
-        Ok(client) => Ok(client),
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-            if place.inside {
-                return Err(Unreachable::NotRunning(place.clone()));
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let outcome = match Client::connect(place) {
+            Ok(mut client) => match client.call(Ask::Ping) {
+                Ok(_) => return Ok(client),
+                Err(e @ (FrameError::Closed | FrameError::Io(_))) => Unreachable::Frame(e),
+                Err(e) => return Err(Unreachable::Frame(e)),
+            },
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+                if place.inside {
+                    return Err(Unreachable::NotRunning(place.clone()));
+                }
+                start(place, site)?;
+                Unreachable::Start("it ended again at once; bivouacd.log in its state folder may say why".into())
             }
-            start(place, site)?;
-            Client::connect(place).map_err(|e| Unreachable::Start(e.to_string()))
+            Err(e) => return Err(Unreachable::Place(e)),
+        };
+        if tries == TRIES {
+            return Err(outcome);
         }
-        Err(e) => Err(Unreachable::Place(e)),
     }
 }
+
+/// How often a controller that goes away under our hands is sought again.
+const TRIES: u32 = 10;
 
 /// Starts `bivouacd` and waits until it listens, or says why not. The daemon closes its standard output when it
 /// serves; before that it writes there what went wrong.

@@ -411,6 +411,8 @@ impl Controller {
             None => {}
         }
         self.compact_now();
+        // Whoever comes now finds no controller, and starts one that waits for our end.
+        let _ = std::fs::remove_file(self.place.socket());
         for reply in &stopping.told {
             reply.send(Response::Done);
         }

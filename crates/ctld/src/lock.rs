@@ -5,17 +5,22 @@ use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// The held lock; it is given up when this is dropped or the process ends in any way.
 pub struct Lock {
     _file: File,
 }
 
-/// Takes the lock, or says which process has it.
+/// How long a holder that does not serve (it is ending, or just starting) is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Takes the lock, or says which process has it. `serves` tells whether the holder answers: one that does not is on
+/// its way out or in, and is waited for.
 ///
 /// # Errors
 /// A sentence for the user.
-pub fn take(state_dir: &Path) -> Result<Lock, String> {
+pub fn take(state_dir: &Path, serves: impl Fn() -> bool) -> Result<Lock, String> {
     let path = state_dir.join("controller.lock");
     let failed = |e: io::Error| format!("{}: {e}", path.display());
     let mut file = OpenOptions::new()
@@ -27,8 +32,13 @@ pub fn take(state_dir: &Path) -> Result<Lock, String> {
         .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
         .open(&path)
         .map_err(failed)?;
+    let begun = Instant::now();
     // SAFETY: the descriptor is open.
-    if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
+    while unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
+        if !serves() && begun.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(5));
+            continue;
+        }
         let mut holder = String::new();
         let _ = file.read_to_string(&mut holder);
         return Err(format!(
@@ -47,12 +57,24 @@ pub fn take(state_dir: &Path) -> Result<Lock, String> {
 #[cfg(test)]
 mod tests {
     #[test]
+    fn one_that_is_ending_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = std::cell::RefCell::new(Some(super::take(dir.path(), || true).unwrap()));
+        // Asked whether it serves, the first ends.
+        let ending = || {
+            first.borrow_mut().take();
+            false
+        };
+        assert!(super::take(dir.path(), ending).is_ok());
+    }
+
+    #[test]
     fn the_second_is_refused_and_told_who_the_first_is() {
         let dir = tempfile::tempdir().unwrap();
-        let first = super::take(dir.path()).unwrap();
-        let refusal = super::take(dir.path()).err().unwrap();
+        let first = super::take(dir.path(), || true).unwrap();
+        let refusal = super::take(dir.path(), || true).err().unwrap();
         assert!(refusal.contains(&format!("process {}", std::process::id())), "{refusal}");
         drop(first);
-        assert!(super::take(dir.path()).is_ok());
+        assert!(super::take(dir.path(), || true).is_ok());
     }
 }

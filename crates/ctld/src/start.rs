@@ -35,7 +35,7 @@ struct Arguments {
 pub fn serve(args: &[OsString]) -> Result<(), String> {
     let Arguments { place, site } = parse(args)?;
     place.create().map_err(|e| format!("{}: {e}", place.state_dir.display()))?;
-    let _lock = lock::take(&place.state_dir)?;
+    let _lock = lock::take(&place.state_dir, || place.connect().is_ok())?;
     let found = Store::open(&place.state_dir).map_err(|e| e.to_string())?;
     let exe_dir = own_folder()?;
     let sited = lay_out(choose_site(&found.store, site)?, &place, &exe_dir)?;
@@ -59,7 +59,6 @@ pub fn serve(args: &[OsString]) -> Result<(), String> {
     eprintln!("{}: controller {} serves", clock::wall().as_secs(), std::process::id());
     controller.run(&mail);
     eprintln!("{}: controller {} ends", clock::wall().as_secs(), std::process::id());
-    let _ = std::fs::remove_file(place.socket());
     Ok(())
 }
 
