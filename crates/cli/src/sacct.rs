@@ -207,3 +207,67 @@ fn fetch(filter: &Filter) -> Result<Vec<JobInfo>, Trouble> {
         answer => answer,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bivouac_options::{Invocation, read};
+
+    fn given(args: &str) -> Given {
+        let args: Vec<OsString> = args.split_whitespace().map(OsString::from).collect();
+        match read(Program::Sacct, &args, |_| None).unwrap() {
+            Invocation::Run(given) => given,
+            Invocation::Print(text) => panic!("{text}"),
+        }
+    }
+
+    fn settings() -> Settings {
+        let now: Zoned = "2026-11-22T15:40:00[UTC]".parse().unwrap();
+        Settings::new(Timestamp::of(&now))
+    }
+
+    #[test]
+    fn the_default_window_of_the_man_page() {
+        let show = |args: &str, jobs: bool, states: bool| {
+            let s = settings();
+            let text = |at: Timestamp| at.format(&s.zone, &s.time_format, s.now);
+            window(&given(args), &s, jobs, states).map(|(a, b)| format!("{} {}", text(a), text(b))).unwrap()
+        };
+        let (midnight, now, epoch) = ("2026-11-22T00:00:00", "2026-11-22T15:40:00", "1970-01-01T00:00:00");
+        assert_eq!(show("", false, false), format!("{midnight} {now}"));
+        assert_eq!(show("", true, false), format!("{epoch} {now}"));
+        assert_eq!(show("", false, true), format!("{now} {now}"));
+        assert_eq!(show("-S 08:00", false, false), format!("2026-11-22T08:00:00 {now}"));
+        assert_eq!(show("-S 2026-11-01", false, true), "2026-11-01T00:00:00 2026-11-01T00:00:00");
+        assert_eq!(show("-S now-1days -E now", false, true), format!("2026-11-21T15:40:00 {now}"));
+        assert!(window(&given("-S tomorrow"), &settings(), false, false).is_err());
+        assert!(window(&given("-S foo"), &settings(), false, false).is_err());
+    }
+
+    #[test]
+    fn times_lie_in_the_past_where_they_may() {
+        let now: Zoned = "2026-11-22T15:40:00[UTC]".parse().unwrap();
+        let show =
+            |text: &str| past(text, &now).map(|at| at.zoned(now.time_zone()).strftime("%F %R").to_string());
+        for (text, expected) in [
+            ("08:00", "2026-11-22 08:00"),
+            ("16:00", "2026-11-21 16:00"),
+            ("12/24", "2025-12-24 00:00"),
+            ("2027-01-01", "2027-01-01 00:00"),
+            ("now+1hours", "2026-11-22 16:40"),
+            ("tomorrow", "2026-11-23 00:00"),
+        ] {
+            assert_eq!(show(text).as_deref(), Some(expected), "{text}");
+        }
+        assert_eq!(show("foo"), None);
+    }
+
+    #[test]
+    fn units_and_styles() {
+        assert_eq!(units(&given("--units=g")), Ok(Units::Fixed('G')));
+        assert_eq!(units(&given("--noconvert")), Ok(Units::Original));
+        assert!(units(&given("--units=X")).is_err() && units(&given("--units=GB")).is_err());
+        assert_eq!(style(&given("-P -p"), ","), Style::Parsable(","));
+        assert_eq!(style(&given("-p -P"), ","), Style::Parsable2(","));
+    }
+}

@@ -57,13 +57,17 @@ fn squeue(given: &Given) -> Result<(), ExitCode> {
     }
     let request = request(given)?;
     let report = report_of(given)?;
+    let nodes = given.value("nodelist");
     invocation::finish(given)?;
     let lookup = |e: Trouble| {
         eprintln!("slurm_load_jobs error: {e}");
         ExitCode::FAILURE
     };
     let mut client = report::connect().map_err(lookup)?;
-    let filter = with_nodes(given, request.filter.clone(), &mut client)?;
+    let filter = match nodes {
+        Some(list) => Filter { nodes: Some(known_nodes(list, &mut client)?), ..request.filter.clone() },
+        None => request.filter.clone(),
+    };
     report::repeat(request.every, || {
         let jobs = fetch(&mut client, &filter).map_err(lookup)?;
         let mut settings = report::settings();
@@ -144,20 +148,18 @@ fn known_user(user: &str) -> Option<u32> {
     uid
 }
 
-/// Adds the nodes of -w, which must exist.
-fn with_nodes(given: &Given, mut filter: Filter, client: &mut Client) -> Result<Filter, ExitCode> {
-    let Some(text) = given.value("nodelist") else { return Ok(filter) };
+/// The nodes of -w, which must exist.
+fn known_nodes(list: &str, client: &mut Client) -> Result<Vec<String>, ExitCode> {
     let known = report::nodes(client).map_err(fail)?;
-    let mut asked = HostList::parse(text).map_err(|_| fail(format_args!("Invalid node name {text}")))?.names;
+    let mut asked = HostList::parse(list).map_err(|_| fail(format_args!("Invalid node name {list}")))?.names;
     // All nodes are on this machine; the one named like it is meant.
     if let Some(local) = asked.iter_mut().find(|n| *n == "localhost") {
         *local = hostname();
     }
-    if let Some(unknown) = asked.iter().find(|n| !known.iter().any(|k| k.config.name == **n)) {
-        return Err(fail(format_args!("Invalid node name {unknown}")));
+    match asked.iter().find(|n| !known.iter().any(|k| k.config.name == **n)) {
+        Some(unknown) => Err(fail(format_args!("Invalid node name {unknown}"))),
+        None => Ok(asked),
     }
-    filter.nodes = Some(asked);
-    Ok(filter)
 }
 
 fn hostname() -> String {

@@ -109,6 +109,12 @@ pub fn end(job: &JobInfo) -> Option<Timestamp> {
     })
 }
 
+/// When it became, or will become, eligible: not known of a job that is held.
+pub fn eligible(job: &JobInfo) -> Option<Timestamp> {
+    let held = matches!(job.reason, PendingReason::JobHeldUser | PendingReason::JobHeldAdmin);
+    job.eligible.filter(|_| !(held && job.state == JobState::Pending))
+}
+
 /// What is left of its limit; none: it has no limit.
 pub fn time_left(job: &JobInfo) -> Option<Duration> {
     Some(job.time_limit.duration()? - job.elapsed)
@@ -137,7 +143,7 @@ pub fn write_dependency(out: &mut String, job: &JobInfo) {
         _ => "unfulfilled",
     };
     match &job.spec.dependency {
-        Some(dependency) if job.state == JobState::Pending && job.eligible.is_none() => {
+        Some(dependency) if job.state == JobState::Pending && eligible(job).is_none() => {
             for (n, term) in dependency.terms.iter().enumerate() {
                 if n > 0 {
                     out.push(if dependency.any { '?' } else { ',' });

@@ -120,18 +120,17 @@ enum Change<'a> {
 /// `update JobId=ID KEY=VALUE...`, also `update job ID ...`.
 pub fn update(words: &[String], session: Session) -> Result<(), ExitCode> {
     let pairs = pairs(words);
-    let update = parse(&pairs, session)?;
+    let update = parse(&pairs).map_err(|lines| {
+        lines.iter().for_each(|line| {
+            session.fail(line);
+        });
+        ExitCode::FAILURE
+    })?;
     let mut client = report::connect().map_err(|e| session.fail(e))?;
     let targets: Vec<(String, Option<JobTarget>)> = match (update.jobs, update.name) {
         (Some(list), _) => ids(list).into_iter().map(|id| (id.to_owned(), target(id))).collect(),
         (None, Some(name)) => by_name(&mut client, name).map_err(|e| session.fail(e))?,
-        (None, None) => {
-            session.fail("No valid entity in update command");
-            return Err(session.fail(
-                "Input line must include \"NodeName\", \"PartitionName\", \"Reservation\", \"JobId\", or \
-                 \"SlurmctldDebug\"",
-            ));
-        }
+        (None, None) => Vec::new(),
     };
     let mut done = Ok(());
     for (id, target) in targets {
@@ -163,39 +162,39 @@ fn pairs(words: &[String]) -> Vec<(&str, Option<&str>)> {
     pairs
 }
 
-fn parse<'a>(pairs: &[(&'a str, Option<&'a str>)], session: Session) -> Result<Update<'a>, ExitCode> {
+/// Reads the pairs.
+///
+/// # Errors
+/// The lines for standard error.
+fn parse<'a>(pairs: &[(&'a str, Option<&'a str>)]) -> Result<Update<'a>, Vec<String>> {
+    let line = |text: &str| vec![text.to_owned()];
     let mut update = Update { jobs: None, name: None, changes: Vec::new() };
+    let mut unknown = None;
     for &(key, value) in pairs {
         let lower = key.to_ascii_lowercase();
         let (lower, sign) = match lower.strip_suffix(['+', '-']) {
-            Some(stem) => (stem, &key[key.len() - 1..]),
+            Some(stem) => (stem, &key[stem.len()..]),
             None => (lower.as_str(), ""),
         };
         match (lower, value) {
             ("job" | "jobid", Some(ids)) => update.jobs = Some(ids),
             ("timelimit", Some(text)) => {
-                let text = format!("{sign}{text}");
-                update.changes.push(
-                    time_limit(&text)
-                        .ok_or_else(|| session.fail("scontrol: error: Invalid TimeLimit value"))?,
-                );
+                let change = time_limit(&format!("{sign}{text}"));
+                let change = change.ok_or_else(|| line("scontrol: error: Invalid TimeLimit value"))?;
+                update.changes.push(change);
             }
             ("jobname" | "name", Some(name)) => update.changes.push(Change::Name(name)),
-            ("nice", value) => update.changes.push(Change::Plain(JobChange::Nice(nice(value, session)?))),
+            ("nice", value) => update.changes.push(Change::Plain(JobChange::Nice(nice(value)?))),
             (
                 "nodename" | "node" | "partitionname" | "reservation" | "reservationname" | "stepid"
                 | "slurmctlddebug",
                 _,
             ) => {
-                session
-                    .fail(format_args!("Update of {key} is not available here: the site profile defines it"));
-                return Err(ExitCode::FAILURE);
+                return Err(vec![format!(
+                    "Update of {key} is not available here: the site profile defines it"
+                )]);
             }
-            _ => {
-                let shown = value.map_or_else(|| key.to_owned(), |v| format!("{key}={v}"));
-                session.fail(format_args!("Update of this parameter is not supported: {shown}"));
-                return Err(session.fail("Request aborted"));
-            }
+            _ => unknown = unknown.or(Some(value.map_or_else(|| key.to_owned(), |v| format!("{key}={v}")))),
         }
     }
     if update.jobs.is_none() {
@@ -206,8 +205,22 @@ fn parse<'a>(pairs: &[(&'a str, Option<&'a str>)], session: Session) -> Result<U
             update.name = Some(name);
         }
     }
-    if (update.jobs.is_some() || update.name.is_some()) && update.changes.is_empty() {
-        return Err(session.fail("No changes specified"));
+    if update.jobs.is_none() && update.name.is_none() {
+        return Err(vec![
+            "No valid entity in update command".to_owned(),
+            "Input line must include \"NodeName\", \"PartitionName\", \"Reservation\", \"JobId\", or \
+             \"SlurmctldDebug\""
+                .to_owned(),
+        ]);
+    }
+    if let Some(unknown) = unknown {
+        return Err(vec![
+            format!("Update of this parameter is not supported: {unknown}"),
+            "Request aborted".to_owned(),
+        ]);
+    }
+    if update.changes.is_empty() {
+        return Err(line("No changes specified"));
     }
     Ok(update)
 }
@@ -225,10 +238,12 @@ fn time_limit(text: &str) -> Option<Change<'static>> {
 }
 
 /// Nice without a value is 100, as in Slurm.
-fn nice(value: Option<&str>, session: Session) -> Result<i32, ExitCode> {
+fn nice(value: Option<&str>) -> Result<i32, Vec<String>> {
     match value {
         None => Ok(100),
-        Some(text) => text.parse().map_err(|_| session.fail(format_args!("Invalid nice value: {text}"))),
+        Some(text) => text
+            .parse()
+            .map_err(|_| vec![format!("scontrol: error: Invalid nice value, must be a number: {text}")]),
     }
 }
 
@@ -255,5 +270,71 @@ fn longer(client: &mut Client, target: &JobTarget, by: i64) -> Result<TimeLimit,
             Ok(minutes) if minutes > 0 => Ok(TimeLimit::Minutes(minutes)),
             _ => Err(Trouble::Rejected(Reject::InvalidTimeLimit)),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an update asks for, as text.
+    fn read(line: &str) -> String {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        match parse(&pairs(&words)) {
+            Err(lines) => lines.join(" / "),
+            Ok(update) => {
+                let mut text = update.jobs.or(update.name).unwrap_or_default().to_owned();
+                for change in update.changes {
+                    text += &match change {
+                        Change::Plain(change) => format!(" {change:?}"),
+                        Change::Longer(minutes) => format!(" {minutes:+}"),
+                        Change::Name(name) => format!(" name {name}"),
+                    };
+                }
+                text
+            }
+        }
+    }
+
+    #[test]
+    fn updates() {
+        for (line, expected) in [
+            ("JobId=12 TimeLimit=10", "12 TimeLimit(Minutes(10))"),
+            ("timelimit=1-0 job=12,13", "12,13 TimeLimit(Minutes(1440))"),
+            ("job 12_3 name=new", "12_3 name new"),
+            ("jobid=12 jobname=new nice=-5", "12 name new Nice(-5)"),
+            ("jobid=12 nice", "12 Nice(100)"),
+            ("jobid=12 timelimit=+10", "12 +10"),
+            ("jobid=12 timelimit+=10", "12 +10"),
+            ("jobid=12 TimeLimit-=1:30:00", "12 -90"),
+            ("jobid=12 timelimit=-1", "12 TimeLimit(Unlimited)"),
+            ("jobname=old timelimit=3", "old TimeLimit(Minutes(3))"),
+            ("jobid=12 timelimit=bad", "scontrol: error: Invalid TimeLimit value"),
+            ("jobid=12 timelimit=+bad", "scontrol: error: Invalid TimeLimit value"),
+            ("jobid=12 foo=1", "Update of this parameter is not supported: foo=1 / Request aborted"),
+            ("jobid=12 comment", "Update of this parameter is not supported: comment / Request aborted"),
+            ("jobid=12", "No changes specified"),
+            (
+                "nodename=n1 state=drain",
+                "Update of nodename is not available here: the site profile defines it",
+            ),
+        ] {
+            assert_eq!(read(line), expected, "{line}");
+        }
+        for line in ["foo=1", "timelimit=5", "job", "=", "+=1"] {
+            assert!(read(line).starts_with("No valid entity in update command / Input line must "), "{line}");
+        }
+    }
+
+    #[test]
+    fn ids_and_names_of_jobs() {
+        assert_eq!(ids("12,13_[4-6,8],,14"), ["12", "13_[4-6,8]", "14"]);
+        assert_eq!(ids(""), Vec::<&str>::new());
+        assert_eq!(
+            (named("jobname=x"), named("Name=x=y"), named("12"), named("job=12")),
+            (Some("x"), Some("x=y"), None, None)
+        );
+        assert!(target("12_[4-6]").is_some_and(|t| t.tasks.is_some_and(|t| t.len() == 3)));
+        assert!(target("abc").is_none());
     }
 }

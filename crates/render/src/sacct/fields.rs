@@ -65,7 +65,7 @@ fn cpu_time(row: &Row<'_>, s: &Settings) -> Duration {
 /// How long the job waited after it had become eligible.
 fn waited(job: &JobInfo, s: &Settings) -> Duration {
     let until = job.start.filter(|_| !job.nodes.is_empty()).or(job.end).unwrap_or(s.now);
-    job.eligible.map_or(Duration::ZERO, |t| until.since(t))
+    job::eligible(job).map_or(Duration::ZERO, |t| until.since(t))
 }
 
 fn nodes(row: &Row<'_>) -> usize {
@@ -258,7 +258,9 @@ static COLUMNS: &[Column<Entries>] = &[
     f(15, "DerivedExitCode", |r, _, o| of_job(r, o, |job, o| number(o, job::derived_exit(job)))),
     f(10, "Elapsed", |r, s, o| number(o, elapsed(r, s))),
     f(10, "ElapsedRaw", |r, s, o| number(o, elapsed(r, s).as_secs())),
-    f(19, "Eligible", |r, s, o| s.time(o, r.step.map_or(r.job.eligible, |step| Some(step.start)), "Unknown")),
+    f(19, "Eligible", |r, s, o| {
+        s.time(o, r.step.map_or(job::eligible(r.job), |step| Some(step.start)), "Unknown")
+    }),
     f(19, "End", end),
     f(8, "ExitCode", exit_code),
     unknown(19, "Flags"),

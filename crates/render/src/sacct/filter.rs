@@ -1,5 +1,6 @@
 //! Which jobs and steps sacct shows.
 
+use crate::job::eligible;
 use crate::squeue::{JobRef, job_ref, step_kind};
 use bivouac_types::info::JobInfo;
 use bivouac_types::{JobState, StepKind, Timestamp};
@@ -134,7 +135,7 @@ impl Filter {
     fn in_window(&self, job: &JobInfo) -> bool {
         let ended_before = job.state.is_ended() && job.end.is_some_and(|end| end < self.since);
         let Some(states) = &self.states else {
-            let began = if self.jobs.is_some() { Some(job.submit) } else { job.eligible };
+            let began = if self.jobs.is_some() { Some(job.submit) } else { eligible(job) };
             return !ended_before && began.is_some_and(|t| t <= self.until);
         };
         states.iter().any(|state| match state {
@@ -144,7 +145,7 @@ impl Filter {
                 } else {
                     None
                 });
-                job.eligible.is_some_and(|t| t <= self.until) && until.is_none_or(|t| t >= self.since)
+                eligible(job).is_some_and(|t| t <= self.until) && until.is_none_or(|t| t >= self.since)
             }
             JobState::Running => {
                 let started = job.start.filter(|_| !job.nodes.is_empty());

@@ -8,7 +8,7 @@ pub use filter::{BadId, BadState, Filter, Selection, parse_jobs, parse_states};
 
 use crate::table::{Column, Layout, Table};
 use bivouac_types::StepKind;
-use bivouac_types::info::{ArrayTasks, JobInfo, StepInfo};
+use bivouac_types::info::{JobInfo, StepInfo};
 use std::collections::BTreeMap;
 
 /// The fields without -o.
@@ -108,7 +108,7 @@ pub fn help_format() -> String {
 
 /// The lines: jobs in the order of their ids, each followed by its steps unless `allocations` (-X).
 pub fn entries<'a>(jobs: &'a [JobInfo], filter: &Filter, allocations: bool) -> Vec<Entry<'a>> {
-    // The pending rest of an array follows the tasks that have started.
+    // The pending rest of an array, and the task that at last keeps its number, follow the other tasks.
     let mut newest: BTreeMap<u32, u32> = BTreeMap::new();
     for job in jobs {
         if let Some(array) = &job.array {
@@ -117,9 +117,7 @@ pub fn entries<'a>(jobs: &'a [JobInfo], filter: &Filter, allocations: bool) -> V
         }
     }
     let key = |job: &JobInfo| match &job.array {
-        Some(array) if matches!(array.tasks, ArrayTasks::Pending(_)) => {
-            (newest.get(&array.job.0).copied().unwrap_or(job.id.0), 1)
-        }
+        Some(array) if job.id == array.job => (newest.get(&array.job.0).copied().unwrap_or(job.id.0), 1),
         _ => (job.id.0, 0),
     };
     let mut chosen: Vec<&JobInfo> = jobs.iter().filter(|job| filter.job(job)).collect();

@@ -30,7 +30,7 @@ fn parameters(config: &ClusterConfig, host: &str, state_dir: &str) -> Vec<(&'sta
         ("AccountingStorageParameters", none()),
         ("AccountingStorageTRES", format!("cpu,mem,energy,node,billing,fs/disk,vmem,pages{tres}")),
         ("AccountingStorageType", text("accounting_storage/bivouac")),
-        ("AccountingStoreFlags", text("job_comment,job_script")),
+        ("AccountingStoreFlags", text("job_comment")),
         ("AllowSpecResourcesUsage", text("No")),
         ("AuthType", text("auth/peercred")),
         ("BurstBufferType", none()),

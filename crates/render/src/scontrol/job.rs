@@ -45,8 +45,8 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
     }
     lines.extend([
         format!("RunTime={} TimeLimit={} TimeMin=N/A", job.elapsed, job.time_limit),
-        format!("SubmitTime={} EligibleTime={}", time(Some(job.submit)), time(job.eligible)),
-        format!("AccrueTime={}", time(job.eligible)),
+        format!("SubmitTime={} EligibleTime={}", time(Some(job.submit)), time(job::eligible(job))),
+        format!("AccrueTime={}", time(job::eligible(job))),
         format!(
             "StartTime={} EndTime={} Deadline=N/A",
             time(started.or(job::start(job))),

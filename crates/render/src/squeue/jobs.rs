@@ -190,7 +190,7 @@ static COLUMNS: &[Column<Jobs>] = &[
     C::new('Y', "schednodes", "SCHEDNODES", planned),
     C::new('Z', "workdir", "WORK_DIR", |r, _, o| o.push_str(&r.job.spec.work_dir)),
     // Without a letter.
-    C::new('\0', "accruetime", "ACCRUE_TIME", |r, s, o| job::write_time(o, s, r.job.eligible)),
+    C::new('\0', "accruetime", "ACCRUE_TIME", |r, s, o| job::write_time(o, s, job::eligible(r.job))),
     C::new('\0', "admin_comment", "ADMIN_COMMENT", null),
     C::new('\0', "allocnodes", "ALLOC_NODES", |r, _, o| o.push_str(&r.job.spec.submit_host)),
     C::new('\0', "allocsid", "ALLOC_SID", zero),
@@ -207,7 +207,7 @@ static COLUMNS: &[Column<Jobs>] = &[
     C::new('\0', "deadline", "DEADLINE", not_applicable),
     C::new('\0', "delayboot", "DELAY_BOOT", no_time),
     C::new('\0', "derivedec", "DERIVED_EC", |r, _, o| number(o, job::wait_status(job::derived_exit(r.job)))),
-    C::new('\0', "eligibletime", "ELIGIBLE_TIME", |r, s, o| job::write_time(o, s, r.job.eligible)),
+    C::new('\0', "eligibletime", "ELIGIBLE_TIME", |r, s, o| job::write_time(o, s, job::eligible(r.job))),
     C::new('\0', "exit_code", "EXIT_CODE", |r, _, o| number(o, job::wait_status(r.job.exit))),
     C::new('\0', "hetjobid", "HET_JOB_ID", not_applicable),
     C::new('\0', "hetjobidset", "HET_JOB_ID_SET", not_applicable),
