@@ -25,7 +25,9 @@ pub fn resolve(
     let mut waits = Vec::new();
     for term in &dependency.terms {
         let on = match *term {
-            DependencyTerm::After { job, delay } => target(job, state, index)?.map(|t| WaitOn::Begun(t, delay)),
+            DependencyTerm::After { job, delay } => {
+                target(job, state, index)?.map(|t| WaitOn::Begun(t, delay))
+            }
             DependencyTerm::AfterAny(job) => target(job, state, index)?.map(WaitOn::Ended),
             DependencyTerm::AfterOk(job) => target(job, state, index)?.map(WaitOn::Ok),
             DependencyTerm::AfterNotOk(job) => target(job, state, index)?.map(WaitOn::NotOk),
@@ -66,7 +68,9 @@ fn target(given: DependencyTarget, state: &State, index: &Index) -> Result<Optio
         // The number of a single task means that task; of several that wait together, their array.
         (None, Some(job), None) => Ok(Some(match &job.place {
             Place::Task(t) => one(job.origin, *t),
-            Place::Tasks(set) if set.len() == 1 => set.first().map_or(whole(job.origin), |t| one(job.origin, t)),
+            Place::Tasks(set) if set.len() == 1 => {
+                set.first().map_or(whole(job.origin), |t| one(job.origin, t))
+            }
             _ => whole(job.origin),
         })),
         (None, None, None) if (state.first_id..state.next_id).contains(&given.job.0) => Ok(None),

@@ -74,6 +74,11 @@ impl Checker {
         self.model.records.last_key_value().map_or(0, |r| r.0.0)
     }
 
+    /// Jobs that are not over.
+    pub fn live(&self) -> Vec<JobId> {
+        self.model.records.iter().filter(|(_, r)| r.stand != Stand::Over).map(|(id, _)| *id).collect()
+    }
+
     /// A user asked for a job.
     pub fn asked(&mut self, request: u64, caller: &Caller, _spec: &JobSpec, key: RequestKey) {
         self.asked.insert(request, (key, caller.uid));
@@ -94,7 +99,9 @@ impl Checker {
     /// What is stored is what became durable.
     pub fn compare(&mut self, all: &[Event]) {
         let count = self.count;
-        self.ensure(all.len() == count, || format!("{} events are stored, {count} became durable", all.len()));
+        self.ensure(all.len() == count, || {
+            format!("{} events are stored, {count} became durable", all.len())
+        });
     }
 
     /// The wall clock stepped: times of day are not compared any more.
@@ -208,7 +215,8 @@ impl Checker {
             Change::Eligible { .. } | Change::StepStarted { .. } | Change::StepEnded { .. } => {}
             Change::Purged { jobs } => {
                 for job in jobs {
-                    let over = self.model.records.get(job).is_some_and(|r| r.stand == Stand::Over && !r.forgotten);
+                    let over =
+                        self.model.records.get(job).is_some_and(|r| r.stand == Stand::Over && !r.forgotten);
                     self.ensure(over, || format!("job {job} is forgotten and is not over"));
                     self.edit(*job, |r| r.forgotten = true);
                 }
@@ -283,7 +291,9 @@ impl Checker {
             }
             Outcome::Cancelled { status: Some(status), .. } => {
                 let same = truth == Some(status);
-                self.ensure(same, || format!("cancelled job {job} ended with {status}, its script with {truth:?}"));
+                self.ensure(same, || {
+                    format!("cancelled job {job} ended with {status}, its script with {truth:?}")
+                });
             }
             Outcome::Timeout(_) => {
                 self.seen.timeouts += 1;

@@ -1,14 +1,14 @@
 //! The controller's shell around the real core and planner: turns of mail, commits, effects, the link to the
 //! keeper. A crash may come between any two steps.
 
+use crate::keeper_mail::{from_keeper, from_status, ours, pretend_current, theirs};
 use crate::planted::Planted;
 use crate::sim::{Sim, Task};
 use bivouac_core::{Change, Cluster, Command, Effect, Event, JobTarget, KeeperReport, Plan};
 use bivouac_keeper::order::LaunchOrder;
 use bivouac_keeper::protocol::{FromKeeper, Scope, ToKeeper};
 use bivouac_keeper::report::{self, AttemptStatus};
-use bivouac_types::info::Usage;
-use bivouac_types::{Attempt, ExitStatus, JobId, Reject, Timestamp};
+use bivouac_types::{JobId, Reject};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Placements the planner may try in a turn.
@@ -18,7 +18,7 @@ const BUDGET: usize = 200;
 #[derive(Clone, Debug)]
 pub enum Mail {
     /// A user's command.
-    Request(u64, Command),
+    Request(u64, Box<Command>),
     /// The keeper answered Hello.
     Welcome(u64, Vec<(report::Attempt, AttemptStatus)>),
     /// The keeper said something.
@@ -92,7 +92,9 @@ impl Sim {
         }
         let (snapshot, tail) = match self.disk.load(true) {
             Ok(found) => found,
-            Err(corrupt) => return self.fail(format!("the store is corrupt at {corrupt:?} though nothing was changed")),
+            Err(corrupt) => {
+                return self.fail(format!("the store is corrupt at {corrupt:?} though nothing was changed"));
+            }
         };
         let config = self.config.clone();
         let mut cluster = match snapshot {
@@ -178,7 +180,9 @@ impl Sim {
     }
 
     fn wake_controller(&mut self, delay: u64) {
-        if let Some(controller) = self.controller.as_mut().filter(|c| !c.awake && matches!(c.stage, Stage::Idle)) {
+        if let Some(controller) =
+            self.controller.as_mut().filter(|c| !c.awake && matches!(c.stage, Stage::Idle))
+        {
             controller.awake = true;
             let generation = controller.generation;
             self.after(delay, Task::Turn { generation });
@@ -264,11 +268,11 @@ impl Sim {
                 turn.answers.push((request, Err(Reject::Storage("disk full".into()))));
             }
             Mail::Request(request, command) => {
-                let key = match &command {
+                let key = match &*command {
                     Command::Submit { key, .. } => Some(*key),
                     _ => None,
                 };
-                let decided = controller.cluster.decide(command, self.now());
+                let decided = controller.cluster.decide(*command, self.now());
                 let answer = decided.map(|events| self.apply(controller, turn, events));
                 let job = |()| key.and_then(|k| controller.cluster.job_of_key(k));
                 turn.answers.push((request, answer.map(job)));
@@ -351,7 +355,8 @@ impl Sim {
             return;
         }
         self.disk.append(events);
-        self.hash(&self.disk.last().to_vec());
+        let bytes = self.disk.last().to_vec();
+        self.hash(&bytes);
         for event in events {
             self.trace(|| format!("durable: {:?}", event.change));
             self.checker.event(event);
@@ -373,6 +378,7 @@ impl Sim {
             self.trace(|| "the disk is full, the turn is undone".into());
             controller.storage_problem = true;
             controller.unstored.extend(turn.reports);
+            controller.plan = Plan::default();
             let (snapshot, tail) = self.disk.load(true).unwrap_or_default();
             let config = self.config.clone();
             controller.cluster = match snapshot {
@@ -461,7 +467,11 @@ impl Sim {
                 scope: Scope::AllProcesses,
             }],
             Effect::Terminate { attempt } => [18, 15]
-                .map(|signal| ToKeeper::Signal { attempt: theirs(*attempt), signal, scope: Scope::AllProcesses })
+                .map(|signal| ToKeeper::Signal {
+                    attempt: theirs(*attempt),
+                    signal,
+                    scope: Scope::AllProcesses,
+                })
                 .into(),
             Effect::Kill { attempt } => vec![ToKeeper::Kill { attempt: theirs(*attempt) }],
             Effect::AckKeeper { attempt } => {
@@ -469,7 +479,10 @@ impl Sim {
                 vec![ToKeeper::Ack { attempt: theirs(*attempt) }]
             }
             Effect::StopStale { attempt } => {
-                vec![ToKeeper::Kill { attempt: theirs(*attempt) }, ToKeeper::Ack { attempt: theirs(*attempt) }]
+                vec![
+                    ToKeeper::Kill { attempt: theirs(*attempt) },
+                    ToKeeper::Ack { attempt: theirs(*attempt) },
+                ]
             }
             Effect::JobEnded { .. } | Effect::DropPayload { .. } => Vec::new(),
         };
@@ -485,67 +498,7 @@ impl Sim {
         for job in held {
             let command = Command::Release { caller: crate::users::root(), target: JobTarget::from(job) };
             self.requests += 1;
-            self.controller_receives(Mail::Request(self.requests, command));
+            self.controller_receives(Mail::Request(self.requests, Box::new(command)));
         }
     }
-}
-
-fn pretend_current(cluster: &Cluster, report: &mut KeeperReport) {
-    let Some(current) = cluster.job(report.attempt().job).map(|j| j.attempt()) else { return };
-    match report {
-        KeeperReport::Launched { attempt, .. }
-        | KeeperReport::LaunchFailed { attempt, .. }
-        | KeeperReport::Exited { attempt, .. }
-        | KeeperReport::Lost { attempt } => *attempt = current,
-    }
-}
-
-fn from_keeper(cluster: &Cluster, said: FromKeeper) -> Option<KeeperReport> {
-    Some(match said {
-        FromKeeper::Launched { attempt, pid, .. } => {
-            KeeperReport::Launched { attempt: ours(attempt), pid: pid as u32 }
-        }
-        FromKeeper::LaunchFailed { attempt, failure } => {
-            KeeperReport::LaunchFailed { attempt: ours(attempt), what: failure.what }
-        }
-        FromKeeper::Exited(e) => exited(&e),
-        FromKeeper::Unknown { attempt } => {
-            let attempt = ours(attempt);
-            let job = cluster.job(attempt.job).filter(|j| j.attempt() == attempt);
-            match job.and_then(|j| j.run()).map(|r| r.launch) {
-                Some(bivouac_core::Launch::Granted) => {
-                    KeeperReport::LaunchFailed { attempt, what: "ended before it was launched".into() }
-                }
-                _ => KeeperReport::Lost { attempt },
-            }
-        }
-        FromKeeper::Welcome(_) | FromKeeper::Refused { .. } => return None,
-    })
-}
-
-fn from_status(attempt: Attempt, status: &AttemptStatus) -> Option<KeeperReport> {
-    Some(match status {
-        AttemptStatus::Running { pid, .. } => KeeperReport::Launched { attempt, pid: *pid as u32 },
-        AttemptStatus::Exited(e) => exited(e),
-        AttemptStatus::Failed(f) => KeeperReport::LaunchFailed { attempt, what: f.what.clone() },
-        AttemptStatus::Unknown => KeeperReport::Lost { attempt },
-        AttemptStatus::NotStarted => return None,
-    })
-}
-
-fn exited(e: &report::ExitReport) -> KeeperReport {
-    KeeperReport::Exited {
-        attempt: ours(e.attempt),
-        status: ExitStatus::from_wait_status(e.wait_status),
-        usage: Usage::default(),
-        ended: Timestamp(e.ended_at.wall_ms),
-    }
-}
-
-fn ours(a: report::Attempt) -> Attempt {
-    Attempt { job: JobId(a.job), restart: a.restart }
-}
-
-fn theirs(a: Attempt) -> report::Attempt {
-    report::Attempt { job: a.job.0, restart: a.restart }
 }

@@ -16,8 +16,10 @@
 mod checker;
 mod controller;
 mod disk;
+mod keeper_mail;
 mod machine;
 pub mod planted;
+mod processes;
 mod rng;
 mod shape;
 pub mod sim;

@@ -1,93 +1,59 @@
 //! The machine below the controller: the keeper's journal, the keeper (its real logic, action by action), the
 //! reaper, and the processes of jobs. Follows the table in `bivouac_keeper::logic`.
 
+use crate::processes::{Parent, Proc, Stage};
 use crate::sim::{Sim, Task};
-use bivouac_keeper::logic::{Action, Found, Input, Keeper};
-use bivouac_keeper::order::{LaunchOrder, Traces};
+use bivouac_keeper::logic::{Action, Input, Keeper};
+use bivouac_keeper::order::Traces;
 use bivouac_keeper::protocol::{FromKeeper, ToKeeper, Welcome};
 use bivouac_keeper::record::{Record, Session};
-use bivouac_keeper::report::{Attempt, Ending, ExitReport, FailedStep, LaunchFailure, Process, Stamp};
+use bivouac_keeper::report::{Attempt, Ending, Process, Stamp};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What of an attempt is in the journal.
 #[derive(Clone, Debug)]
-struct Slot {
-    attempt: Attempt,
-    traces: Traces,
-    at: Stamp,
+pub struct Slot {
+    pub(crate) attempt: Attempt,
+    pub(crate) traces: Traces,
+    pub(crate) at: Stamp,
     /// A later keeper found the intent unclaimed: it can no longer be claimed.
-    void: bool,
-    claimed: Option<Process>,
-    ended: Option<Ending>,
-    scratch_removed: bool,
+    pub(crate) void: bool,
+    pub(crate) claimed: Option<Process>,
+    pub(crate) ended: Option<Ending>,
+    pub(crate) scratch_removed: bool,
     /// Its bytes were changed; the next keeper that reads them notices.
-    damaged: bool,
-    corrupt: bool,
-}
-
-/// Who will learn how a process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Parent {
-    Keeper,
-    Reaper,
-    /// Nobody of ours.
-    Init,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Forked, not yet at its script.
-    Young,
-    Running,
-    Zombie {
-        wait_status: i32,
-        ran: bool,
-    },
-}
-
-#[derive(Clone, Debug)]
-struct Proc {
-    attempt: Attempt,
-    /// Which intent it may claim.
-    slot: u64,
-    parent: Parent,
-    stage: Stage,
-    stubborn: bool,
-    started: Stamp,
+    pub(crate) damaged: bool,
+    pub(crate) corrupt: bool,
 }
 
 /// A keeper that runs.
-struct KeeperProcess {
-    generation: u64,
-    mind: Keeper,
-    actions: VecDeque<Action>,
-    inputs: VecDeque<Input>,
+pub struct KeeperProcess {
+    pub(crate) generation: u64,
+    pub(crate) mind: Keeper,
+    pub(crate) actions: VecDeque<Action>,
+    pub(crate) inputs: VecDeque<Input>,
     /// The connection of the admitted controller.
-    connection: Option<u64>,
-    busy: bool,
+    pub(crate) connection: Option<u64>,
+    pub(crate) busy: bool,
     /// The intent just recorded.
-    last_slot: u64,
+    pub(crate) last_slot: u64,
     /// There was no space for it.
-    no_space: bool,
+    pub(crate) no_space: bool,
 }
 
 /// Journal, keeper, reaper and processes.
 #[derive(Default)]
 pub struct Machine {
-    slots: BTreeMap<u64, Slot>,
-    session: Option<Session>,
-    next_slot: u64,
-    keeper: Option<KeeperProcess>,
+    pub(crate) slots: BTreeMap<u64, Slot>,
+    pub(crate) session: Option<Session>,
+    pub(crate) next_slot: u64,
+    pub(crate) keeper: Option<KeeperProcess>,
     /// Whether a reaper runs.
     pub reaper: bool,
-    procs: BTreeMap<i32, Proc>,
-    next_pid: i32,
-    generations: u64,
+    pub(crate) procs: BTreeMap<i32, Proc>,
+    pub(crate) next_pid: i32,
+    pub(crate) generations: u64,
 }
-
-const SIGKILL: i32 = 9;
-const SIGTERM: i32 = 15;
-const SIGCONT: i32 = 18;
 
 impl Machine {
     /// Whether any process of a job exists.
@@ -117,7 +83,7 @@ impl Machine {
         records
     }
 
-    fn slot_of(&mut self, attempt: Attempt) -> Option<&mut Slot> {
+    pub(crate) fn slot_of(&mut self, attempt: Attempt) -> Option<&mut Slot> {
         self.slots.values_mut().rev().find(|s| s.attempt == attempt)
     }
 
@@ -186,7 +152,7 @@ impl Sim {
         }
     }
 
-    fn keeper_input(&mut self, input: Input) {
+    pub(crate) fn keeper_input(&mut self, input: Input) {
         if let Some(keeper) = &mut self.machine.keeper {
             keeper.inputs.push_back(input);
             self.keeper_wakes();
@@ -204,14 +170,17 @@ impl Sim {
 
     /// One action of the keeper, or one input if there is none. A crash may come between any two.
     pub(crate) fn keeper_step(&mut self, generation: u64) {
-        let Some(keeper) = self.machine.keeper.as_mut().filter(|k| k.generation == generation) else { return };
+        let Some(keeper) = self.machine.keeper.as_mut().filter(|k| k.generation == generation) else {
+            return;
+        };
         keeper.busy = false;
         if let Some(action) = keeper.actions.pop_front() {
             self.keeper_acts(action);
         } else if let Some(input) = keeper.inputs.pop_front() {
             keeper.actions = keeper.mind.on(input).into();
         }
-        let more = self.machine.keeper.as_ref().is_some_and(|k| !k.actions.is_empty() || !k.inputs.is_empty());
+        let more =
+            self.machine.keeper.as_ref().is_some_and(|k| !k.actions.is_empty() || !k.inputs.is_empty());
         if more {
             self.keeper_wakes();
         }
@@ -224,7 +193,9 @@ impl Sim {
             Action::Fork(order) => self.fork(&order),
             Action::Reap { attempt } => {
                 self.machine.procs.retain(|_, p| {
-                    p.attempt != attempt || p.parent != Parent::Keeper || !matches!(p.stage, Stage::Zombie { .. })
+                    p.attempt != attempt
+                        || p.parent != Parent::Keeper
+                        || !matches!(p.stage, Stage::Zombie { .. })
                 });
             }
             Action::Send(message) => self.keeper_sends(message),
@@ -302,134 +273,6 @@ impl Sim {
         }
     }
 
-    fn fork(&mut self, order: &LaunchOrder) {
-        let (attempt, at) = (order.attempt, self.stamp());
-        let Some(keeper) = &mut self.machine.keeper else { return };
-        if std::mem::take(&mut keeper.no_space) {
-            let failure = LaunchFailure { step: FailedStep::NoSpace, errno: 28, what: "no space".into() };
-            return self.keeper_input(Input::NotLaunched { attempt, failure });
-        }
-        let slot = keeper.last_slot;
-        self.machine.next_pid += 1;
-        let pid = self.machine.next_pid;
-        let stubborn = self.rng.chance(self.shape.stubborn);
-        let proc = Proc { attempt, slot, parent: Parent::Keeper, stage: Stage::Young, stubborn, started: at };
-        self.machine.procs.insert(pid, proc);
-        let delay = self.rng.below(20);
-        self.after(delay, Task::Claim { pid });
-        self.keeper_input(Input::Forked { attempt, pid, at });
-    }
-
-    /// The child's first act: with the claim it goes on to the script, without it it exits.
-    pub(crate) fn claim(&mut self, pid: i32) {
-        let Some(proc) = self.machine.procs.get_mut(&pid).filter(|p| p.stage == Stage::Young) else { return };
-        let attempt = proc.attempt;
-        let slot = self.machine.slots.get_mut(&proc.slot).filter(|s| !s.void && s.attempt == attempt);
-        let Some(slot) = slot else { return self.exit(pid, 0) };
-        slot.claimed = Some(Process { pid, start_ticks: self.time });
-        proc.stage = Stage::Running;
-        self.trace(|| format!("script of {attempt} runs as {pid}"));
-        self.checker.script_started(attempt.job, attempt.restart);
-        let length = self.rng.below(self.shape.script_ms) + 1;
-        let status = if self.rng.chance(70) { 0 } else { (self.rng.range(1, 3) as i32) << 8 };
-        self.after(length, Task::Exit { pid, wait_status: status });
-    }
-
-    pub(crate) fn exit(&mut self, pid: i32, wait_status: i32) {
-        let Some(proc) = self.machine.procs.get_mut(&pid) else { return };
-        if matches!(proc.stage, Stage::Zombie { .. }) {
-            return;
-        }
-        let ran = proc.stage == Stage::Running;
-        proc.stage = Stage::Zombie { wait_status, ran };
-        let (attempt, parent) = (proc.attempt, proc.parent);
-        self.trace(|| format!("process {pid} of {attempt} ends with {wait_status:#x}, ran: {ran}"));
-        if ran {
-            self.checker.script_exited(attempt.job, attempt.restart, wait_status);
-        }
-        match parent {
-            Parent::Keeper => {
-                let ending = self.ending(pid);
-                self.keeper_input(Input::Ended { attempt, ending });
-            }
-            Parent::Reaper => {
-                let delay = self.rng.below(3);
-                self.after(delay, Task::ReaperCollects { pid });
-            }
-            Parent::Init => drop(self.machine.procs.remove(&pid)),
-        }
-    }
-
-    fn ending(&self, pid: i32) -> Ending {
-        let proc = &self.machine.procs[&pid];
-        match proc.stage {
-            Stage::Zombie { wait_status, ran: true } => Ending::Exited(ExitReport {
-                attempt: proc.attempt,
-                wait_status,
-                started_at: proc.started,
-                ended_at: self.stamp(),
-                ..ExitReport::default()
-            }),
-            _ => Ending::Failed(LaunchFailure {
-                step: FailedStep::Fork,
-                errno: 0,
-                what: "the process ended before the script began".into(),
-            }),
-        }
-    }
-
-    /// The reaper records the end of an orphan, then collects it.
-    pub(crate) fn reaper_collects(&mut self, pid: i32) {
-        let zombie = |p: &&Proc| p.parent == Parent::Reaper && matches!(p.stage, Stage::Zombie { .. });
-        let Some(proc) = self.machine.procs.get(&pid).filter(zombie) else { return };
-        if !self.machine.reaper {
-            return;
-        }
-        let (attempt, ending) = (proc.attempt, self.ending(pid));
-        let claimed = |s: &&mut Slot| s.claimed.is_some_and(|c| c.pid == pid) && s.ended.is_none() && !s.corrupt;
-        if let Some(slot) = self.machine.slots.values_mut().find(claimed) {
-            slot.ended = Some(ending.clone());
-            self.keeper_input(Input::Ended { attempt, ending });
-        }
-        self.machine.procs.remove(&pid);
-    }
-
-    fn look_for(&mut self, attempt: Attempt, process: Process) -> Found {
-        if let Some(ending) = self.machine.slot_of(attempt).and_then(|s| s.ended.clone()) {
-            return Found::Ended(ending);
-        }
-        match self.machine.procs.get(&process.pid) {
-            Some(proc) if proc.parent == Parent::Reaper => Found::Running,
-            _ => Found::Lost,
-        }
-    }
-
-    fn signal(&mut self, attempt: Attempt, signal: i32) {
-        let alive = |p: &Proc| p.attempt == attempt && !matches!(p.stage, Stage::Zombie { .. });
-        let pids: Vec<(i32, bool)> =
-            self.machine.procs.iter().filter(|(_, p)| alive(p)).map(|(pid, p)| (*pid, p.stubborn)).collect();
-        for (pid, stubborn) in pids {
-            let delay = self.rng.below(300);
-            match signal {
-                SIGCONT => {}
-                SIGKILL => self.after(1, Task::Exit { pid, wait_status: SIGKILL }),
-                SIGTERM if stubborn => {}
-                SIGTERM if self.rng.chance(20) => self.after(delay, Task::Exit { pid, wait_status: 0 }),
-                signal if self.rng.chance(80) => self.after(delay, Task::Exit { pid, wait_status: signal & 0x7f }),
-                _ => {}
-            }
-        }
-    }
-
-    fn kill_all(&mut self, attempt: Attempt) {
-        let alive = |p: &Proc| p.attempt == attempt && !matches!(p.stage, Stage::Zombie { .. });
-        let pids: Vec<i32> = self.machine.procs.iter().filter(|(_, p)| alive(p)).map(|(pid, _)| *pid).collect();
-        for pid in pids {
-            let delay = self.rng.below(5);
-            self.after(delay, Task::Exit { pid, wait_status: SIGKILL });
-        }
-    }
-
     fn keeper_sends(&mut self, message: FromKeeper) {
         let Some(connection) = self.machine.keeper.as_ref().and_then(|k| k.connection) else { return };
         self.send_to_controller(connection, message);
@@ -465,27 +308,11 @@ impl Sim {
     }
 
     pub(crate) fn keeper_becomes_reaper(&mut self, generation: u64) {
-        if !self.machine.keeper.as_ref().is_some_and(|k| k.generation == generation) {
+        if self.machine.keeper.as_ref().is_none_or(|k| k.generation != generation) {
             return;
         }
         self.machine.reaper = true;
         self.keeper_dies();
-    }
-
-    fn orphan(&mut self, of: Parent, to: Parent) {
-        let mut zombies = Vec::new();
-        for (pid, proc) in self.machine.procs.iter_mut().filter(|(_, p)| p.parent == of) {
-            proc.parent = to;
-            if matches!(proc.stage, Stage::Zombie { .. }) {
-                zombies.push(*pid);
-            }
-        }
-        for pid in zombies {
-            match to {
-                Parent::Reaper => self.after(1, Task::ReaperCollects { pid }),
-                _ => drop(self.machine.procs.remove(&pid)),
-            }
-        }
     }
 
     /// The machine goes down and comes up: no process survives, the journal does, and what ran is lost.

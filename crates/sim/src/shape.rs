@@ -141,6 +141,6 @@ fn config(rng: &mut Rng) -> ClusterConfig {
         first_job_id: 1,
         limit_clock: *rng.pick(&[LimitClock::Monotonic, LimitClock::Wall]),
         owner_is_operator: false,
-        job_requeue: rng.chance(50),
+        job_requeue: rng.chance(70),
     }
 }

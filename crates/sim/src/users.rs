@@ -71,7 +71,7 @@ impl Sim {
     }
 
     pub(crate) fn request_arrives(&mut self, request: u64, command: Command) {
-        self.controller_receives(Mail::Request(request, command));
+        self.controller_receives(Mail::Request(request, Box::new(command)));
     }
 
     /// A user hears the answer.
@@ -90,7 +90,12 @@ impl Sim {
         }
     }
 
+    /// Most often one that is not over.
     fn a_job(&mut self) -> JobId {
+        let live = self.checker.live();
+        if !live.is_empty() && self.rng.chance(60) {
+            return *self.rng.pick(&live);
+        }
         JobId(self.rng.range(1, u64::from(self.checker.last_id()) + 2) as u32)
     }
 

@@ -25,7 +25,8 @@ impl Checker {
         let what = |text: &str| format!("job {job} starts {text}");
         self.ensure(record.stand == Stand::Waiting, || what("and does not wait"));
         self.ensure(record.hold.is_none(), || what("while held"));
-        let one = record.tasks == task.map(|t| BTreeSet::from([t])) || (task.is_none() && record.restarts > 0);
+        let one =
+            record.tasks == task.map(|t| BTreeSet::from([t])) || (task.is_none() && record.restarts > 0);
         self.ensure(one, || what(&format!("as task {task:?} of {:?}", record.tasks)));
         self.ensure(sub.partitions.iter().any(|p| p == partition), || what("in a partition it did not name"));
         if record.restarts == 0 && !self.stepped {
@@ -58,8 +59,13 @@ impl Checker {
             let enough = n >= range.min.min(tasks) && n <= range.max.unwrap_or(u32::MAX);
             self.ensure(enough, || what(&format!("{n} nodes")));
         }
-        self.ensure(names.len() as u32 <= p.max_nodes.unwrap_or(u32::MAX), || what("more nodes than allowed"));
-        let listed = ask.nodelist.as_ref().map_or(0, |l| l.names.iter().filter(|n| names.contains(n.as_str())).count());
+        self.ensure(names.len() as u32 <= p.max_nodes.unwrap_or(u32::MAX), || {
+            what("more nodes than allowed")
+        });
+        let listed = ask
+            .nodelist
+            .as_ref()
+            .map_or(0, |l| l.names.iter().filter(|n| names.contains(n.as_str())).count());
         let wanted = ask.nodelist.as_ref().map_or(0, |l| l.names.len()).min(tasks as usize);
         self.ensure(listed >= wanted, || what("other nodes than it listed"));
         for part in alloc {
@@ -69,12 +75,16 @@ impl Checker {
             self.ensure(p.nodes.contains(&node.name), || what("a node of another partition"));
             let excluded = ask.exclude.as_ref().is_some_and(|l| l.names.contains(&node.name));
             self.ensure(!excluded, || what("a node that it excluded"));
-            self.ensure(part.tasks > 0 && part.tasks <= ask.ntasks_per_node.unwrap_or(u32::MAX), || what("too many tasks on a node"));
+            self.ensure(part.tasks > 0 && part.tasks <= ask.ntasks_per_node.unwrap_or(u32::MAX), || {
+                what("too many tasks on a node")
+            });
             let cpus = part.cpus.iter().count() as u32;
             let right = if ask.exclusive { node.cpus() } else { part.tasks * cpus_per_task };
             self.ensure(cpus == right, || what(&format!("{cpus} CPUs on {}, not {right}", node.name)));
             let mem = memory(ask.mem, p, &node, cpus);
-            self.ensure(part.mem_mb == mem, || what(&format!("{} MiB on {}, not {mem}", part.mem_mb, node.name)));
+            self.ensure(part.mem_mb == mem, || {
+                what(&format!("{} MiB on {}, not {mem}", part.mem_mb, node.name))
+            });
             for g in &ask.gres {
                 let fits = |have: &&bivouac_core::alloc::GresAlloc| {
                     *have.name == *g.name && (g.kind.is_none() || have.kind.as_deref() == g.kind.as_deref())
@@ -104,13 +114,19 @@ impl Checker {
                     whole |= self.model.subs.get(&record.origin).is_some_and(|s| s.spec.resources.exclusive);
                     for cpu in part.cpus.iter() {
                         if cpu >= node.cpus() || !cpus.insert(cpu) {
-                            problem = Some(format!("CPU {cpu} of {} is given to {id} and to another", node.name));
+                            problem =
+                                Some(format!("CPU {cpu} of {} is given to {id} and to another", node.name));
                         }
                     }
                     for g in &part.gres {
                         for i in g.indices.iter() {
-                            if !gres_exists(node, &g.name, g.kind.as_deref(), i) || !gres.insert((g.name.clone(), i)) {
-                                problem = Some(format!("{} {i} of {} is given to {id} and to another", g.name, node.name));
+                            if !gres_exists(node, &g.name, g.kind.as_deref(), i)
+                                || !gres.insert((g.name.clone(), i))
+                            {
+                                problem = Some(format!(
+                                    "{} {i} of {} is given to {id} and to another",
+                                    g.name, node.name
+                                ));
                             }
                         }
                     }
@@ -149,7 +165,9 @@ impl Checker {
         let broken = (over(qos.grp_jobs, group.jobs) || exceeds(&qos.grp, &group))
             || (over(qos.max_jobs_per_user, user.jobs) || exceeds(&qos.max_per_user, &user))
             || exceeds(&qos.max_per_job, &alone);
-        self.ensure(!broken, || format!("job {job} breaks a limit of QoS {}: {group:?} {user:?} {alone:?}", qos.name));
+        self.ensure(!broken, || {
+            format!("job {job} breaks a limit of QoS {}: {group:?} {user:?} {alone:?}", qos.name)
+        });
     }
 
     /// What runs in a QoS, of one user or of all.

@@ -146,7 +146,9 @@ impl Model {
     pub fn target(&self, job: JobId, task: Option<u32>) -> Option<Target> {
         let kept = |r: &Record| !r.forgotten;
         if self.subs.contains_key(&job) {
-            let has = |r: &Record| task.is_none() || r.tasks.as_ref().is_some_and(|t| task.is_some_and(|x| t.contains(&x)));
+            let has = |r: &Record| {
+                task.is_none() || r.tasks.as_ref().is_some_and(|t| task.is_some_and(|x| t.contains(&x)))
+            };
             let known = self.records.values().any(|r| r.origin == job && kept(r) && has(r));
             return known.then_some(Target { origin: job, task });
         }

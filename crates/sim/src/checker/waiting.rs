@@ -114,7 +114,12 @@ impl Checker {
                 Stand::Over => job.state().is_ended(),
             };
             if !fits {
-                return self.fail(format!("job {} is shown as {}, and is {:?}", job.id, job.state(), record.stand));
+                return self.fail(format!(
+                    "job {} is shown as {}, and is {:?}",
+                    job.id,
+                    job.state(),
+                    record.stand
+                ));
             }
             if record.stand == Stand::Waiting
                 && let Some(problem) = self.wrong_reason(job.id, record, cluster.reason(job, plan), now)
@@ -159,9 +164,9 @@ impl Checker {
                 let running = self.model.running().filter(|(_, r, _)| of_array(r)).count();
                 sub.spec.array.as_ref().and_then(|a| a.max_running).is_some_and(|max| running >= max as usize)
             }
-            (R::QOSMaxJobsPerUserLimit, Some(q)) => {
-                q.max_jobs_per_user.is_some_and(|max| self.used(&q.name, Some(sub.uid)).jobs >= u64::from(max))
-            }
+            (R::QOSMaxJobsPerUserLimit, Some(q)) => q
+                .max_jobs_per_user
+                .is_some_and(|max| self.used(&q.name, Some(sub.uid)).jobs >= u64::from(max)),
             (R::QOSGrpJobsLimit, Some(q)) => {
                 q.grp_jobs.is_some_and(|max| self.used(&q.name, None).jobs >= u64::from(max))
             }
@@ -190,11 +195,14 @@ fn permanent(cluster: &Cluster, plan: &Plan, job: &Job, depth: u32) -> bool {
             let targets = job.pending().into_iter().flat_map(|p| p.unmet()).map(|w| w.on);
             depth < 50
                 && targets.into_iter().any(|on| match on.target() {
-                    Some(target) => {
-                        cluster.jobs_of(target.job).any(|o| o.pending().is_some() && permanent(cluster, plan, o, depth + 1))
-                    }
+                    Some(target) => cluster
+                        .jobs_of(target.job)
+                        .any(|o| o.pending().is_some() && permanent(cluster, plan, o, depth + 1)),
                     None => cluster.jobs().any(|o| {
-                        o.origin < job.origin && o.name == job.name && o.pending().is_some() && permanent(cluster, plan, o, depth + 1)
+                        o.origin < job.origin
+                            && o.name == job.name
+                            && o.pending().is_some()
+                            && permanent(cluster, plan, o, depth + 1)
                     }),
                 })
         }
