@@ -48,9 +48,7 @@ enum Report {
 }
 
 fn squeue(given: &Given) -> Result<(), ExitCode> {
-    if let Some(operand) = given.operands.first()
-        && bare(given).is_none()
-    {
+    if let Some(operand) = given.operands.get(usize::from(bare(given).is_some())) {
         eprintln!("squeue: error: Unrecognized option: {}", operand.display());
         eprint!("{}", bivouac_options::help::usage(Program::Squeue));
         return Err(ExitCode::FAILURE);

@@ -72,6 +72,8 @@ fn refusals_in_slurms_words() {
         let got = run(&camp, line);
         assert_eq!((got.code, got.out.as_str(), got.err.as_str()), (code, said, err), "{line}");
     }
+    let said = run(&camp, "squeue -j 1 2");
+    assert_eq!((said.code, said.err.lines().next()), (1, Some("squeue: error: Unrecognized option: 2")));
     let said = run(&camp, "squeue -t foo");
     assert_eq!((said.code, said.out.as_str()), (1, ""));
     assert!(said.err.starts_with(

@@ -291,6 +291,27 @@ fn every_field_of_the_man_page_in_its_place() {
 }
 
 #[test]
+fn the_document_names_the_fields_of_which_nothing_is_known() {
+    let document = include_str!("../../../../docs/reports.md");
+    let list = document.split("<!-- empty fields -->").nth(1).unwrap();
+    let named: Vec<&str> = list.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+    // Everything that can be known of a job and its step is known of these.
+    let mut job = recorded().swap_remove(0);
+    job.spec.comment = Some("comment".into());
+    job.spec.resources.constraint = Some("feature".into());
+    job.steps[0].num_tasks = 1;
+    let empty = Entries::columns().iter().filter(|column| {
+        let rows = [None, Some(&job.steps[0])].map(|step| Entry { job: &job, step, with_steps: true });
+        rows.iter().all(|row| {
+            let mut cell = String::new();
+            (column.cell)(row, &settings(), &mut cell);
+            cell.is_empty()
+        })
+    });
+    assert_eq!(empty.map(|column| column.name).collect::<Vec<_>>(), named);
+}
+
+#[test]
 fn steps_stand_in_their_order() {
     let mut job = fixture::running(fixture::job(1, "x"), vec![share("n1", 0..4, 100)]);
     job.steps.insert(0, step(StepKind::Number(1), "b", 1, 1, "n1"));
