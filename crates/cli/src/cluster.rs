@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why the controller could not be asked. `Display` is the line for the user.
 #[derive(Debug)]
@@ -65,7 +66,10 @@ pub fn connect_to(place: &Place, site: Option<&str>) -> Result<Client, Unreachab
         tries += 1;
         let outcome = match Client::connect(place) {
             Ok(mut client) => match client.call(Ask::Ping) {
-                Ok(_) => return Ok(client),
+                Ok(_) => {
+                    client.admin = ADMIN.load(Ordering::Relaxed);
+                    return Ok(client);
+                }
                 Err(e @ (FrameError::Closed | FrameError::Io(_))) => Unreachable::Frame(e),
                 Err(e) => return Err(Unreachable::Frame(e)),
             },
@@ -82,6 +86,13 @@ pub fn connect_to(place: &Place, site: Option<&str>) -> Result<Client, Unreachab
             return Err(outcome);
         }
     }
+}
+
+static ADMIN: AtomicBool = AtomicBool::new(false);
+
+/// From here on the owner of a personal cluster acts as its operator (`bivouac --admin ...`).
+pub fn act_as_operator() {
+    ADMIN.store(true, Ordering::Relaxed);
 }
 
 /// How often a controller that goes away under our hands is sought again.

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 bivouac: your own Slurm cluster on one machine
 
-usage: bivouac [--cluster NAME] VERB [OPTIONS]
+usage: bivouac [--cluster NAME] [--admin] VERB [OPTIONS]
 
   up [--site PROFILE]       start the cluster (a first command starts one of the site `local` by itself)
   down [--cancel]           stop it; running jobs go on, with --cancel they are cancelled first
@@ -28,6 +28,8 @@ usage: bivouac [--cluster NAME] VERB [OPTIONS]
                             Slurm's commands; each has its --help
 
   --cluster NAME            another cluster beside the usual one (or BIVOUAC_CLUSTER)
+  --admin                   on a site's profile the owner is an ordinary user; with this he acts as the operator, for
+                            example `bivouac --admin scontrol update JobId=7 Nice=-100`
 ";
 
 /// Runs a verb. `args` begins after the program's name.
@@ -45,6 +47,10 @@ pub fn run(args: &[OsString]) -> ExitCode {
             }
             Some(a) if a.starts_with("--cluster=") => {
                 cluster = Some(a["--cluster=".len()..].to_owned());
+                rest = &rest[1..];
+            }
+            Some("--admin") => {
+                crate::cluster::act_as_operator();
                 rest = &rest[1..];
             }
             _ => break,
