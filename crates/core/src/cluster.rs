@@ -126,7 +126,7 @@ impl Cluster {
     }
 
     /// The job's needs in each of its partitions, parallel to the submission's; none where it cannot be.
-    pub fn demands(&self, job: &Job) -> &[Option<Demand>] {
+    pub fn demands(&self, job: &Job) -> &[Option<Arc<Demand>>] {
         self.index.demands.get(&job.origin).map_or(&[], Vec::as_slice)
     }
 

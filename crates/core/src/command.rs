@@ -163,6 +163,10 @@ pub enum Command {
         nodes: Option<u32>,
         /// --overlap: CPUs are shared with other steps.
         overlap: bool,
+        /// -w: nodes of the job that must be among the step's.
+        nodelist: Vec<String>,
+        /// --ntasks-per-node: at most so many tasks on a node.
+        ntasks_per_node: Option<u32>,
     },
     /// A step is over.
     StepEnd {

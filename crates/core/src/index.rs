@@ -50,7 +50,7 @@ pub struct Index {
     /// Keys of forgotten submissions by age.
     pub key_ages: BTreeSet<(Duration, RequestKey)>,
     /// The needs of each submission, parallel to its partitions.
-    pub demands: BTreeMap<JobId, Vec<Option<Demand>>>,
+    pub demands: BTreeMap<JobId, Vec<Option<Arc<Demand>>>>,
     /// What each QoS has running.
     pub qos: BTreeMap<usize, Use>,
     /// What each user has running in each QoS.
@@ -218,7 +218,7 @@ impl Index {
         for (choice, demand) in self.demands.get(&job.origin).into_iter().flatten().enumerate() {
             let Some(demand) = demand else { continue };
             if world.never(job, submission, demand).is_none() {
-                member(&mut self.queue, world.queue_entry(job, submission, choice, demand.partition), put);
+                member(&mut self.queue, world.queue_entry(job, submission, choice, demand), put);
             }
         }
     }

@@ -26,7 +26,7 @@ impl Cluster {
     pub fn job_info(&self, job: &Job, plan: &Plan, now: Now) -> Option<JobInfo> {
         let submission = self.submission(job)?;
         let run = job.last_run();
-        let first = self.demands(job).iter().flatten().next();
+        let first = self.demands(job).iter().flatten().next().map(|d| &**d);
         let expected = plan.expected.get(&job.id).filter(|_| job.pending().is_some());
         let (start, end, elapsed) = self.times(job, run, expected.map(|e| e.0), now);
         let (outcome, cancelled_by) = outcome(job);
@@ -97,9 +97,9 @@ impl Cluster {
             };
         }
         let never = |d: &Demand| self.world.never(job, submission, d);
-        let demands = self.demands(job);
-        let Some(open) = demands.iter().flatten().find(|d| never(d).is_none()) else {
-            return demands.iter().flatten().find_map(never).unwrap_or(PendingReason::ReqNodeNotAvail);
+        let demands = || self.demands(job).iter().flatten();
+        let Some(open) = demands().find(|d| never(d).is_none()) else {
+            return demands().find_map(|d| never(d)).unwrap_or(PendingReason::ReqNodeNotAvail);
         };
         if let Some(reason) = plan.reasons.get(&job.id) {
             return *reason;

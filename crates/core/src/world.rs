@@ -5,8 +5,8 @@ use crate::job::{Job, Pending, Run, Submission, WaitState};
 use crate::limits::{self, Use};
 use crate::tables::Tables;
 use bivouac_types::config::{ClusterConfig, LimitClock, QosConfig};
-use bivouac_types::{Duration, Now, PendingReason, TimeLimit, Timestamp};
-use std::cmp::Reverse;
+use bivouac_types::{Duration, JobId, Now, PendingReason, TimeLimit, Timestamp};
+use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
 /// A job without a time limit is planned as if it ran so long, as Slurm does.
@@ -17,15 +17,43 @@ const BASE_PRIORITY: i64 = 4_294_901_760;
 
 /// A place in the order of the pending jobs, one for each partition a job may start in: higher partition tier
 /// first, then higher priority, then earlier submission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub struct QueueEntry {
+    /// The record.
+    pub job: JobId,
+    /// What it needs in that partition.
+    pub demand: Arc<Demand>,
     tier: Reverse<u32>,
     rank: Reverse<i64>,
-    origin: bivouac_types::JobId,
-    /// The record.
-    pub job: bivouac_types::JobId,
+    origin: JobId,
     /// Position in the submission's list of partitions.
-    pub choice: usize,
+    choice: usize,
+}
+
+impl QueueEntry {
+    fn key(&self) -> (Reverse<u32>, Reverse<i64>, JobId, JobId, usize) {
+        (self.tier, self.rank, self.origin, self.job, self.choice)
+    }
+}
+
+impl PartialEq for QueueEntry {
+    fn eq(&self, other: &QueueEntry) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for QueueEntry {}
+
+impl PartialOrd for QueueEntry {
+    fn partial_cmp(&self, other: &QueueEntry) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for QueueEntry {
+    fn cmp(&self, other: &QueueEntry) -> Ordering {
+        self.key().cmp(&other.key())
+    }
 }
 
 /// Whether dependency and begin time let a job start.
@@ -74,10 +102,10 @@ impl World {
     }
 
     /// The job's needs in each of its partitions; none where it has nothing to go to (any more).
-    pub fn demands(&self, submission: &Submission) -> Vec<Option<Demand>> {
+    pub fn demands(&self, submission: &Submission) -> Vec<Option<Arc<Demand>>> {
         let demand = |name: &String| {
             let partition = self.tables.partition(name)?;
-            Demand::new(&submission.spec.resources, partition, &self.config, &self.tables).ok()
+            Demand::new(&submission.spec.resources, partition, &self.config, &self.tables).ok().map(Arc::new)
         };
         submission.partitions.iter().map(demand).collect()
     }
@@ -124,13 +152,14 @@ impl World {
         job: &Job,
         submission: &Submission,
         choice: usize,
-        partition: usize,
+        demand: &Arc<Demand>,
     ) -> QueueEntry {
         QueueEntry {
-            tier: Reverse(self.config.partitions[partition].priority_tier),
-            rank: Reverse(self.rank(job, submission, partition)),
-            origin: job.origin,
             job: job.id,
+            demand: demand.clone(),
+            tier: Reverse(self.config.partitions[demand.partition].priority_tier),
+            rank: Reverse(self.rank(job, submission, demand.partition)),
+            origin: job.origin,
             choice,
         }
     }

@@ -9,8 +9,8 @@ use bivouac_core::{Cluster, Job, Ledger, NodePick, Place, Plan, Start, Submissio
 use bivouac_types::{Duration, JobId, Now, PendingReason, TaskSet};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What looking at a queue entry costs, with a placement tried as the unit of `budget`: entries that a limit
-/// blocks, or whose like has just found no room, are many and cheap.
+/// Looks at queue entries that cost as much as one placement: entries whose like has just found no room are many
+/// and cheap.
 const LOOKS_PER_PLACEMENT: usize = 8;
 
 /// Demands that found no room are remembered, so that their like is not tried again.
@@ -69,10 +69,13 @@ impl<'a> Planner<'a> {
     }
 
     /// Starts what can be started of a job in one of its partitions. Returns the looks it took.
-    fn consider(&mut self, entry: &QueueEntry) -> usize {
+    fn consider(&mut self, entry: &'a QueueEntry) -> usize {
+        let demand: &'a Demand = &entry.demand;
+        if self.failed.contains(&demand) {
+            return 1;
+        }
         let Some(job) = self.cluster.job(entry.job) else { return 1 };
         let Some(submission) = self.cluster.submission(job) else { return 1 };
-        let Some(Some(demand)) = self.cluster.demands(job).get(entry.choice) else { return 1 };
         let least = Use::least(demand, &self.cluster.world().tables);
         let mut looks = 1;
         loop {
@@ -86,10 +89,6 @@ impl<'a> Planner<'a> {
             };
             if let Some(reason) = self.ledger.blocking(job, submission, &least) {
                 self.waits(job.id, reason);
-                return looks;
-            }
-            if self.failed.contains(&demand) {
-                self.waits(job.id, PendingReason::Priority);
                 return looks;
             }
             looks += LOOKS_PER_PLACEMENT;
@@ -157,12 +156,12 @@ impl<'a> Planner<'a> {
 
     /// The job must wait: with a reservation, if it is the first that waits for these nodes.
     fn no_room(&mut self, job: &Job, demand: &'a Demand) -> PendingReason {
-        if demand.nodes.iter().any(|n| self.reserved.contains(n)) {
-            if self.failed.len() < FAILED_KEPT
-                && place(demand, &self.ledger.free, &self.cluster.world().tables).is_none()
-            {
-                self.failed.push(demand);
-            }
+        let behind = demand.nodes.iter().any(|n| self.reserved.contains(n));
+        let room = || place(demand, &self.ledger.free, &self.cluster.world().tables).is_some();
+        if self.failed.len() < FAILED_KEPT && !(behind && room()) {
+            self.failed.push(demand);
+        }
+        if behind {
             return PendingReason::Priority;
         }
         let mine = self.started.iter().map(|(at, alloc)| Release { at: *at, alloc });

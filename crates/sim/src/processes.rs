@@ -1,5 +1,6 @@
 //! The processes of jobs: who forks them, what they do, who learns how they end.
 
+use crate::machine::Slot;
 use crate::sim::{Sim, Task};
 use bivouac_keeper::logic::{Found, Input};
 use bivouac_keeper::order::LaunchOrder;

@@ -34,8 +34,19 @@ impl Cluster {
             Command::Update { caller, target, change } => self.update(&caller, &target, &change)?,
             Command::ApplyPlan(plan) => self.start_all(&plan),
             Command::Report(report) => self.report(&report, now),
-            Command::StepStart { caller, job, name, ntasks, cpus_per_task, nodes, overlap } => {
-                let ask = step::StepAsk { name, ntasks, cpus_per_task, nodes, overlap };
+            Command::StepStart {
+                caller,
+                job,
+                name,
+                ntasks,
+                cpus_per_task,
+                nodes,
+                overlap,
+                nodelist,
+                ntasks_per_node,
+            } => {
+                let ask =
+                    step::StepAsk { name, ntasks, cpus_per_task, nodes, overlap, nodelist, ntasks_per_node };
                 self.start_step(&caller, job, ask)?
             }
             Command::StepEnd { caller, job, step, exit, usage } => {

@@ -15,14 +15,21 @@ pub(super) struct StepAsk {
     pub cpus_per_task: u32,
     pub nodes: Option<u32>,
     pub overlap: bool,
+    pub nodelist: Vec<String>,
+    pub ntasks_per_node: Option<u32>,
 }
 
 impl Cluster {
     pub(super) fn start_step(&self, caller: &Caller, id: JobId, ask: StepAsk) -> Result<Changes, Reject> {
         let (job, run) = self.running(caller, id)?;
-        let nodes = ask.nodes.unwrap_or((run.alloc.len() as u32).min(ask.ntasks));
-        if ask.ntasks == 0 || ask.cpus_per_task == 0 || nodes == 0 {
-            return Err(Reject::InvalidValue("ntasks, cpus-per-task or nodes is 0".into()));
+        let listed = ask.nodelist.len() as u32;
+        let all = if listed > 0 { listed } else { (run.alloc.len() as u32).min(ask.ntasks) };
+        let nodes = ask.nodes.unwrap_or(all).max(listed);
+        if ask.ntasks == 0 || ask.cpus_per_task == 0 || nodes == 0 || ask.ntasks_per_node == Some(0) {
+            return Err(Reject::InvalidValue("ntasks, cpus-per-task, ntasks-per-node or nodes is 0".into()));
+        }
+        if ask.nodelist.iter().any(|name| !run.alloc.iter().any(|n| *n.node == **name)) {
+            return Err(Reject::NodeConfigUnavailable);
         }
         if nodes > run.alloc.len() as u32 || nodes > ask.ntasks {
             return Err(Reject::InvalidNodeCount);
@@ -72,22 +79,31 @@ fn in_steps(job: &Job, node: &str) -> u32 {
     on_node.filter(|(n, _)| *n.node == *node).map(|(n, cpus)| n.tasks.saturating_mul(cpus)).sum()
 }
 
-/// Tasks of a step on the job's nodes, in order: one on each, the rest as they fit.
+/// Tasks of a step on the job's nodes, in their order: the listed nodes and as many others as are wanted, one task on
+/// each, the rest as they fit.
 fn layout(run: &Run, used: &[u32], ask: &StepAsk, nodes: u32) -> Option<Vec<StepNode>> {
-    let room = run.alloc.iter().enumerate().map(|(i, n)| {
-        let free = n.cpus.len().saturating_sub(used.get(i).copied().unwrap_or(0));
-        (&n.node, free / ask.cpus_per_task)
-    });
-    let chosen: Vec<_> = room.filter(|r| r.1 > 0).take(nodes as usize).collect();
+    let most = ask.ntasks_per_node.unwrap_or(u32::MAX);
+    let room: Vec<u32> = (run.alloc.iter().enumerate())
+        .map(|(i, n)| n.cpus.len().saturating_sub(used.get(i).copied().unwrap_or(0)) / ask.cpus_per_task)
+        .map(|tasks| tasks.min(most))
+        .collect();
+    let listed = |i: &usize| ask.nodelist.iter().any(|name| *run.alloc[*i].node == **name);
+    let (mut chosen, others): (Vec<usize>, Vec<usize>) =
+        (0..run.alloc.len()).filter(|&i| room[i] > 0).partition(listed);
+    if chosen.len() < ask.nodelist.len() {
+        return None;
+    }
+    chosen.extend(others.into_iter().take((nodes as usize).saturating_sub(chosen.len())));
     if chosen.len() < nodes as usize {
         return None;
     }
+    chosen.sort_unstable();
     let mut left = ask.ntasks - nodes;
     let mut layout = Vec::new();
-    for (node, room) in chosen {
-        let more = left.min(room - 1);
+    for i in chosen {
+        let more = left.min(room[i] - 1);
         left -= more;
-        layout.push(StepNode { node: node.clone(), tasks: 1 + more });
+        layout.push(StepNode { node: run.alloc[i].node.clone(), tasks: 1 + more });
     }
     (left == 0).then_some(layout)
 }
