@@ -55,6 +55,8 @@ impl Controller {
                     cpus_per_task: s.cpus_per_task.unwrap_or(cpus),
                     nodes: s.nodes,
                     overlap: s.overlap,
+                    nodelist: s.nodelist,
+                    ntasks_per_node: s.ntasks_per_node,
                 };
                 match self.command(turn, command, now) {
                     Ok(()) => self.step_started(s.job),

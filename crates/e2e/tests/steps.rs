@@ -44,6 +44,16 @@ fn tasks_are_placed_on_the_jobs_nodes_and_know_it() {
         "srun --ntasks-per-node=1 sh -c 'echo $SLURM_NODEID'; srun -Q -n1 -w c3cpu-a2-u1-2 sh -c 'echo on $SLURMD_NODENAME'",
     );
     assert_eq!(sorted(&out), ["0", "1", "on c3cpu-a2-u1-2"]);
+    let steps = camp.run("sacct", ["-n", "-P", "-j", "2", "-o", "JobID,NTasks,NodeList"]).ok();
+    for row in ["2.0|2|c3cpu-a2-u1-[1-2]", "2.1|1|c3cpu-a2-u1-2"] {
+        assert!(steps.lines().any(|l| l == row), "{row} in {steps}");
+    }
+    let refused = job(&camp, &["-N1"], "srun -w c3cpu-a2-u1-4 true; srun -n3 --ntasks-per-node=2 true");
+    assert_eq!(
+        refused,
+        "srun: error: Unable to create step for job 3: Requested node configuration is not available\n\
+         srun: error: Unable to create step for job 3: More processors requested than permitted\n"
+    );
 }
 
 #[test]

@@ -175,6 +175,12 @@ pub struct StepRequest {
     pub cpus_per_task: Option<u32>,
     /// --overlap: the step shares CPUs with other steps.
     pub overlap: bool,
+    /// -w: nodes of the job that must be among the step's.
+    #[serde(default)]
+    pub nodelist: Vec<String>,
+    /// --ntasks-per-node: at most so many tasks on a node.
+    #[serde(default)]
+    pub ntasks_per_node: Option<u32>,
 }
 
 /// Answers.

@@ -22,29 +22,6 @@ pub fn tasks(layout: &StepLayout) -> Vec<Task> {
     (0u32..).zip(on_nodes).map(|(rank, (node, local))| Task { rank, node, local }).collect()
 }
 
-/// Spreads the tasks so that no node has more than `most`, if they can be.
-pub fn limit_per_node(layout: &mut StepLayout, most: u32) {
-    let total: u32 = layout.nodes.iter().map(|n| n.tasks).sum();
-    let nodes = layout.nodes.len() as u32;
-    if total > most.saturating_mul(nodes) {
-        return;
-    }
-    // One for each node, the rest in order.
-    let mut left = total.saturating_sub(nodes);
-    for node in &mut layout.nodes {
-        let more = left.min(most - 1);
-        node.tasks = 1 + more;
-        left -= more;
-    }
-}
-
-/// Runs a step on the named nodes instead of those of its layout, which are as many.
-pub fn move_to(layout: &mut StepLayout, names: &[String]) {
-    for (node, name) in layout.nodes.iter_mut().zip(names) {
-        node.name.clone_from(name);
-    }
-}
-
 /// The variables of a task. `cpus_per_task` is set if it was asked for.
 pub fn variables(
     layout: &StepLayout,
@@ -152,17 +129,6 @@ mod tests {
             assert_eq!(set.get(name).map(String::as_str), Some(value), "{name}");
         }
         assert!(!set.contains_key("SLURM_CPUS_PER_TASK"));
-    }
-
-    #[test]
-    fn tasks_are_spread_where_a_node_may_have_few() {
-        let counts = |mut l: StepLayout, most| {
-            limit_per_node(&mut l, most);
-            l.nodes.iter().map(|n| n.tasks).collect::<Vec<_>>()
-        };
-        assert_eq!(counts(layout(&[3, 1]), 2), [2, 2]);
-        assert_eq!(counts(layout(&[3, 1, 1]), 2), [2, 2, 1]);
-        assert_eq!(counts(layout(&[3, 1]), 1), [3, 1], "they do not fit otherwise");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The controller's part of a step: begun before the first task, ended after the last.
 
 use super::watch::Outcome;
-use super::{fail, plan, tell};
+use super::{fail, tell};
 use crate::cluster::{self, Unreachable};
 use bivouac_options::srun::Request;
 use bivouac_proto::message::{Ask, Response, StepLayout, StepRequest};
-use bivouac_types::{HostList, JobId, Reject};
+use bivouac_types::{JobId, Reject};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,16 +22,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub fn start(job: JobId, request: &Request, command: &OsStr) -> Result<StepLayout, ExitCode> {
     let refuse =
         |text: &dyn std::fmt::Display| fail(format_args!("Unable to create step for job {job}: {text}"));
-    let wanted = wanted_nodes(request).map_err(|e| refuse(&e))?;
-    let mut nodes = wanted.as_ref().map(|w| w.len() as u32).or(request.nodes);
+    let mut nodelist = request.nodelist.clone().unwrap_or_default().names;
+    let mut nodes = request.nodes;
     let ntasks = request.ntasks.or(nodes);
-    if let (Some(n), Some(tasks)) = (nodes, ntasks)
-        && n > tasks
-    {
-        if !request.quiet {
-            eprintln!("srun: Warning: can't run {tasks} processes on {n} nodes, setting nnodes to {tasks}");
+    if let Some(tasks) = ntasks {
+        // The nodes are reduced to what the tasks can use, as srun(1) says.
+        nodelist.truncate(tasks as usize);
+        if let Some(n) = nodes.filter(|&n| n > tasks) {
+            if !request.quiet {
+                eprintln!(
+                    "srun: Warning: can't run {tasks} processes on {n} nodes, setting nnodes to {tasks}"
+                );
+            }
+            nodes = Some(tasks);
         }
-        nodes = Some(tasks);
     }
     let base = Path::new(command).file_name().unwrap_or(command).to_string_lossy();
     let ask = Ask::StepStart(StepRequest {
@@ -41,21 +45,17 @@ pub fn start(job: JobId, request: &Request, command: &OsStr) -> Result<StepLayou
         nodes,
         cpus_per_task: request.cpus_per_task,
         overlap: request.overlap,
+        nodelist,
+        ntasks_per_node: request.ntasks_per_node,
     });
     let begun = Instant::now();
     let mut pause = Duration::from_millis(50);
     let (mut busy, mut silent) = (false, false);
     loop {
         match cluster::ask(ask.clone()) {
-            Ok(Response::StepStarted(mut layout)) => {
+            Ok(Response::StepStarted(layout)) => {
                 if busy && !request.quiet {
                     eprintln!("srun: Step created for job {job}");
-                }
-                if let Some(most) = request.ntasks_per_node {
-                    plan::limit_per_node(&mut layout, most);
-                }
-                if let Some(names) = &wanted {
-                    plan::move_to(&mut layout, names);
                 }
                 return Ok(layout);
             }
@@ -83,20 +83,6 @@ pub fn start(job: JobId, request: &Request, command: &OsStr) -> Result<StepLayou
         sleep(pause);
         pause = (pause * 2).min(Duration::from_secs(1));
     }
-}
-
-/// --nodelist: the nodes to run on, which must be the job's; more of the job's if --nodes asks for more.
-fn wanted_nodes(request: &Request) -> Result<Option<Vec<String>>, Reject> {
-    let Some(list) = &request.nodelist else { return Ok(None) };
-    let of_job =
-        std::env::var("SLURM_JOB_NODELIST").ok().and_then(|l| HostList::parse(&l).ok()).unwrap_or_default();
-    if list.names.iter().any(|n| !of_job.names.contains(n)) {
-        return Err(Reject::NodeConfigUnavailable);
-    }
-    let mut names = list.names.clone();
-    let more = of_job.names.into_iter().filter(|n| !list.names.contains(n));
-    names.extend(more.take((request.nodes.unwrap_or(0) as usize).saturating_sub(list.names.len())));
-    Ok(Some(names))
 }
 
 /// Tells the controller that the step is over. A controller that is away for long learns it from the job's end.
