@@ -38,7 +38,14 @@ pub fn print(text: &str) -> ExitCode {
 /// Prints an error of the command line.
 pub fn fail_usage(program: Program, e: &UsageError) -> ExitCode {
     eprint!("{}", e.message(program));
-    ExitCode::from(program.usage_exit_code())
+    error_exit(program.usage_exit_code())
+}
+
+/// The exit code of an error of the command itself; for sbatch's and srun's 255, SLURM_EXIT_ERROR may set another, so
+/// that scripts can tell it from a program's.
+pub fn error_exit(code: u8) -> ExitCode {
+    let wanted = std::env::var("SLURM_EXIT_ERROR").ok().and_then(|v| v.parse().ok());
+    ExitCode::from(wanted.filter(|_| code == 255).unwrap_or(code))
 }
 
 /// Says on a terminal which options were accepted without effect, those of one reason together.

@@ -53,7 +53,7 @@ fn sbatch(args: &[OsString]) -> Result<ExitCode, ExitCode> {
     let given = Given::new(Program::Sbatch, choices, operands);
     let request = request(&given, &jiff::Zoned::now()).map_err(|e| {
         eprintln!("sbatch: {e}");
-        ExitCode::from(e.code)
+        invocation::error_exit(e.code)
     })?;
     invocation::hint_listed(&given);
     if request.verbose > 0 {
@@ -79,7 +79,7 @@ fn directives(script: &Script) -> Result<Vec<Choice>, ExitCode> {
             let (text, code) = e.message(&script.shown);
             eprint!("{text}");
             terminal::hint(format_args!("that is line {} of {}", e.line, script.shown));
-            Err(ExitCode::from(code))
+            Err(invocation::error_exit(code))
         }
     }
 }

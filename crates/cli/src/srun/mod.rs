@@ -42,7 +42,7 @@ fn tell(line: std::fmt::Arguments<'_>) {
 fn srun(given: &Given) -> Result<ExitCode, ExitCode> {
     let request = request(given).map_err(|e| {
         eprintln!("srun: {e}");
-        ExitCode::from(e.code)
+        invocation::error_exit(e.code)
     })?;
     if request.list_mpi {
         return Ok(invocation::print("MPI plugin types are...\n\tnone\n"));

@@ -215,7 +215,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("spread-job", "use as many nodes as possible").env(&["SBATCH_SPREAD_JOB"]).refused("use --nodes"),
     opt("switches", "most leaf switches, and how long to wait for them")
         .takes("count[@time]")
-        .env(&["SBATCH_REQ_SWITCH"])
+        .env(&["SBATCH_REQ_SWITCH", "SBATCH_WAIT4SWITCH"])
         .listed("all nodes are on one machine"),
     opt("test-only", "say when the job would start, and submit nothing"),
     opt("thread-spec", "threads set aside for the system")
