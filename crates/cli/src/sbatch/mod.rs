@@ -90,7 +90,10 @@ fn show(given: &Given) {
     eprintln!("sbatch: defined options\nsbatch: {rule}");
     let mut rows: Vec<(&str, String)> = Vec::new();
     for c in given.choices() {
-        let value = c.value.clone().unwrap_or_else(|| "set".to_owned());
+        let value = match c.opt.long {
+            "verbose" => given.count("verbose").to_string(),
+            _ => c.value.clone().unwrap_or_else(|| "set".to_owned()),
+        };
         rows.retain(|(name, _)| *name != c.opt.long);
         rows.push((c.opt.long, value));
     }
