@@ -80,7 +80,7 @@ fn shell_command(shell: &Path, command: &[OsString]) -> Command {
     process.arg0(OsString::from_vec([b"-", name.as_bytes()].concat()));
     match command {
         [] => {}
-        [words @ ..] => {
+        words => {
             process.arg("-c").arg("exec \"$@\"").arg(name).args(words);
         }
     }
