@@ -4,10 +4,12 @@ use bivouac_proto::client::Client;
 use bivouac_proto::frame::FrameError;
 use bivouac_proto::message::{Ask, Response};
 use bivouac_proto::place::Place;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,7 +36,9 @@ impl fmt::Display for Unreachable {
                  this job or login view with `bivouac up`",
                 p.cluster
             ),
-            Unreachable::Start(what) => write!(f, "Unable to contact slurm controller (connect failure): {what}"),
+            Unreachable::Start(what) => {
+                write!(f, "Unable to contact slurm controller (connect failure): {what}")
+            }
             Unreachable::Frame(e) => write!(f, "{e}"),
         }
     }
@@ -78,7 +82,9 @@ pub fn connect_to(place: &Place, site: Option<&str>) -> Result<Client, Unreachab
                     return Err(Unreachable::NotRunning(place.clone()));
                 }
                 start(place, site)?;
-                Unreachable::Start("it ended again at once; bivouacd.log in its state folder may say why".into())
+                Unreachable::Start(
+                    "it ended again at once; bivouacd.log in its state folder may say why".into(),
+                )
             }
             Err(e) => return Err(Unreachable::Place(e)),
         };
@@ -100,20 +106,69 @@ const TRIES: u32 = 10;
 
 /// Starts `bivouacd` and waits until it listens, or says why not. The daemon closes its standard output when it
 /// serves; before that it writes there what went wrong.
+///
+/// Where systemd runs a manager for the user, the daemon gets a scope of its own: without one an ordinary user has no
+/// cgroup to contain jobs in, and the end of the login may take the cluster along. Where that fails, it starts plainly.
 fn start(place: &Place, site: Option<&str>) -> Result<(), Unreachable> {
     place.create().map_err(Unreachable::Place)?;
     let daemon = sibling("bivouacd").map_err(Unreachable::Place)?;
-    let mut command = Command::new(&daemon);
-    command.arg("--cluster").arg(&place.cluster).arg("--state-dir").arg(&place.state_dir);
-    if let Some(site) = site {
-        command.arg("--site").arg(site);
+    let mut words = vec![daemon.into_os_string()];
+    words.extend([
+        "--cluster".into(),
+        place.cluster.clone().into(),
+        "--state-dir".into(),
+        place.state_dir.clone().into(),
+    ]);
+    words.extend(site.iter().flat_map(|s| ["--site".into(), OsString::from(s)]));
+    if let Some(runtime_dir) = user_manager() {
+        let scope =
+            ["--user", "--scope", "--quiet", "--collect", "-p", "Delegate=yes", "--"].map(OsString::from);
+        let said = launch(Path::new(SYSTEMD_RUN), scope.iter().chain(&words), Some(&runtime_dir));
+        if said.is_ok_and(|said| said.is_empty()) && Client::connect(place).is_ok() {
+            return Ok(());
+        }
     }
-    // The cluster must not depend on the shell that happened to start it.
-    command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    let said = launch(Path::new(&words[0]), &words[1..], None)
+        .map_err(|e| Unreachable::Start(format!("{} could not be started: {e}", words[0].display())))?;
+    // Two commands at once start one cluster: the loser says so and the winner serves both.
+    if said.is_empty() || Client::connect(place).is_ok() {
+        return Ok(());
+    }
+    Err(Unreachable::Start(said))
+}
+
+const SYSTEMD_RUN: &str = "/usr/bin/systemd-run";
+
+/// The runtime folder of the user's systemd manager, if one runs. Root's cluster needs no delegation.
+fn user_manager() -> Option<PathBuf> {
+    // SAFETY: geteuid has no preconditions.
+    let uid = unsafe { libc::geteuid() };
+    let dir = PathBuf::from(format!("/run/user/{uid}"));
+    let there = uid != 0
+        && Path::new(SYSTEMD_RUN).exists()
+        && UnixStream::connect(dir.join("systemd/private")).is_ok();
+    there.then_some(dir)
+}
+
+/// Runs a program in the background, in a session and with an environment that do not depend on the shell that happened
+/// to start it, and gives what it writes before it closes its standard output.
+fn launch(
+    program: &Path,
+    words: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    runtime_dir: Option<&Path>,
+) -> io::Result<String> {
+    let mut command = Command::new(program);
+    command
+        .args(words)
+        .env_clear()
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     for keep in ["LANG", "TZ", "BIVOUAC_NO_NAMESPACES"] {
         if let Some(v) = std::env::var_os(keep) {
             command.env(keep, v);
         }
+    }
+    if let Some(dir) = runtime_dir {
+        command.env("XDG_RUNTIME_DIR", dir);
     }
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     // SAFETY: setsid and umask are async-signal-safe.
@@ -124,18 +179,12 @@ fn start(place: &Place, site: Option<&str>) -> Result<(), Unreachable> {
             Ok(())
         })
     };
-    let mut child = command
-        .spawn()
-        .map_err(|e| Unreachable::Start(format!("{} could not be started: {e}", daemon.display())))?;
+    let mut child = command.spawn()?;
     let mut said = String::new();
     if let Some(mut out) = child.stdout.take() {
-        let _ = out.read_to_string(&mut said);
+        out.read_to_string(&mut said)?;
     }
-    // Two commands at once start one cluster: the loser says so and the winner serves both.
-    if said.trim().is_empty() || Client::connect(place).is_ok() {
-        return Ok(());
-    }
-    Err(Unreachable::Start(said.trim().to_owned()))
+    Ok(said.trim().to_owned())
 }
 
 /// The path of another executable of bivouac's, beside this one; with an empty name the folder.
