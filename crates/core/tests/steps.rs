@@ -1,0 +1,115 @@
+//! Steps: srun inside a job.
+
+mod common;
+
+use bivouac_core::job::StepNode;
+use bivouac_core::{Change, Command, NodePick, Plan, Start};
+use bivouac_types::info::Usage;
+use bivouac_types::job::NodeRange;
+use bivouac_types::{JobId, JobState, Reject};
+use common::*;
+
+type Laid = Result<Vec<(String, u32)>, Reject>;
+
+fn step(w: &mut World, job: JobId, ntasks: u32, cpus_per_task: u32, overlap: bool) -> Laid {
+    step_on(w, job, ntasks, cpus_per_task, overlap, &[], None)
+}
+
+fn step_on(
+    w: &mut World,
+    job: JobId,
+    ntasks: u32,
+    cpus_per_task: u32,
+    overlap: bool,
+    nodelist: &[&str],
+    ntasks_per_node: Option<u32>,
+) -> Laid {
+    let command = Command::StepStart {
+        caller: user(1000),
+        job,
+        name: "hostname".into(),
+        ntasks,
+        cpus_per_task,
+        nodes: None,
+        overlap,
+        nodelist: nodelist.iter().map(|n| n.to_string()).collect(),
+        ntasks_per_node,
+    };
+    let changes = w.command(command)?;
+    let Some(Change::StepStarted { layout, .. }) = changes.first() else { panic!("{changes:?}") };
+    Ok(layout.iter().map(|StepNode { node, tasks }| (node.to_string(), *tasks)).collect())
+}
+
+fn end(w: &mut World, job: JobId, number: u32, code: u8) {
+    let (caller, usage) = (user(1000), Usage::default());
+    w.command(Command::StepEnd { caller, job, step: number, exit: exit(code), usage }).unwrap();
+}
+
+/// A job of 4 CPUs on n1 and 2 on n2.
+fn on_two_nodes(w: &mut World) -> JobId {
+    let mut spec = spec();
+    spec.resources.ntasks = Some(6);
+    spec.resources.nodes = Some(NodeRange { min: 2, max: Some(2) });
+    let job = w.submit(spec);
+    let nodes = vec![NodePick { node: 0, tasks: 4 }, NodePick { node: 1, tasks: 2 }];
+    let start = Start { job, task: None, partition: 0, nodes };
+    w.command(Command::ApplyPlan(Plan { starts: vec![start], ..Plan::default() })).unwrap();
+    job
+}
+
+#[test]
+fn tasks_are_laid_out_over_the_jobs_nodes() {
+    let mut w = World::new();
+    let job = on_two_nodes(&mut w);
+    assert_eq!(step(&mut w, job, 6, 1, false).unwrap(), [("n1".into(), 4), ("n2".into(), 2)]);
+    end(&mut w, job, 0, 0);
+    assert_eq!(step(&mut w, job, 3, 2, false).unwrap(), [("n1".into(), 2), ("n2".into(), 1)]);
+    end(&mut w, job, 1, 0);
+    assert_eq!(step(&mut w, job, 1, 1, false).unwrap(), [("n1".into(), 1)]);
+}
+
+#[test]
+fn a_step_goes_where_it_is_told_to() {
+    let mut w = World::new();
+    let job = on_two_nodes(&mut w);
+    assert_eq!(step_on(&mut w, job, 1, 1, true, &["n2"], None).unwrap(), [("n2".into(), 1)]);
+    assert_eq!(step_on(&mut w, job, 3, 1, true, &["n2"], None), Err(Reject::StepTooLarge));
+    assert_eq!(step_on(&mut w, job, 1, 1, true, &["n9"], None), Err(Reject::NodeConfigUnavailable));
+    assert_eq!(step_on(&mut w, job, 3, 1, true, &[], Some(2)).unwrap(), [("n1".into(), 2), ("n2".into(), 1)]);
+    assert_eq!(step_on(&mut w, job, 5, 1, true, &[], Some(2)), Err(Reject::StepTooLarge));
+}
+
+#[test]
+fn steps_share_the_job_and_no_more() {
+    let mut w = World::new();
+    let job = on_two_nodes(&mut w);
+    assert_eq!(step(&mut w, job, 7, 1, false), Err(Reject::StepTooLarge));
+    assert_eq!(step(&mut w, job, 2, 3, false), Err(Reject::StepTooLarge), "n2 has only two CPUs of it");
+    step(&mut w, job, 4, 1, false).unwrap();
+    assert_eq!(step(&mut w, job, 4, 1, false), Err(Reject::StepBusy));
+    step(&mut w, job, 6, 1, true).unwrap();
+    end(&mut w, job, 0, 3);
+    step(&mut w, job, 6, 1, false).unwrap();
+    assert!(matches!(step(&mut w, job, 0, 1, false), Err(Reject::InvalidValue(_))));
+}
+
+#[test]
+fn steps_are_shown_with_the_batch_step_and_end_with_their_job() {
+    let mut w = World::new();
+    let job = on_two_nodes(&mut w);
+    step(&mut w, job, 1, 1, false).unwrap();
+    step(&mut w, job, 1, 1, false).unwrap();
+    end(&mut w, job, 0, 3);
+    w.exits(job, exit(0));
+    let info = w.cluster.job_info(w.job(job), &Plan::default(), w.now()).unwrap();
+    let states: Vec<(String, JobState)> = info.steps.iter().map(|s| (s.step.to_string(), s.state)).collect();
+    assert_eq!(
+        states,
+        [
+            ("batch".into(), JobState::Completed),
+            ("0".into(), JobState::Failed),
+            ("1".into(), JobState::Cancelled)
+        ]
+    );
+    assert_eq!(step(&mut w, job, 1, 1, false), Err(Reject::JobFinished));
+}
