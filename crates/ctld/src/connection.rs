@@ -9,18 +9,29 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 /// Connections served at once; a further one is told to come again.
 const MOST: usize = 4096;
 /// A connection's thread needs little.
 const STACK: usize = 256 << 10;
+/// How long a client may leave an answer unread: its rows take memory.
+const SLOWEST: Duration = Duration::from_secs(60);
+/// A client whose answer is not there yet is looked after this often.
+const LOOK_AFTER: Duration = Duration::from_secs(5);
+/// Before the next try to accept a client, when one failed.
+const BREATH: Duration = Duration::from_millis(50);
 
 /// Accepts clients until the process ends.
 pub fn serve(listener: &UnixListener, owner: &Sender<Mail>) {
     let open = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
-        let Ok(mut stream) = stream else { continue };
+        let Ok(mut stream) = stream else {
+            // For want of descriptors or memory: others give theirs back soon.
+            std::thread::sleep(BREATH);
+            continue;
+        };
         if open.load(Ordering::Relaxed) >= MOST {
             let _ =
                 frame::write(&mut stream, &Response::Failed("the controller serves too many clients".into()));
@@ -59,8 +70,11 @@ fn peer(stream: &UnixStream) -> Option<Peer> {
 }
 
 fn talk(stream: UnixStream, peer: Peer, owner: &Sender<Mail>) {
-    let Ok(mut out) = stream.try_clone() else { return };
-    let mut from = BufReader::new(stream);
+    if stream.set_write_timeout(Some(SLOWEST)).is_err() {
+        return;
+    }
+    let mut out = &stream;
+    let mut from = BufReader::new(&stream);
     loop {
         let request: Request = match frame::read(&mut from) {
             Ok(request) => request,
@@ -75,9 +89,13 @@ fn talk(stream: UnixStream, peer: Peer, owner: &Sender<Mail>) {
         if owner.send(Mail::Request { peer, request: Box::new(request), reply: Reply(to) }).is_err() {
             return;
         }
-        let mut answered = false;
-        for answer in answers {
-            answered = true;
+        loop {
+            let answer = match answers.recv_timeout(LOOK_AFTER) {
+                Ok(answer) => answer,
+                Err(RecvTimeoutError::Timeout) if hung_up(&stream) => return,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let more = matches!(answer, Response::Jobs { more: true, .. });
             match frame::write(&mut out, &answer) {
                 Ok(()) => {}
@@ -92,8 +110,12 @@ fn talk(stream: UnixStream, peer: Peer, owner: &Sender<Mail>) {
                 break;
             }
         }
-        if !answered {
-            return;
-        }
     }
+}
+
+/// Whether the other end is gone: it may have waited for a job's end (sbatch --wait) and been ended before.
+fn hung_up(stream: &UnixStream) -> bool {
+    let mut poll = libc::pollfd { fd: stream.as_raw_fd(), events: 0, revents: 0 };
+    // SAFETY: one valid entry.
+    unsafe { libc::poll(&mut poll, 1, 0) > 0 && poll.revents & (libc::POLLHUP | libc::POLLERR) != 0 }
 }

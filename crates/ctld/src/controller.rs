@@ -57,6 +57,8 @@ pub struct Controller {
     unstored: Vec<KeeperReport>,
     /// Launches that failed for want of space in the spool.
     relaunch: BTreeSet<Attempt>,
+    /// Payloads that one submission less needs; their scripts are removed once nobody does.
+    pub(crate) dropped: BTreeSet<String>,
     stopping: Option<Stopping>,
 }
 
@@ -136,6 +138,7 @@ impl Controller {
             waiting: Vec::new(),
             unstored: Vec::new(),
             relaunch: BTreeSet::new(),
+            dropped: BTreeSet::new(),
             stopping: None,
         }
     }
@@ -200,7 +203,7 @@ impl Controller {
             Mail::KeeperUp { welcome, link } => self.keeper_up(turn, &welcome, link, now),
             Mail::Keeper(said) => self.keeper_said(turn, said, now),
             Mail::KeeperDown => self.keeper = None,
-            Mail::KeeperTrouble(what) => eprintln!("{}: no keeper: {what}", clock::wall().as_secs()),
+            Mail::KeeperTrouble(what) => say!("{}: no keeper: {what}", clock::wall().as_secs()),
             Mail::Stop => self.stop(None, false),
         }
     }
@@ -238,7 +241,7 @@ impl Controller {
             Ok(_) => {
                 turn.effects.extend(self.cluster.stale_effects(&report));
             }
-            Err(e) => eprintln!("{}: report {report:?}: {e}", clock::wall().as_secs()),
+            Err(e) => say!("{}: report {report:?}: {e}", clock::wall().as_secs()),
         }
     }
 
@@ -263,7 +266,7 @@ impl Controller {
         }
         for (key, value) in turn.notes {
             if let Err(e) = self.store.set_note(key, &value) {
-                eprintln!("{}: {e}", clock::wall().as_secs());
+                say!("{}: {e}", clock::wall().as_secs());
             }
         }
         for effect in turn.effects {
@@ -293,8 +296,10 @@ impl Controller {
     /// Nothing of the turn was stored: the state becomes again what the database says, and everybody who asked for a
     /// change is told.
     fn undo(&mut self, turn: Turn, problem: &str) {
-        eprintln!("{}: not stored: {problem}", clock::wall().as_secs());
+        say!("{}: not stored: {problem}", clock::wall().as_secs());
         self.storage_problem = Some(problem.to_owned());
+        // Its starts did not happen: with room again it is made anew.
+        self.plan = Plan::default();
         match self
             .store
             .reload()
@@ -307,7 +312,7 @@ impl Controller {
             }
             Err(e) => {
                 // The database cannot even be read: a controller that guesses would lose jobs. The keeper goes on.
-                eprintln!("{}: the state cannot be rebuilt: {e}", clock::wall().as_secs());
+                say!("{}: the state cannot be rebuilt: {e}", clock::wall().as_secs());
                 std::process::exit(1);
             }
         }
@@ -328,7 +333,7 @@ impl Controller {
     fn probe_storage(&mut self, now: Now) {
         match self.store.set_note("probe", &now.wall.0.to_string()) {
             Ok(()) => {
-                eprintln!("{}: the database can be written again", clock::wall().as_secs());
+                say!("{}: the database can be written again", clock::wall().as_secs());
                 self.storage_problem = None;
                 for effect in self.cluster.resume_effects() {
                     self.perform(effect);
@@ -352,7 +357,7 @@ impl Controller {
         let needed: Vec<&str> =
             self.cluster.state().submissions.values().map(|s| s.payload.0.as_str()).collect();
         if let Err(e) = self.store.compact(self.stored, &state, &needed) {
-            eprintln!("{}: the log was not compacted: {e}", clock::wall().as_secs());
+            say!("{}: the log was not compacted: {e}", clock::wall().as_secs());
         }
         let needed: BTreeSet<&str> = needed.into_iter().collect();
         crate::spool::sweep(&self.place.state_dir, &|p| needed.contains(p));

@@ -8,14 +8,18 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long between two tries to reach a keeper.
 const RETRY: Duration = Duration::from_millis(50);
+/// How long a keeper may take to welcome us, or to read what we say.
+const DEAF: Duration = Duration::from_secs(10);
 
 /// A connection that the owner of the state writes to. Another thread reads it.
 pub struct Link {
     stream: UnixStream,
+    ties: Arc<Mutex<Ties>>,
     /// Process id of the keeper.
     pub keeper_pid: u32,
     /// Process id of the reaper.
@@ -30,14 +34,24 @@ impl Link {
         let mut bytes = Vec::new();
         match protocol::write_frame(&mut bytes, message) {
             Ok(()) => {
-                let _ = self.stream.write_all(&bytes);
+                // Half a message spoils the connection: another one is sought, and everything is asked for again.
+                if self.stream.write_all(&bytes).is_err() {
+                    let _ = self.stream.shutdown(std::net::Shutdown::Both);
+                }
             }
-            Err(e) => eprintln!("a message to the keeper was not sent: {e}"),
+            Err(e) => say!("a message to the keeper was not sent: {e}"),
         }
     }
 
-    /// Takes leave, so that the controller is not started again. A keeper without jobs then ends.
+    /// Takes leave, so that the controller is not started again. A keeper without jobs then ends. From then on no keeper
+    /// is sought or started; one that was reached in the meantime is the one that is taken leave of.
     pub fn part(&mut self, cancel: bool) {
+        let ties = self.ties.clone();
+        let mut ties = ties.lock().unwrap_or_else(PoisonError::into_inner);
+        ties.parted = true;
+        if let Some(latest) = ties.latest.take() {
+            self.stream = latest;
+        }
         if cancel {
             self.send(&ToKeeper::Shutdown { cancel });
         }
@@ -45,31 +59,39 @@ impl Link {
     }
 }
 
-/// Keeps a connection for as long as the process lives: reads it, and when it ends looks for the next keeper.
+/// What binds this controller to keepers: held while one is sought, so that none is met after the leave was taken.
+#[derive(Default)]
+struct Ties {
+    parted: bool,
+    /// The connection made last.
+    latest: Option<UnixStream>,
+}
+
+/// Keeps a connection until leave is taken: reads it, and when it ends looks for the next keeper.
 pub fn keep(state_dir: PathBuf, keeper: PathBuf, respawn: Vec<Vec<u8>>, owner: Sender<Mail>) {
+    let ties = Arc::new(Mutex::new(Ties::default()));
     let mut said = String::new();
     loop {
-        match connect(&state_dir, &respawn) {
-            Ok((mut reading, link, welcome)) => {
+        match seek(&state_dir, &keeper, &respawn, &ties) {
+            Sought::Parted => return,
+            Sought::Started => {}
+            Sought::Met(reading, link, welcome) => {
                 said.clear();
+                let mut reading = *reading;
                 if owner.send(Mail::KeeperUp { welcome, link }).is_err() {
                     return;
                 }
                 let why = read_all(&mut reading, &owner);
-                eprintln!("the connection to the keeper ended: {why}");
+                say!("the connection to the keeper ended: {why}");
                 if owner.send(Mail::KeeperDown).is_err() {
                     return;
                 }
             }
-            Err(trouble) => {
-                // Starting a reaper is harmless if one is there: it refuses.
-                if let Err(e) = start(&keeper, &state_dir) {
-                    let what = format!("{trouble}; {} could not be started: {e}", keeper.display());
-                    if what != said {
-                        said.clone_from(&what);
-                        if owner.send(Mail::KeeperTrouble(what)).is_err() {
-                            return;
-                        }
+            Sought::Trouble(what) => {
+                if what != said {
+                    said.clone_from(&what);
+                    if owner.send(Mail::KeeperTrouble(what)).is_err() {
+                        return;
                     }
                 }
             }
@@ -78,10 +100,46 @@ pub fn keep(state_dir: PathBuf, keeper: PathBuf, respawn: Vec<Vec<u8>>, owner: S
     }
 }
 
-fn connect(state_dir: &Path, respawn: &[Vec<u8>]) -> Result<(Reading, Link, Box<Welcome>), String> {
+enum Sought {
+    /// The controller ends.
+    Parted,
+    /// One is coming up.
+    Started,
+    Met(Box<Reading>, Link, Box<Welcome>),
+    Trouble(String),
+}
+
+fn seek(state_dir: &Path, keeper: &Path, respawn: &[Vec<u8>], ties: &Arc<Mutex<Ties>>) -> Sought {
+    let mut held = ties.lock().unwrap_or_else(PoisonError::into_inner);
+    if held.parted {
+        return Sought::Parted;
+    }
+    match connect(state_dir, respawn, ties) {
+        Ok((reading, link, welcome)) => {
+            held.latest = link.stream.try_clone().ok();
+            Sought::Met(Box::new(reading), link, welcome)
+        }
+        // Starting a reaper is harmless if one is there: it refuses.
+        Err(trouble) => match start(keeper, state_dir) {
+            Ok(()) => Sought::Started,
+            Err(e) => Sought::Trouble(format!("{trouble}; {} could not be started: {e}", keeper.display())),
+        },
+    }
+}
+
+fn connect(
+    state_dir: &Path,
+    respawn: &[Vec<u8>],
+    ties: &Arc<Mutex<Ties>>,
+) -> Result<(Reading, Link, Box<Welcome>), String> {
     let dir = std::fs::File::open(state_dir).map_err(|e| e.to_string())?;
     let path = format!("/proc/self/fd/{}/keeper.sock", std::os::fd::AsRawFd::as_raw_fd(&dir));
     let stream = UnixStream::connect(path).map_err(|e| format!("keeper.sock: {e}"))?;
+    // A keeper that was stopped must not stop us with it.
+    stream
+        .set_read_timeout(Some(DEAF))
+        .and_then(|()| stream.set_write_timeout(Some(DEAF)))
+        .map_err(|e| e.to_string())?;
     let mut bytes = Vec::new();
     let hello = ToKeeper::Hello {
         version: protocol::VERSION,
@@ -94,8 +152,10 @@ fn connect(state_dir: &Path, respawn: &[Vec<u8>]) -> Result<(Reading, Link, Box<
     let mut reading = Reading { stream, bytes: Vec::new(), used: 0 };
     match reading.next()? {
         FromKeeper::Welcome(welcome) => {
+            reading.stream.set_read_timeout(None).map_err(|e| e.to_string())?;
             let link = Link {
                 stream: writing,
+                ties: ties.clone(),
                 keeper_pid: welcome.keeper_pid as u32,
                 reaper_pid: welcome.reaper_pid as u32,
                 containment: match welcome.kill_mode {

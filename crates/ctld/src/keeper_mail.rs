@@ -17,7 +17,7 @@ impl Controller {
     /// everything that should be going on is asked for again.
     pub(crate) fn keeper_up(&mut self, turn: &mut Turn, welcome: &Welcome, link: Link, now: Now) {
         for note in &welcome.notes {
-            eprintln!("keeper: {note}");
+            say!("keeper: {note}");
         }
         self.keeper = Some(link);
         for report in welcome.attempts.iter().filter_map(|(a, status)| from_status(ours(*a), status)) {
@@ -44,7 +44,7 @@ impl Controller {
                 KeeperReport::Launched { attempt: ours(attempt), pid: pid as u32 }
             }
             FromKeeper::LaunchFailed { attempt, failure } => {
-                eprintln!("job {}: not launched: {}", attempt.job, failure.what);
+                say!("job {}: not launched: {}", attempt.job, failure.what);
                 KeeperReport::LaunchFailed { attempt: ours(attempt), what: failure.what }
             }
             FromKeeper::Exited(e) => exited(&e),

@@ -12,9 +12,13 @@ use bivouac_site::{JobPlace, Session, User};
 use bivouac_types::Attempt;
 use bivouac_types::info::JobInfo;
 use bivouac_types::job::OpenMode;
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+
+/// Submissions looked at per script that is dropped.
+const DROP_SHARE: usize = 64;
 
 /// Why a launch order could not be made.
 enum NotOrdered {
@@ -28,11 +32,7 @@ impl Controller {
     pub(crate) fn perform(&mut self, effect: Effect) {
         match &effect {
             Effect::Launch { attempt } => self.launch(*attempt),
-            Effect::JobEnded { .. } => {}
-            Effect::DropPayload { payload } => {
-                let gone = payload.0.clone();
-                spool::sweep(&self.place.state_dir, &|p| p != gone);
-            }
+            Effect::DropPayload { payload } => self.drop_script(payload.0.clone()),
             _ => {}
         }
         if let Some(link) = &mut self.keeper {
@@ -40,6 +40,22 @@ impl Controller {
                 link.send(&message);
             }
         }
+    }
+
+    /// A script's file goes with the last submission that needs it: another one of the same content may be about to be
+    /// executed from the same file. Looking through all submissions is shared by a number of drops in proportion.
+    fn drop_script(&mut self, payload: String) {
+        self.dropped.insert(payload);
+        let submissions = &self.cluster.state().submissions;
+        if self.dropped.len() * DROP_SHARE < submissions.len() {
+            return;
+        }
+        let needed: BTreeSet<&str> =
+            submissions.values().filter(|s| !s.is_over()).map(|s| s.payload.0.as_str()).collect();
+        for payload in self.dropped.iter().filter(|p| !needed.contains(p.as_str())) {
+            spool::remove(&self.place.state_dir, payload);
+        }
+        self.dropped.clear();
     }
 
     /// Without a keeper nothing is lost: when one is there, everything that should run is asked for again.
@@ -55,11 +71,11 @@ impl Controller {
                 }
             }
             Err(NotOrdered::Later(what)) => {
-                eprintln!("{}: job {} waits to be launched: {what}", clock::wall().as_secs(), attempt.job);
+                say!("{}: job {} waits to be launched: {what}", clock::wall().as_secs(), attempt.job);
                 self.try_later(attempt);
             }
             Err(NotOrdered::Never(what)) => {
-                eprintln!("{}: job {} cannot be launched: {what}", clock::wall().as_secs(), attempt.job);
+                say!("{}: job {} cannot be launched: {what}", clock::wall().as_secs(), attempt.job);
                 self.report_later(KeeperReport::LaunchFailed { attempt, what });
             }
         }

@@ -4,6 +4,14 @@
 //! is anything answered, launched or shown ([`controller`]). Must never know how a job is placed (that is `bivouac-sched`) or
 //! how a process is made (that is the keeper's). A reader starts at [`controller::Controller`].
 
+/// A line for the log. `eprintln!` would panic where the disk that holds the log is full.
+macro_rules! say {
+    ($($what:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($what)*);
+    }};
+}
+
 mod clock;
 mod connection;
 mod controller;
@@ -20,6 +28,7 @@ mod requests;
 mod spool;
 mod start;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -28,7 +37,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             // Whoever started us reads this line; in the background it goes to the log.
-            println!("{problem}");
+            let _ = writeln!(std::io::stdout(), "{problem}");
             ExitCode::FAILURE
         }
     }

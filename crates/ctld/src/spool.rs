@@ -32,6 +32,12 @@ pub fn script(state_dir: &Path, payload: &str, bytes: &[u8], uid: u32, gid: u32)
     Ok(path)
 }
 
+/// Removes the script of one payload.
+pub fn remove(state_dir: &Path, payload: &str) {
+    // One that cannot be removed, or is not there, is left to the next sweep.
+    let _ = fs::remove_dir_all(state_dir.join("spool").join(payload));
+}
+
 /// Removes the scripts of payloads that no job needs any more.
 pub fn sweep(state_dir: &Path, needed: &dyn Fn(&str) -> bool) {
     let Ok(entries) = fs::read_dir(state_dir.join("spool")) else { return };

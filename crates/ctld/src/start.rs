@@ -34,6 +34,8 @@ struct Arguments {
 /// A sentence for whoever started it.
 pub fn serve(args: &[OsString]) -> Result<(), String> {
     let Arguments { place, site } = parse(args)?;
+    // SAFETY: umask has no preconditions. Whoever starts us: what is in the state folder is its owner's alone.
+    unsafe { libc::umask(0o077) };
     place.create().map_err(|e| format!("{}: {e}", place.state_dir.display()))?;
     let _lock = lock::take(&place.state_dir, || place.connect().is_ok())?;
     let found = Store::open(&place.state_dir).map_err(|e| e.to_string())?;
@@ -56,9 +58,9 @@ pub fn serve(args: &[OsString]) -> Result<(), String> {
     let controller = Controller::new(place.clone(), sited, replayed, found.store, clock);
     into_background(&place.state_dir)?;
     std::thread::spawn(move || connection::serve(&listener, &owner));
-    eprintln!("{}: controller {} serves", clock::wall().as_secs(), std::process::id());
+    say!("{}: controller {} serves", clock::wall().as_secs(), std::process::id());
     controller.run(&mail);
-    eprintln!("{}: controller {} ends", clock::wall().as_secs(), std::process::id());
+    say!("{}: controller {} ends", clock::wall().as_secs(), std::process::id());
     Ok(())
 }
 
