@@ -137,22 +137,26 @@ impl Place {
     /// Makes the state folder, mode 0700, and checks that it is ours.
     ///
     /// # Errors
-    /// `PermissionDenied` if it belongs to somebody else.
+    /// `PermissionDenied` if it belongs to somebody else, be it to root that it does not: a controller of root's in it
+    /// would follow its owner's links, and lock its owner out by its own files.
     pub fn create(&self) -> io::Result<()> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.state_dir)?;
-        self.check_owner()
+        self.check_owner(false)
     }
 
-    fn check_owner(&self) -> io::Result<()> {
+    fn check_owner(&self, root_too: bool) -> io::Result<()> {
         let owner = std::fs::metadata(&self.state_dir)?.uid();
         // SAFETY: geteuid has no preconditions.
         let me = unsafe { libc::geteuid() };
-        if owner == me || me == 0 || self.state_dir == Path::new(VIEW_STATE) {
+        if owner == me || me == 0 && root_too || self.state_dir == Path::new(VIEW_STATE) {
             return Ok(());
         }
         Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
-            format!("the state folder {} belongs to user {owner}, not to {me}", self.state_dir.display()),
+            format!(
+                "the state folder {} belongs to user {owner}, not to {me}: only {owner} can start a cluster there",
+                self.state_dir.display()
+            ),
         ))
     }
 
@@ -167,7 +171,7 @@ impl Place {
     /// `NotFound` or `ConnectionRefused` when no controller runs.
     pub fn connect(&self) -> io::Result<UnixStream> {
         let dir = File::open(&self.state_dir)?;
-        self.check_owner()?;
+        self.check_owner(true)?;
         UnixStream::connect(via_fd(&dir, SOCKET))
     }
 
