@@ -133,7 +133,7 @@ fn exists(demand: &Demand, free: &[NodeFree], tables: &Tables) -> Option<usize> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_place_is_found_exactly_when_there_is_one((tables, free) in world(), demand in demand()) {

@@ -129,7 +129,7 @@ fn perform(w: &mut World, what: Do) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn state_is_the_fold_of_its_events(what in proptest::collection::vec(doing(), 1..60), cut in any::<prop::sample::Index>()) {
