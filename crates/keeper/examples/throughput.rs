@@ -3,9 +3,9 @@
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use bivouac_keeper::client::{Client, start};
+use bivouac_keeper::client::connect_or_start;
 use bivouac_keeper::order::{LaunchOrder, Stream};
 use bivouac_keeper::protocol::{FromKeeper, ToKeeper};
 use bivouac_keeper::report::Attempt;
@@ -18,8 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (jobs, width): (u32, u32) = (next()?.parse()?, next()?.parse()?);
     let keeper = next()?;
     let argv: Vec<Vec<u8>> = words.map(String::into_bytes).collect();
-    start(OsStr::new(&keeper), &dir)?;
-    let (client, welcome) = Client::connect(&dir, vec![])?;
+    let (client, welcome) = connect_or_start(OsStr::new(&keeper), &dir, &[], Duration::from_secs(5))?;
     let (mut sender, mut receiver) = (client.sender, client.receiver);
     // SAFETY: no arguments.
     let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };

@@ -1,7 +1,6 @@
 //! The two control group ways of [`Confine`](crate::confine::Confine): v2 with `cgroup.kill`, and the v1 freezer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -95,7 +94,7 @@ fn make_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-fn open_at(folder: BorrowedFd, name: &CString, flags: i32) -> io::Result<File> {
+fn open_at(folder: BorrowedFd, name: &std::ffi::CStr, flags: i32) -> io::Result<File> {
     // SAFETY: valid descriptor and string; the new descriptor is ours.
     unsafe {
         let fd = sys::check(libc::openat(folder.as_raw_fd(), name.as_ptr(), flags | libc::O_CLOEXEC))?;
@@ -105,12 +104,19 @@ fn open_at(folder: BorrowedFd, name: &CString, flags: i32) -> io::Result<File> {
 
 fn read_at(folder: BorrowedFd, name: &std::ffi::CStr) -> io::Result<String> {
     let mut text = String::new();
-    open_at(folder, &name.to_owned(), libc::O_RDONLY)?.read_to_string(&mut text)?;
+    open_at(folder, name, libc::O_RDONLY)?.read_to_string(&mut text)?;
     Ok(text)
 }
 
+/// The start of a short file, with as few calls as can be: this is done for each job.
+fn read_start(folder: BorrowedFd, name: &std::ffi::CStr) -> io::Result<String> {
+    let mut bytes = [0; 128];
+    let n = open_at(folder, name, libc::O_RDONLY)?.read(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes[..n]).into_owned())
+}
+
 fn write_at(folder: BorrowedFd, name: &std::ffi::CStr, text: &str) -> io::Result<()> {
-    open_at(folder, &name.to_owned(), libc::O_WRONLY)?.write_all(text.as_bytes())
+    open_at(folder, name, libc::O_WRONLY)?.write_all(text.as_bytes())
 }
 
 /// cgroup v2: children are born into their group, `cgroup.kill` ends it with everything below.
@@ -131,7 +137,7 @@ impl CgroupV2 {
         let probe = || -> io::Result<()> {
             make_folder(&path)?;
             let folder: OwnedFd = File::open(&path)?.into();
-            open_at(folder.as_fd(), &c"cgroup.kill".to_owned(), libc::O_WRONLY)?;
+            open_at(folder.as_fd(), c"cgroup.kill", libc::O_WRONLY)?;
             // SAFETY: the keeper has one thread, and the child only exits.
             let pid = unsafe { sys::fork(Some(folder.as_fd())) }?;
             if pid == 0 {
@@ -149,7 +155,7 @@ impl CgroupV2 {
     }
 
     fn populated(&mut self, slot: usize) -> bool {
-        let events = self.groups.open(slot, false).and_then(|fd| read_at(fd, c"cgroup.events"));
+        let events = self.groups.open(slot, false).and_then(|fd| read_start(fd, c"cgroup.events"));
         events.is_ok_and(|text| text.contains("populated 1"))
     }
 }
@@ -161,7 +167,7 @@ impl Confine for CgroupV2 {
 
     fn ready(&mut self, slot: usize) -> io::Result<bool> {
         if self.fresh.contains(&slot) {
-            match self.groups.open(slot, false).and_then(|fd| read_at(fd, c"cgroup.events")) {
+            match self.groups.open(slot, false).and_then(|fd| read_start(fd, c"cgroup.events")) {
                 Ok(events) => return Ok(!events.contains("populated 1")),
                 // Somebody tidied up below us: make it anew.
                 Err(_) => self.fresh.remove(&slot),
@@ -228,7 +234,7 @@ impl Confine for Freezer {
 
     fn ready(&mut self, slot: usize) -> io::Result<bool> {
         let fd = self.groups.open(slot, true)?;
-        if read_at(fd, c"freezer.state").is_err() {
+        if read_start(fd, c"freezer.state").is_err() {
             // Somebody tidied up below us: make it anew.
             self.groups.remove(slot);
             self.groups.open(slot, true)?;

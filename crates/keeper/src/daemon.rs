@@ -17,7 +17,7 @@ use crate::protocol::{FromKeeper, Scope, ToKeeper, VERSION, Welcome};
 use crate::record::{Record, Session};
 use crate::report::{Attempt, AttemptStatus, Ending, FailedStep, LaunchFailure, Process};
 use crate::search::Search;
-use crate::slot::Slot;
+use crate::slot::{Slot, State};
 use crate::sys::{self, ChildEnd};
 use crate::{reaper, scratch};
 
@@ -29,6 +29,8 @@ use sockets::Sockets;
 const ALONE: Duration = Duration::from_secs(60);
 /// First wait before a controller is started again; a living one whose connection broke is back by then.
 const RESPAWN_AFTER: Duration = Duration::from_millis(500);
+/// A child that has not claimed its attempt when its keeper would go to sleep is looked at again after this time.
+const CLAIM_AFTER: Duration = Duration::from_millis(1);
 /// Rounds of killing follow each other after this time, doubling up to a second.
 const SWEEP_AFTER: Duration = Duration::from_millis(5);
 
@@ -86,6 +88,7 @@ struct Daemon {
     sweeps: Vec<Sweep>,
     queue: VecDeque<Action>,
     unrecorded: Option<Attempt>,
+    unclaimed: Vec<(Attempt, i32)>,
     respawn_due: Option<Instant>,
     alone_due: Option<Instant>,
     done: bool,
@@ -132,6 +135,7 @@ pub fn run(mut inherited: Inherited) -> io::Result<Outcome> {
         sweeps: Vec::new(),
         queue: actions.into(),
         unrecorded: None,
+        unclaimed: Vec::new(),
         respawn_due: None,
         alone_due: Some(Instant::now() + ALONE),
         done: false,
@@ -164,6 +168,7 @@ impl Daemon {
                 self.alone_due = Some(Instant::now() + ALONE);
                 self.input(Input::Disconnected);
             }
+            self.look_at_claims();
             self.timers();
             self.sockets.flush();
         }
@@ -246,13 +251,27 @@ impl Daemon {
             Ok(pid) => {
                 self.children.insert(pid, Child::Batch(attempt));
                 self.running.insert(attempt, Running { pid, pidfd: None });
-                Some(Input::Forked { attempt, pid, at: slot.intent().map(|i| i.at).unwrap_or_default() })
+                self.unclaimed.push((attempt, pid));
+                None
             }
             Err(e) => {
                 let what = format!("Could not create a process for the job: {}", plain(&e));
                 let failure =
                     LaunchFailure { step: FailedStep::Fork, errno: e.raw_os_error().unwrap_or(0), what };
                 Some(Input::NotLaunched { attempt, failure })
+            }
+        }
+    }
+
+    /// Reports the children that have claimed their attempts since the last look: mostly those forked in this turn.
+    fn look_at_claims(&mut self) {
+        for (attempt, pid) in std::mem::take(&mut self.unclaimed) {
+            let Some((_, slot)) = self.journal.slot(attempt) else { continue };
+            if slot.state().1 == Some(State::Intent) {
+                self.unclaimed.push((attempt, pid));
+            } else {
+                let at = slot.intent().map(|i| i.at).unwrap_or_default();
+                self.input(Input::Forked { attempt, pid, at });
             }
         }
     }
@@ -304,6 +323,9 @@ impl Daemon {
     fn batch_ended(&mut self, attempt: Attempt, end: &ChildEnd) {
         // Now, because until it is reaped the number is certainly this process group's.
         sys::kill(-end.pid, libc::SIGKILL);
+        // So that even of the shortest job the launch is reported before the end.
+        self.look_at_claims();
+        self.unclaimed.retain(|(a, _)| *a != attempt);
         let ending = self.journal.slot(attempt).map_or(Ending::Lost, |(_, slot)| reaper::ending(slot, end));
         self.input(Input::Ended { attempt, ending });
         self.running.remove(&attempt);
@@ -326,26 +348,25 @@ impl Daemon {
 
     fn adopt(&mut self, attempt: Attempt, process: Process) -> Found {
         // The descriptor first: what is then found under the number is what the descriptor holds.
-        let pidfd = sys::pidfd_open(process.pid);
+        let pidfd = sys::pidfd_open(process.pid).ok();
         let stat = sys::proc_stat(process.pid).filter(|s| s.start_ticks == process.start_ticks);
-        if let (Ok(pidfd), Some(stat)) = (pidfd, stat) {
-            if stat.ppid == self.reaper_pid {
-                self.running.insert(attempt, Running { pid: process.pid, pidfd: Some(pidfd) });
-                // It may have ended, and been recorded, between the journal's reading and now.
-                return self.recorded(attempt).map_or(Found::Running, |ending| {
-                    self.running.remove(&attempt);
-                    Found::Ended(ending)
-                });
-            }
+        // The record last: the reaper writes it before it reaps, so that it is there for whatever was gone, or just
+        // going (without a parent in its last moment), when we looked.
+        if let Some(ending) = self.recorded(attempt) {
+            return Found::Ended(ending);
+        }
+        let (Some(pidfd), Some(stat)) = (pidfd, stat) else { return Found::Lost };
+        if stat.ppid != self.reaper_pid {
             sys::pidfd_signal(pidfd.as_fd(), libc::SIGKILL);
             return Found::Lost;
         }
-        self.recorded(attempt).map_or(Found::Lost, Found::Ended)
+        self.running.insert(attempt, Running { pid: process.pid, pidfd: Some(pidfd) });
+        Found::Running
     }
 
     fn target(&self, attempt: Attempt) -> Target {
         let slot = self.journal.slot(attempt).map(|(number, _)| number);
-        let ended = !matches!(self.logic.status(attempt), Some(AttemptStatus::Running { .. }));
+        let ended = !self.logic.is_live(attempt);
         // The number of a process that is collected, or that the reaper may have collected, is no longer its own.
         let pid = self.running.get(&attempt).filter(|_| !ended).map(|r| r.pid);
         Target { attempt, slot, pid, ended }
@@ -452,9 +473,10 @@ impl Daemon {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let sweeps = self.sweeps.iter().map(|s| s.due);
-        let next =
-            sweeps.chain(self.respawn_due).chain(self.alone_due).chain(self.sockets.deadline()).min()?;
+        let claims = self.unclaimed.first().map(|_| Instant::now() + CLAIM_AFTER);
+        let timers =
+            [claims, self.respawn_due, self.alone_due, self.sockets.deadline()].into_iter().flatten();
+        let next = self.sweeps.iter().map(|s| s.due).chain(timers).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 

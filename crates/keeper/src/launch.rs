@@ -141,7 +141,7 @@ fn set_up(order: &LaunchOrder, setting: Setting) -> Result<Program, LaunchFailur
     if let Some(view) = &order.view {
         apply_view(view)?;
     }
-    become_user(order).map_err(|e| fail(FailedStep::Credentials, "Could not become the job's user", &e))?;
+    become_user(order)?;
     let mut complaints = Vec::new();
     let env = environment(order, setting.marks, &mut complaints);
     change_folder(order, &mut complaints)?;
@@ -187,19 +187,28 @@ fn apply_view(bytes: &[u8]) -> Result<(), LaunchFailure> {
     plan.apply().map_err(|e| failure(e.errno(), format!("Could not set up the site view: {e}")))
 }
 
-fn become_user(order: &LaunchOrder) -> io::Result<()> {
-    // SAFETY: raw calls, since libc's are for threads; the group list is valid for its length.
-    unsafe {
-        let (uid, gid) = (order.uid, order.gid);
-        if libc::geteuid() != 0 {
-            let own = (libc::geteuid(), libc::getegid()) == (uid, gid);
-            return if own { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EPERM)) };
-        }
-        sys::check(libc::syscall(libc::SYS_setgroups, order.groups.len(), order.groups.as_ptr()))?;
-        sys::check(libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
-        sys::check(libc::syscall(libc::SYS_setresuid, uid, uid, uid))?;
+fn become_user(order: &LaunchOrder) -> Result<(), LaunchFailure> {
+    let (uid, gid) = (order.uid, order.gid);
+    // SAFETY: no arguments.
+    let own = unsafe { (libc::geteuid(), libc::getegid()) };
+    if own.0 != 0 {
+        let what =
+            format!("The keeper of user {} and group {} cannot run a job as {uid} and {gid}", own.0, own.1);
+        let refusal = fail(FailedStep::Credentials, &what, &io::Error::from_raw_os_error(libc::EPERM));
+        return if own == (uid, gid) { Ok(()) } else { Err(refusal) };
     }
-    Ok(())
+    let set = || -> io::Result<()> {
+        // SAFETY: raw calls, since libc's are for threads; the group list is valid for its length.
+        unsafe {
+            sys::check(libc::syscall(libc::SYS_setgroups, order.groups.len(), order.groups.as_ptr()))?;
+            sys::check(libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
+            sys::check(libc::syscall(libc::SYS_setresuid, uid, uid, uid))?;
+        }
+        Ok(())
+    };
+    set().map_err(|e| {
+        fail(FailedStep::Credentials, &format!("Could not become user {uid} and group {gid}"), &e)
+    })
 }
 
 fn environment(order: &LaunchOrder, marks: &Marks, complaints: &mut Vec<String>) -> Vec<Vec<u8>> {

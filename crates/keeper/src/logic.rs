@@ -8,7 +8,7 @@
 //! | action | the world | answers with |
 //! |---|---|---|
 //! | `Record(r)` | makes `r` survive the keeper's death | for `Intent` without space: skips the next `Fork`, `Input::NotLaunched` |
-//! | `Fork` | creates the child | `Input::Forked` or `Input::NotLaunched` |
+//! | `Fork` | creates the child | `Input::Forked` when the child has claimed, `Input::Ended` if it ended before, or `Input::NotLaunched` |
 //! | `Reap` | collects the zombie | |
 //! | `Send` | to the admitted controller; dropped without one | |
 //! | `Signal`, `KillAll` | signals; harmless if nothing is there | |
@@ -26,6 +26,9 @@
 //! the old child, whenever it wakes, exits without having run anything. So [`Keeper::new`] may take an `Intent`
 //! without `Claimed` as "never ran and never will", provided that the world voided it when it opened the journal.
 //! (No pipe, and no round trip between keeper and child, is needed for this; a crash at any point is covered.)
+//!
+//! The keeper reports an attempt as launched only when it is claimed (`Input::Forked`), so that what was reported as
+//! launched can never turn into "not started" by a crash. Until then it may be signalled and killed like a running one.
 //!
 //! # Whose exit code
 //!
@@ -54,7 +57,7 @@ pub enum Input {
     },
     /// The controller's connection ended, for whatever reason.
     Disconnected,
-    /// The child of an attempt exists.
+    /// The child of an attempt exists and has claimed it.
     Forked {
         /// Which attempt.
         attempt: Attempt,
@@ -280,6 +283,11 @@ impl Keeper {
         self.held.get(&attempt).map(|h| h.phase.status())
     }
 
+    /// Whether the attempt's batch process may exist.
+    pub fn is_live(&self, attempt: Attempt) -> bool {
+        self.held.get(&attempt).is_some_and(|h| h.phase.is_live())
+    }
+
     /// Whether any batch process may exist.
     pub fn has_live(&self) -> bool {
         self.held.values().any(|h| h.phase.is_live())
@@ -299,11 +307,12 @@ impl Keeper {
                 self.end_attempt(attempt, Ending::Failed(failure), Whose::Unclear, &mut actions);
             }
             Input::Ended { attempt, ending } => {
-                if let Some(Phase::Running { whose, .. }) = self.held.get(&attempt).map(|h| &h.phase) {
-                    // A process of ours is known to be so from the fork on; all else is the reaper's to record.
-                    let whose = if *whose == Whose::Ours { Whose::Ours } else { Whose::Reapers };
-                    self.end_attempt(attempt, ending, whose, &mut actions);
-                }
+                // A process of ours is known to be so from the fork on; all else is the reaper's to record.
+                let whose = match self.held.get(&attempt).map(|h| &h.phase) {
+                    Some(Phase::Forking | Phase::Running { whose: Whose::Ours, .. }) => Whose::Ours,
+                    _ => Whose::Reapers,
+                };
+                self.end_attempt(attempt, ending, whose, &mut actions);
             }
             Input::Adopted { attempt, found } => self.adopted(attempt, found, &mut actions),
             Input::ScratchRemoved { attempt } => self.scratch_removed(attempt, &mut actions),
@@ -329,13 +338,13 @@ impl Keeper {
             }
             ToKeeper::Launch(order) => self.launch(order, now, actions),
             ToKeeper::Signal { attempt, signal, scope } => match self.held.get(&attempt).map(|h| &h.phase) {
-                Some(Phase::Running { .. }) => actions.push(Action::Signal { attempt, signal, scope }),
+                Some(phase) if phase.is_live() => actions.push(Action::Signal { attempt, signal, scope }),
                 _ => self.report(attempt, actions),
             },
             ToKeeper::Kill { attempt } => {
                 // Also for what is ended or unknown here: something it started may still be alive.
                 actions.push(Action::KillAll { attempt });
-                if !self.held.get(&attempt).is_some_and(|h| h.phase.is_live()) {
+                if !self.is_live(attempt) {
                     self.report(attempt, actions);
                 }
             }
@@ -398,7 +407,8 @@ impl Keeper {
     }
 
     fn forked(&mut self, attempt: Attempt, pid: i32, started_at: Stamp, actions: &mut Vec<Action>) {
-        if let Some(held) = self.held.get_mut(&attempt) {
+        let forking = |h: &&mut Held| matches!(h.phase, Phase::Forking);
+        if let Some(held) = self.held.get_mut(&attempt).filter(forking) {
             held.phase = Phase::Running { pid, started_at, whose: Whose::Ours };
             self.report(attempt, actions);
         }

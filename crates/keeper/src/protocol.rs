@@ -105,7 +105,8 @@ pub struct Welcome {
 pub enum FromKeeper {
     /// The connection is accepted.
     Welcome(Box<Welcome>),
-    /// The batch process exists. It may still fail before its script: then LaunchFailed follows, not Exited.
+    /// The batch process exists, and no crash of the keeper can undo that. It may still fail before its script: then
+    /// LaunchFailed follows, not Exited.
     Launched {
         /// Which attempt.
         attempt: Attempt,

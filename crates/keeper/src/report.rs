@@ -129,7 +129,8 @@ pub enum Ending {
 /// What the keeper holds about one attempt, as listed in its Welcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptStatus {
-    /// Ordered, but a crash came first: the script certainly never ran and never will, unless launched again.
+    /// Ordered, but a crash came first, or the child has not begun yet: never reported as launched. Launch it again: either it
+    /// never ran and never will of its own, or the keeper knows it already; both are safe.
     NotStarted,
     /// Its batch process exists.
     Running {

@@ -174,9 +174,11 @@ fn a_doubled_launch_starts_once() {
     let (mut link, _) = camp.connect();
     let gate = Gate::new(camp.path("gate"));
     let order = camp.order(1, &format!("echo ran >> runs; {}; exit 5", gate.wait()));
+    // At once, while it is being launched; and later, when it is: it is reported again.
     link.launch(order.clone());
     link.launch(order.clone());
     let first = link.launched(attempt(1));
+    link.launch(order.clone());
     assert_eq!(link.launched(attempt(1)), first);
     support::until("the job has begun", || camp.read("runs") == "ran\n");
     // A later attempt of the same job is refused while this one lives, which is killed for it.
@@ -196,6 +198,41 @@ fn a_doubled_launch_starts_once() {
     link.launch(order);
     assert_eq!(link.exited(attempt(1)).signal(), libc::SIGKILL);
     assert_eq!(camp.read("runs"), "ran\n");
+}
+
+#[test]
+fn a_job_runs_in_its_site_view() {
+    if let Err(why) = bivouac_view::probe() {
+        eprintln!("skipped: {why}");
+        return;
+    }
+    let camp = Camp::new();
+    let (mut link, _) = camp.connect();
+    let folder = |path: &str| bivouac_view::SiteFolder { path: path.into(), backing: camp.path(&path[1..]) };
+    for name in [bivouac_view::STATE_BIN, bivouac_view::STATE_CONDABIN, bivouac_view::STATE_PROFILE_D] {
+        std::fs::create_dir_all(camp.dir.join(name)).unwrap();
+    }
+    let inputs = bivouac_view::ViewInputs {
+        cluster: "camp".into(),
+        user: "alice".into(),
+        state_dir: camp.dir.clone(),
+        exe_dir: "/usr/bin".into(),
+        host_name: Some("c3cpu-a2-u1-1".into()),
+        folders: ["/home/alice", "/projects/alice"].map(folder).to_vec(),
+        home: "/home/alice".into(),
+        host_home: camp.root.path().into(),
+        ..Default::default()
+    };
+    let mut order = camp.order(1, "uname -n; pwd; echo x > made; exit 6");
+    order.view = Some(inputs.plan().encode());
+    order.cwd = b"/projects/alice".to_vec();
+    order.stdout = Stream::Write { path: b"out".to_vec(), append: false };
+    assert_eq!(link.run(order.clone()).exit_code(), 6);
+    assert_eq!(camp.read("projects/alice/out"), "c3cpu-a2-u1-1\n/projects/alice\n");
+    order.attempt = attempt(2);
+    order.view = Some(b"no plan".to_vec());
+    link.launch(order);
+    assert_eq!(failure(&mut link, attempt(2)).step, FailedStep::View);
 }
 
 #[test]

@@ -78,6 +78,25 @@ fn an_attempt_is_recorded_before_each_step_and_forgotten_when_acknowledged() {
 }
 
 #[test]
+fn before_the_claim_an_attempt_can_be_signalled_and_can_end() {
+    let a = at(5, 0);
+    let (mut keeper, _) = Keeper::new(&[]);
+    tell(&mut keeper, hello());
+    tell(&mut keeper, ToKeeper::Launch(order(a)));
+    assert_eq!(keeper.attempts(), [(a, AttemptStatus::NotStarted)]);
+    assert_eq!(tell(&mut keeper, ToKeeper::Launch(order(a))), [], "it is being launched");
+    let (signal, scope) = (15, Scope::BatchOnly);
+    let actions = tell(&mut keeper, ToKeeper::Signal { attempt: a, signal, scope });
+    assert_eq!(actions, [Action::Signal { attempt: a, signal, scope }]);
+    assert_eq!(tell(&mut keeper, ToKeeper::Kill { attempt: a }), [Action::KillAll { attempt: a }]);
+    let failure = LaunchFailure { step: FailedStep::Fork, errno: 0, what: "killed".into() };
+    let actions = keeper.on(Input::Ended { attempt: a, ending: Ending::Failed(failure.clone()) });
+    assert!(actions.contains(&Action::Reap { attempt: a }));
+    assert!(actions.contains(&Action::Send(FromKeeper::LaunchFailed { attempt: a, failure })));
+    assert_eq!(keeper.on(Input::Forked { attempt: a, pid: 10, at: Stamp::default() }), []);
+}
+
+#[test]
 fn a_known_attempt_is_reported_not_started() {
     let a = at(5, 0);
     let mut keeper = running(a);

@@ -46,7 +46,11 @@ impl Camp {
         std::fs::create_dir_all(&dir).unwrap();
         std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o700)).unwrap();
         let camp = Camp { root, dir, mode };
-        camp.start("").then_some(camp)
+        if !camp.start("") {
+            camp.wait_gone();
+            return None;
+        }
+        Some(camp)
     }
 
     /// Starts reaper and keeper; `before` is shell text run first, such as a ulimit.
