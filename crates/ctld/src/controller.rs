@@ -46,6 +46,8 @@ pub struct Controller {
     pub(crate) names: Names,
     /// Why jobs wait and when they are expected, as of the last plan.
     pub(crate) plan: Plan,
+    /// Whether `plan` is of the present state.
+    planned: bool,
     pub(crate) keeper: Option<Link>,
     /// Why nothing can be stored at present.
     pub(crate) storage_problem: Option<String>,
@@ -130,6 +132,7 @@ impl Controller {
             clock,
             names: Names::default(),
             plan: Plan::default(),
+            planned: false,
             keeper: None,
             storage_problem: None,
             up_since: clock::wall(),
@@ -246,9 +249,11 @@ impl Controller {
     }
 
     fn replan(&mut self, turn: &mut Turn, now: Now) {
-        if turn.events.is_empty() && !self.plan.expected.is_empty() {
+        // A plan holds until something happens; reads alone cost no planning.
+        if turn.events.is_empty() && self.planned {
             return;
         }
+        self.planned = true;
         self.plan = bivouac_sched::plan(&self.cluster, now, PLAN_BUDGET);
         if !self.plan.starts.is_empty() {
             let plan = self.plan.clone();
@@ -308,6 +313,7 @@ impl Controller {
         {
             Ok(replayed) => {
                 self.cluster = replayed.cluster;
+                self.planned = false;
                 self.stored = replayed.seq;
             }
             Err(e) => {
