@@ -145,7 +145,9 @@ impl CgroupV2 {
             }
             // SAFETY: no pointers but null; the child ends at once.
             sys::check(unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) })?;
-            std::fs::remove_dir(&path)
+            // The kernel may hold the dead child against it for a moment; then it goes with the others at the end.
+            let _ = std::fs::remove_dir(&path);
+            Ok(())
         };
         let answer = probe();
         if answer.is_err() {
