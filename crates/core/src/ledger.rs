@@ -8,13 +8,13 @@ use crate::job::{Job, Place, Submission};
 use crate::limits::{self, Use};
 use crate::plan::NodePick;
 use bivouac_types::{JobId, PendingReason, Uid};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The account.
 pub struct Ledger<'a> {
     cluster: &'a Cluster,
-    /// What would be free.
-    pub free: Vec<NodeFree>,
+    free: Cow<'a, [NodeFree]>,
     qos: BTreeMap<usize, Use>,
     users: BTreeMap<(usize, Uid), Use>,
     arrays: BTreeMap<JobId, u32>,
@@ -25,11 +25,16 @@ impl<'a> Ledger<'a> {
     pub fn new(cluster: &'a Cluster) -> Ledger<'a> {
         Ledger {
             cluster,
-            free: cluster.index.free.clone(),
+            free: Cow::Borrowed(&cluster.index.free),
             qos: BTreeMap::new(),
             users: BTreeMap::new(),
             arrays: BTreeMap::new(),
         }
+    }
+
+    /// What would be free on each node.
+    pub fn free(&self) -> &[NodeFree] {
+        &self.free
     }
 
     /// The limit that keeps one more job (or task) of this size from starting.
@@ -65,7 +70,7 @@ impl<'a> Ledger<'a> {
         let (index, tables) = (&self.cluster.index, &self.cluster.world.tables);
         for part in alloc {
             if let Some(n) = tables.node(&part.node) {
-                self.free[n].take(part, &tables.nodes[n]);
+                self.free.to_mut()[n].take(part, &tables.nodes[n]);
             }
         }
         let size = Use::of(alloc);

@@ -1,6 +1,8 @@
 //! What core and planner cost per job: an array on a few CPUs, single jobs, and a queue that is full.
 //! Run with `cargo run --release -p bivouac-sched --example throughput`.
 
+#![expect(clippy::disallowed_types, reason = "this measures time; what it measures does not")]
+
 use bivouac_core::{Caller, Cluster, Command, Effect, Event, KeeperReport, PayloadId, RequestKey};
 use bivouac_types::array::ArraySpec;
 use bivouac_types::config::{ClusterConfig, LimitClock, NodeConfig, PartitionConfig};

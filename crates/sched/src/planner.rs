@@ -65,7 +65,7 @@ impl<'a> Planner<'a> {
 
     /// The first job that waits has its reservation, and no CPU is free: nobody else can start.
     fn nothing_left(&self) -> bool {
-        !self.reservations.is_empty() && self.ledger.free.iter().all(|n| n.cpus.is_empty())
+        !self.reservations.is_empty() && self.ledger.free().iter().all(|n| n.cpus.is_empty())
     }
 
     /// Starts what can be started of a job in one of its partitions. Returns the looks it took.
@@ -121,7 +121,7 @@ impl<'a> Planner<'a> {
         let limit = self.cluster.world().time_limit(job, demand.partition);
         let end = self.clock.saturating_add(limit.duration().unwrap_or(UNLIMITED_AS).0);
         let picks = match self.narrowed(demand, end) {
-            None => place(demand, &self.ledger.free, tables),
+            None => place(demand, self.ledger.free(), tables),
             Some(narrowed) => place(demand, &narrowed, tables),
         };
         let Some(picks) = picks else { return Err(self.no_room(job, demand)) };
@@ -145,7 +145,7 @@ impl<'a> Planner<'a> {
         if matter.is_empty() || demand.nodes.iter().all(|n| !self.reserved.contains(n)) {
             return None;
         }
-        let mut free = self.ledger.free.clone();
+        let mut free = self.ledger.free().to_vec();
         for reservation in matter {
             for &n in &demand.nodes {
                 free[n] = reservation.narrow(n, &free[n]);
@@ -157,7 +157,7 @@ impl<'a> Planner<'a> {
     /// The job must wait: with a reservation, if it is the first that waits for these nodes.
     fn no_room(&mut self, job: &Job, demand: &'a Demand) -> PendingReason {
         let behind = demand.nodes.iter().any(|n| self.reserved.contains(n));
-        let room = || place(demand, &self.ledger.free, &self.cluster.world().tables).is_some();
+        let room = || place(demand, self.ledger.free(), &self.cluster.world().tables).is_some();
         if self.failed.len() < FAILED_KEPT && !(behind && room()) {
             self.failed.push(demand);
         }
@@ -166,7 +166,7 @@ impl<'a> Planner<'a> {
         }
         let mine = self.started.iter().map(|(at, alloc)| Release { at: *at, alloc });
         let releases = merge(releases(self.cluster, self.clock), mine);
-        if let Some(found) = Reservation::find(self.cluster, demand, &self.ledger.free, releases) {
+        if let Some(found) = Reservation::find(self.cluster, demand, self.ledger.free(), releases) {
             let world = self.cluster.world();
             let start = self.now.wall + Duration(found.at.saturating_sub(self.clock));
             let nodes = found.picks.iter().map(|p| world.tables.nodes[p.node].name.to_string()).collect();

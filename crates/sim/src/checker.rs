@@ -9,6 +9,7 @@ use crate::controller::Answer;
 use crate::sim::Seen;
 use bivouac_core::{Caller, Change, EndCause, Event, Hold, JobChange, RequestKey};
 use bivouac_types::config::{ClusterConfig, LimitClock};
+use bivouac_types::info::JobInfo;
 use bivouac_types::{Attempt, ExitStatus, JobId, JobSpec, Now, Outcome, TimeLimit, Uid};
 use model::{Model, Record, Stand, Sub};
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,9 +93,6 @@ impl Checker {
         let first = *self.promised.entry(key).or_insert(*job);
         self.ensure(first == *job, || format!("one request was answered with job {first} and with {job}"));
     }
-
-    /// A controller started again.
-    pub fn restarted(&mut self) {}
 
     /// What is stored is what became durable.
     pub fn compare(&mut self, all: &[Event]) {
@@ -212,7 +210,17 @@ impl Checker {
                     JobChange::Nice(_) => {}
                 });
             }
-            Change::Eligible { .. } | Change::StepStarted { .. } | Change::StepEnded { .. } => {}
+            Change::Eligible { .. } => {}
+            Change::StepStarted { job, step, layout, cpus_per_task, overlap, .. } => {
+                let parts = layout.iter().map(|n| (n.node.to_string(), n.tasks * cpus_per_task)).collect();
+                self.edit(*job, |r| drop(r.steps.insert(*step, Some(parts).filter(|_| !overlap))));
+                self.check_steps(*job);
+            }
+            Change::StepEnded { job, step, .. } => {
+                let open = self.model.records.get(job).is_some_and(|r| r.steps.contains_key(step));
+                self.ensure(open, || format!("step {job}.{step} ends and is not open"));
+                self.edit(*job, |r| drop(r.steps.remove(step)));
+            }
             Change::Purged { jobs } => {
                 for job in jobs {
                     let over =
@@ -229,6 +237,43 @@ impl Checker {
             Some(record) => change(record),
             None => self.fail(format!("an event names job {job}, which never was")),
         }
+    }
+
+    /// Steps are on their job's nodes and use no more CPUs than it has there.
+    fn check_steps(&mut self, job: JobId) {
+        let Some(record) = self.model.records.get(&job) else { return };
+        let Some(grant) = record.grant().filter(|g| !g.ending) else {
+            return self.fail(format!("job {job} has a step and is not running"));
+        };
+        let mut left: BTreeMap<&str, i64> =
+            grant.alloc.iter().map(|a| (&*a.node, a.cpus.iter().count() as i64)).collect();
+        let parts = record.steps.values().flatten().flatten();
+        let fits = parts.into_iter().all(|(node, cpus)| match left.get_mut(node.as_str()) {
+            Some(free) => {
+                *free -= i64::from(*cpus);
+                *free >= 0
+            }
+            None => false,
+        });
+        self.ensure(fits, || format!("the steps of job {job} use more than it has"));
+    }
+
+    /// The accounting record of a job that has just ended.
+    pub fn accounted(&mut self, info: &JobInfo, at: Now) {
+        let Some((cpus, begun)) = self.model.last_grant.get(&info.id).copied() else {
+            let nothing = info.elapsed.0 == 0 && info.nodes.is_empty() && info.start.is_none();
+            return self.ensure(nothing, || format!("job {} never ran and is accounted as if", info.id));
+        };
+        let held = at.run.0 - begun.run.0;
+        let right = info.num_cpus == cpus && info.elapsed.0 <= held && info.start == Some(begun.wall);
+        self.ensure(right, || {
+            format!(
+                "job {} held {cpus} CPUs for {held} ms, its record says {} for {}",
+                info.id, info.num_cpus, info.elapsed
+            )
+        });
+        let steps = info.steps.iter().all(|s| s.end.is_some());
+        self.ensure(steps, || format!("job {} is over and a step of it is not", info.id));
     }
 
     fn take_tasks(&mut self, from: JobId, part: &BTreeSet<u32>, job: JobId) {
@@ -319,16 +364,21 @@ impl Checker {
             }
             self.ensure(!again, || format!("task {task:?} of job {} ends twice", record.origin));
         }
-        self.edit(job, |r| r.stand = Stand::Over);
+        self.edit(job, |r| {
+            r.stand = Stand::Over;
+            r.steps.clear();
+        });
     }
 
     fn requeued(&mut self, job: JobId) {
         self.seen.requeued += 1;
+        self.model.last_grant.remove(&job);
         let ran = self.model.records.get(&job).is_some_and(|r| r.grant().is_some());
         self.ensure(ran, || format!("job {job} is queued again and did not run"));
         self.edit(job, |r| {
             r.restarts += 1;
             r.stand = Stand::Waiting;
+            r.steps.clear();
         });
     }
 

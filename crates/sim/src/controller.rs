@@ -106,7 +106,6 @@ impl Sim {
         };
         tail.iter().for_each(|event| cluster.apply(event));
         self.check_replay(&cluster);
-        self.checker.restarted();
         self.generations += 1;
         let generation = self.generations;
         self.trace(|| format!("controller {generation} starts, {} events after the snapshot", tail.len()));
@@ -141,7 +140,7 @@ impl Sim {
     }
 
     /// Snapshot and tail equal the replay of everything.
-    fn check_replay(&mut self, cluster: &Cluster) {
+    pub(crate) fn check_replay(&mut self, cluster: &Cluster) {
         let Ok((_, all)) = self.disk.load(false) else { return };
         let mut full = Cluster::new(self.config.clone());
         all.iter().for_each(|event| full.apply(event));
@@ -396,6 +395,14 @@ impl Sim {
             controller.batches += 1;
             if controller.batches.is_multiple_of(self.shape.snapshot_every) {
                 self.disk.store_snapshot(controller.cluster.state());
+            }
+            for event in &turn.events {
+                if let Change::Ended { job, .. } = &event.change
+                    && let Some(job) = controller.cluster.job(*job)
+                    && let Some(info) = controller.cluster.job_info(job, &controller.plan, self.now())
+                {
+                    self.checker.accounted(&info, event.at);
+                }
             }
             self.checker.shown(&controller.cluster, &controller.plan, self.now());
             steps.extend(turn.answers.into_iter().map(|(request, answer)| Step::Answer(request, answer)));

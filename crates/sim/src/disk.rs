@@ -120,3 +120,41 @@ impl Disk {
         self.batches.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bivouac_core::Change;
+    use bivouac_types::{JobId, Now};
+
+    fn disk(batches: u32) -> Disk {
+        let mut disk = Disk::default();
+        for n in 0..batches {
+            disk.append(&[Event { at: Now::default(), change: Change::Purged { jobs: vec![JobId(n)] } }]);
+        }
+        disk
+    }
+
+    #[test]
+    fn every_flipped_bit_is_detected() {
+        for seed in 0..2000 {
+            let mut disk = disk(3);
+            disk.flip(&mut Rng::new(seed));
+            assert!(disk.load(false).is_err(), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_torn_last_batch_is_dropped_and_only_the_last() {
+        for seed in 0..200 {
+            let mut disk = disk(3);
+            let torn = [Event { at: Now::default(), change: Change::Purged { jobs: vec![JobId(99)] } }];
+            disk.append_torn(&torn, &mut Rng::new(seed));
+            assert_eq!(disk.load(false).map(|(_, events)| events.len()), Ok(3));
+            disk.append(&torn);
+            assert_eq!(disk.load(false).map(|(_, events)| events.len()), Ok(4));
+            disk.batches[1].truncate(9);
+            assert_eq!(disk.load(false), Err(Corrupt { batch: Some(1) }));
+        }
+    }
+}

@@ -358,11 +358,13 @@ impl Sim {
     }
 
     fn check_settled(&mut self) {
-        let Some(controller) = &self.controller else { return };
+        let Some(controller) = self.controller.take() else { return };
         let result = controller.cluster.check();
         if let (Err(violation), None) = (result, self.planted) {
             self.fail(format!("the core's own check at the end: {violation}"));
         }
+        // What is in memory is what is stored.
+        self.check_replay(&controller.cluster);
         if let Some(found) = self.checker.at_the_end() {
             self.fail(found);
         }

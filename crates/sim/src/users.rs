@@ -5,10 +5,12 @@ use crate::sim::{Sim, Task};
 use bivouac_core::{Caller, CancelScope, Command, JobChange, JobTarget, PayloadId, RequestKey};
 use bivouac_types::array::ArraySpec;
 use bivouac_types::depend::{DependencyTarget, DependencyTerm};
+use bivouac_types::info::Usage;
 use bivouac_types::job::NodeRange;
 use bivouac_types::tres::GresRequest;
 use bivouac_types::{
-    Dependency, Duration, Gid, HostList, JobId, JobSpec, MemRequest, Reject, TaskSet, TimeLimit, Uid,
+    Dependency, Duration, ExitStatus, Gid, HostList, JobId, JobSpec, MemRequest, Reject, TaskSet, TimeLimit,
+    Uid,
 };
 
 /// The superuser.
@@ -40,7 +42,8 @@ impl Sim {
             },
             70..=77 => Command::Hold { caller, target: self.a_target(), user_hold: self.rng.chance(50) },
             78..=85 => Command::Release { caller, target: self.a_target() },
-            86..=92 => Command::Requeue { caller, target: self.a_target() },
+            86..=91 => Command::Requeue { caller, target: self.a_target() },
+            92..=94 => self.a_step(caller),
             _ => {
                 let change = match self.rng.below(3) {
                     0 => JobChange::TimeLimit(TimeLimit::Minutes(self.rng.below(4) as u32)),
@@ -123,6 +126,25 @@ impl Sim {
             });
         }
         Dependency { terms, any: self.rng.chance(25) }
+    }
+
+    fn a_step(&mut self, caller: Caller) -> Command {
+        let job = self.a_job();
+        if self.rng.chance(40) {
+            let (step, exit, usage) = (self.rng.below(3) as u32, ExitStatus::default(), Usage::default());
+            return Command::StepEnd { caller, job, step, exit, usage };
+        }
+        Command::StepStart {
+            caller,
+            job,
+            name: "step".into(),
+            ntasks: self.rng.below(4) as u32,
+            cpus_per_task: self.rng.range(1, 2) as u32,
+            nodes: if self.rng.chance(30) { Some(self.rng.below(3) as u32) } else { None },
+            overlap: self.rng.chance(20),
+            nodelist: if self.rng.chance(20) { vec!["n1".into()] } else { Vec::new() },
+            ntasks_per_node: if self.rng.chance(20) { Some(2) } else { None },
+        }
     }
 
     fn a_submission(&mut self, caller: Caller) -> Command {

@@ -67,6 +67,8 @@ pub struct Record {
     pub restarts: u32,
     pub stand: Stand,
     pub forgotten: bool,
+    /// Its open steps: CPUs by node, or nothing for one that shares them.
+    pub steps: BTreeMap<u32, Option<Vec<(String, u32)>>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +97,7 @@ impl Record {
             restarts: 0,
             stand: Stand::Waiting,
             forgotten: false,
+            steps: BTreeMap::new(),
         }
     }
 
@@ -120,6 +123,8 @@ pub struct Model {
     pub records: BTreeMap<JobId, Record>,
     /// Every launch that was ever granted.
     pub granted: BTreeSet<Attempt>,
+    /// CPUs and start of each job's last run.
+    pub last_grant: BTreeMap<JobId, (u32, Now)>,
     pub renamed: bool,
 }
 
@@ -128,6 +133,8 @@ impl Model {
         let Some(record) = self.records.get_mut(&job) else { return };
         record.limit = Some(limit);
         record.stand = Stand::Running(Grant { at, limit, alloc: alloc.to_vec(), ending: false });
+        let cpus = alloc.iter().map(|a| a.cpus.iter().count() as u32).sum();
+        self.last_grant.insert(job, (cpus, at));
         self.granted.insert(Attempt { job, restart: record.restarts });
         let tasks = record.tasks.clone();
         if let Some(sub) = self.subs.get_mut(&record.origin) {
