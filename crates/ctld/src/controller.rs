@@ -62,6 +62,8 @@ pub struct Controller {
     /// Payloads that one submission less needs; their scripts are removed once nobody does.
     pub(crate) dropped: BTreeSet<String>,
     stopping: Option<Stopping>,
+    /// What is in the place of the state folder now is somebody else's.
+    abandoned: bool,
 }
 
 /// The site, what was laid out for it, and how users come to it.
@@ -143,6 +145,7 @@ impl Controller {
             relaunch: BTreeSet::new(),
             dropped: BTreeSet::new(),
             stopping: None,
+            abandoned: false,
         }
     }
 
@@ -208,6 +211,11 @@ impl Controller {
             Mail::KeeperDown => self.keeper = None,
             Mail::KeeperTrouble(what) => say!("{}: no keeper: {what}", clock::wall().as_secs()),
             Mail::Stop => self.stop(None, false),
+            Mail::Gone(path) => {
+                say!("{}: {} is not ours any more", clock::wall().as_secs(), path.display());
+                self.abandoned = true;
+                self.stop(None, false);
+            }
         }
     }
 
@@ -420,6 +428,9 @@ impl Controller {
                 return false;
             }
             None => {}
+        }
+        if self.abandoned {
+            return true;
         }
         self.compact_now();
         // Whoever comes now finds no controller, and starts one that waits for our end.

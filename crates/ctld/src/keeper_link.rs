@@ -5,6 +5,7 @@ use bivouac_keeper::protocol::{self, FromKeeper, KillMode, ToKeeper, Welcome};
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::Sender;
@@ -68,11 +69,11 @@ struct Ties {
 }
 
 /// Keeps a connection until leave is taken: reads it, and when it ends looks for the next keeper.
-pub fn keep(state_dir: PathBuf, keeper: PathBuf, respawn: Vec<Vec<u8>>, owner: Sender<Mail>) {
+pub fn keep(state_dir: &Path, keeper: &KeeperProgram, respawn: &[Vec<u8>], owner: &Sender<Mail>) {
     let ties = Arc::new(Mutex::new(Ties::default()));
     let mut said = String::new();
     loop {
-        match seek(&state_dir, &keeper, &respawn, &ties) {
+        match seek(state_dir, keeper, respawn, &ties) {
             Sought::Parted => return,
             Sought::Started => {}
             Sought::Met(reading, link, welcome) => {
@@ -81,7 +82,7 @@ pub fn keep(state_dir: PathBuf, keeper: PathBuf, respawn: Vec<Vec<u8>>, owner: S
                 if owner.send(Mail::KeeperUp { welcome, link }).is_err() {
                     return;
                 }
-                let why = read_all(&mut reading, &owner);
+                let why = read_all(&mut reading, owner);
                 say!("the connection to the keeper ended: {why}");
                 if owner.send(Mail::KeeperDown).is_err() {
                     return;
@@ -109,7 +110,7 @@ enum Sought {
     Trouble(String),
 }
 
-fn seek(state_dir: &Path, keeper: &Path, respawn: &[Vec<u8>], ties: &Arc<Mutex<Ties>>) -> Sought {
+fn seek(state_dir: &Path, keeper: &KeeperProgram, respawn: &[Vec<u8>], ties: &Arc<Mutex<Ties>>) -> Sought {
     let mut held = ties.lock().unwrap_or_else(PoisonError::into_inner);
     if held.parted {
         return Sought::Parted;
@@ -122,7 +123,9 @@ fn seek(state_dir: &Path, keeper: &Path, respawn: &[Vec<u8>], ties: &Arc<Mutex<T
         // Starting a reaper is harmless if one is there: it refuses.
         Err(trouble) => match start(keeper, state_dir) {
             Ok(()) => Sought::Started,
-            Err(e) => Sought::Trouble(format!("{trouble}; {} could not be started: {e}", keeper.display())),
+            Err(e) => {
+                Sought::Trouble(format!("{trouble}; {} could not be started: {e}", keeper.path.display()))
+            }
         },
     }
 }
@@ -186,8 +189,20 @@ fn read_all(reading: &mut Reading, owner: &Sender<Mail>) -> String {
     }
 }
 
-fn start(keeper: &Path, state_dir: &Path) -> std::io::Result<()> {
-    let mut child = Command::new(keeper)
+/// What is started where no keeper is.
+pub struct KeeperProgram {
+    /// The executable.
+    pub path: PathBuf,
+    /// The limit of open files that it, and the jobs, are to have.
+    pub open_files: libc::rlimit,
+}
+
+fn start(keeper: &KeeperProgram, state_dir: &Path) -> std::io::Result<()> {
+    let limit = keeper.open_files;
+    let mut command = Command::new(&keeper.path);
+    // SAFETY: setrlimit is async-signal-safe.
+    unsafe { command.pre_exec(move || bivouac_keeper::sys::set_open_files(&limit)) };
+    let mut child = command
         .arg("reaper")
         .arg("--state-dir")
         .arg(state_dir)

@@ -49,4 +49,6 @@ pub enum Mail {
     KeeperTrouble(String),
     /// SIGTERM or SIGINT.
     Stop,
+    /// The state folder or the database was removed or replaced.
+    Gone(std::path::PathBuf),
 }

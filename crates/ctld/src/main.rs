@@ -27,6 +27,7 @@ mod queries;
 mod requests;
 mod spool;
 mod start;
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;

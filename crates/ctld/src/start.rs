@@ -2,8 +2,10 @@
 
 use crate::clock::{self, Clock};
 use crate::controller::{Controller, Sited};
+use crate::keeper_link::KeeperProgram;
 use crate::mailbox::Mail;
-use crate::{connection, history, keeper_link, lock};
+use crate::{history, keeper_link, lock, watch};
+use bivouac_keeper::sys;
 use bivouac_proto::place::{Account, Place, valid_cluster_name};
 use bivouac_site::{Access, Site, User};
 use bivouac_store::{Store, StoreError};
@@ -54,10 +56,12 @@ pub fn serve(args: &[OsString]) -> Result<(), String> {
     block_signals();
     let (owner, mail) = channel();
     wait_for_signals(owner.clone());
-    keep_keeper(&place.state_dir, &exe_dir, args, owner.clone());
+    // Each client takes a descriptor; the keeper, and through it the jobs, keep the limit that we were given.
+    let given = sys::raise_open_files().map_err(|e| format!("RLIMIT_NOFILE: {e}"))?;
+    keep_keeper(&place.state_dir, &exe_dir, args, given, owner.clone());
     let controller = Controller::new(place.clone(), sited, replayed, found.store, clock);
     into_background(&place.state_dir)?;
-    std::thread::spawn(move || connection::serve(&listener, &owner));
+    watch::serve(place, listener, owner);
     say!("{}: controller {} serves", clock::wall().as_secs(), std::process::id());
     controller.run(&mail);
     say!("{}: controller {} ends", clock::wall().as_secs(), std::process::id());
@@ -152,10 +156,18 @@ fn own_folder() -> Result<PathBuf, String> {
     exe.parent().map(Path::to_owned).ok_or_else(|| format!("{} is in no folder", exe.display()))
 }
 
-fn keep_keeper(state_dir: &Path, exe_dir: &Path, args: &[OsString], owner: Sender<Mail>) {
+fn keep_keeper(
+    state_dir: &Path,
+    exe_dir: &Path,
+    args: &[OsString],
+    open_files: libc::rlimit,
+    owner: Sender<Mail>,
+) {
     let (state_dir, keeper) = (state_dir.to_owned(), exe_dir.join("bivouac-keeper"));
     let respawn = keeper_link::respawn_command(args);
-    std::thread::spawn(move || keeper_link::keep(state_dir, keeper, respawn, owner));
+    std::thread::spawn(move || {
+        keeper_link::keep(&state_dir, &KeeperProgram { path: keeper, open_files }, &respawn, &owner)
+    });
 }
 
 fn stop_signals() -> libc::sigset_t {
@@ -174,7 +186,9 @@ fn stop_signals() -> libc::sigset_t {
 fn block_signals() {
     // SAFETY: both are called with valid arguments; no thread exists yet.
     unsafe {
+        // A reader that is gone, or a limit on files' sizes that our starter had, is an error to handle.
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
         libc::pthread_sigmask(libc::SIG_BLOCK, &stop_signals(), std::ptr::null_mut());
     }
 }
