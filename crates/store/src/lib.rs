@@ -13,6 +13,7 @@ mod schema;
 pub use error::StoreError;
 
 use bivouac_types::info::JobInfo;
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -243,11 +244,12 @@ impl Store {
     /// A record is damaged, or the database cannot be read.
     pub fn accounting(&self, wanted: &Wanted) -> Result<Vec<JobInfo>, StoreError> {
         let mut sql = String::from("SELECT id, crc, body FROM job WHERE 1");
-        let mut values: Vec<i64> = Vec::new();
+        let mut values: Vec<Value> = Vec::new();
         if let Some(ids) = &wanted.ids {
-            let list = vec!["?"; ids.len()].join(",");
-            sql += &format!(" AND (id IN ({list}) OR array_job IN ({list}))");
-            values.extend(ids.iter().chain(ids).map(|i| i64::from(*i)));
+            // As one value: a statement has room for a limited number of them.
+            let list = Value::from(serde_json::json!(ids).to_string());
+            sql += " AND (id IN (SELECT value FROM json_each(?)) OR array_job IN (SELECT value FROM json_each(?)))";
+            values.extend([list.clone(), list]);
         }
         for (condition, value) in [
             (" AND uid = ?", wanted.uid.map(i64::from)),
@@ -256,7 +258,7 @@ impl Store {
         ] {
             if let Some(v) = value {
                 sql += condition;
-                values.push(v);
+                values.push(v.into());
             }
         }
         sql += " ORDER BY id";
