@@ -30,6 +30,8 @@ fn down(cancel: bool) -> Result<ExitCode, ExitCode> {
     match client.call(Ask::Shutdown { cancel }) {
         // An end without an answer is an end, too.
         Ok(Response::Done) | Err(FrameError::Closed) => {
+            // The connection ends with the process: only then is the database closed.
+            let _ = client.more();
             println!("cluster {} is down{}", place.cluster, if cancel { "" } else { "; running jobs go on" });
             Ok(ExitCode::SUCCESS)
         }

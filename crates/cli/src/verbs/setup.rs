@@ -33,11 +33,14 @@ fn setup(state_dir: Option<PathBuf>) -> Result<ExitCode, ExitCode> {
         }
     };
     let owner = std::fs::metadata(&place.state_dir)
-        .map_err(|e| fail(format!("{}: {e}; run `bivouac up` with the site first", place.state_dir.display())))?
+        .map_err(|e| {
+            fail(format!("{}: {e}; run `bivouac up` with the site first", place.state_dir.display()))
+        })?
         .uid();
     let account = Account::of_uid(owner).map_err(|e| fail(format!("user {owner}: {e}")))?;
-    let mut client = Client::connect(&place)
-        .map_err(|e| fail(format!("cluster {} is not running ({e}); run `bivouac up` first", place.cluster)))?;
+    let mut client = Client::connect(&place).map_err(|e| {
+        fail(format!("cluster {} is not running ({e}); run `bivouac up` first", place.cluster))
+    })?;
     let Response::Status(status) = client.call(Ask::Status).map_err(fail)? else {
         return Err(fail("the controller did not say which site it runs"));
     };

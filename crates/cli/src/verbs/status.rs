@@ -19,9 +19,11 @@ pub(super) fn run(mut words: Words) -> ExitCode {
 fn status(json: bool) -> Result<ExitCode, ExitCode> {
     let place = place()?;
     let mut client = Client::connect(&place).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-            fail(format!("cluster {} is not running (state folder {})", place.cluster, place.state_dir.display()))
-        }
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => fail(format!(
+            "cluster {} is not running (state folder {})",
+            place.cluster,
+            place.state_dir.display()
+        )),
         _ => fail(e),
     })?;
     match client.call(Ask::Status).map_err(fail)? {
@@ -40,7 +42,7 @@ fn status(json: bool) -> Result<ExitCode, ExitCode> {
 
 fn print(s: &Status) {
     let pid = |p: Option<u32>| p.map_or_else(|| "not there".to_owned(), |p| format!("process {p}"));
-    
+
     println!("cluster     {}", s.cluster);
     println!("site        {}", s.site);
     println!("state       {}", s.state_dir.display());

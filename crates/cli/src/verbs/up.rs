@@ -47,7 +47,12 @@ fn up(site: Option<&str>) -> Result<ExitCode, ExitCode> {
                 )));
             }
             let nodes: u32 = s.nodes.values().sum();
-            println!("cluster {} is up: site {}, {nodes} node{}", s.cluster, s.site, if nodes == 1 { "" } else { "s" });
+            println!(
+                "cluster {} is up: site {}, {nodes} node{}",
+                s.cluster,
+                s.site,
+                if nodes == 1 { "" } else { "s" }
+            );
             Ok(ExitCode::SUCCESS)
         }
         Response::Failed(e) => Err(fail(e)),
