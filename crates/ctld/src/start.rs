@@ -38,7 +38,7 @@ pub fn serve(args: &[OsString]) -> Result<(), String> {
     let Arguments { place, site } = parse(args)?;
     // SAFETY: umask has no preconditions. Whoever starts us: what is in the state folder is its owner's alone.
     unsafe { libc::umask(0o077) };
-    place.create().map_err(|e| format!("{}: {e}", place.state_dir.display()))?;
+    place.create().map_err(|e| e.to_string())?;
     let _lock = lock::take(&place.state_dir, || place.connect().is_ok())?;
     let found = Store::open(&place.state_dir).map_err(|e| e.to_string())?;
     let exe_dir = own_folder()?;

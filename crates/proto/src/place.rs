@@ -140,7 +140,8 @@ impl Place {
     /// `PermissionDenied` if it belongs to somebody else, be it to root that it does not: a controller of root's in it
     /// would follow its owner's links, and lock its owner out by its own files.
     pub fn create(&self) -> io::Result<()> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.state_dir)?;
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.state_dir);
+        made.map_err(|e| named(&self.state_dir, e))?;
         self.check_owner(false)
     }
 
@@ -154,7 +155,7 @@ impl Place {
         Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
             format!(
-                "the state folder {} belongs to user {owner}, not to {me}: only {owner} can start a cluster there",
+                "the state folder {} belongs to user {owner}, not to {me}: only they can start a cluster there",
                 self.state_dir.display()
             ),
         ))
@@ -170,9 +171,10 @@ impl Place {
     /// # Errors
     /// `NotFound` or `ConnectionRefused` when no controller runs.
     pub fn connect(&self) -> io::Result<UnixStream> {
-        let dir = File::open(&self.state_dir)?;
+        let named = |path: &Path, e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
+        let dir = File::open(&self.state_dir).map_err(|e| named(&self.state_dir, e))?;
         self.check_owner(true)?;
-        UnixStream::connect(via_fd(&dir, SOCKET))
+        UnixStream::connect(via_fd(&dir, SOCKET)).map_err(|e| named(&self.socket(), e))
     }
 
     /// Takes the controller's address; a socket file left by a dead controller is replaced. The caller must hold
@@ -188,6 +190,10 @@ impl Place {
         }
         UnixListener::bind(via_fd(&dir, SOCKET))
     }
+}
+
+fn named(path: &Path, e: io::Error) -> io::Error {
+    io::Error::new(e.kind(), format!("{}: {e}", path.display()))
 }
 
 /// A path that reaches `name` in an open folder in few bytes.
