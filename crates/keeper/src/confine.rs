@@ -77,6 +77,13 @@ impl Marks {
     }
 }
 
+/// Whether a process is a task that srun started, or was started by one: srun names its step in the environment of its
+/// tasks.
+pub fn is_task(pid: i32) -> bool {
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment.split(|b| *b == 0).any(|v| v.starts_with(b"SLURM_STEP_ID="))
+}
+
 /// Chooses the surest way that works here. `wanted` is the value of [`MODE_VARIABLE`], if set; a wanted mode that
 /// does not work is an error.
 pub fn detect(marks: &Marks, reaper: i32, wanted: Option<&str>) -> io::Result<Box<dyn Confine>> {

@@ -19,7 +19,7 @@ use crate::report::{Attempt, AttemptStatus, Ending, FailedStep, LaunchFailure, P
 use crate::search::Search;
 use crate::slot::{Slot, State};
 use crate::sys::{self, ChildEnd};
-use crate::{reaper, scratch};
+use crate::{note, reaper, scratch};
 
 mod sockets;
 
@@ -204,6 +204,12 @@ impl Daemon {
             Action::Send(message) => self.sockets.send(&message),
             Action::Welcome(attempts) => self.welcome(attempts),
             Action::Signal { attempt, signal, scope } => self.signal(attempt, signal, scope),
+            Action::Note { attempt, text } => {
+                if let Some(running) = self.running.get(&attempt) {
+                    // A note that cannot be written is lost: it changes nothing.
+                    let _ = note::append(running.pid, &text);
+                }
+            }
             Action::KillAll { attempt } => self.kill_all(attempt),
             Action::Adopt { attempt, process } => {
                 let found = self.adopt(attempt, process);
@@ -375,15 +381,20 @@ impl Daemon {
     fn signal(&mut self, attempt: Attempt, signal: i32, scope: Scope) {
         let Some(running) = self.running.get(&attempt) else { return };
         let pid = running.pid;
-        match &running.pidfd {
-            Some(pidfd) => sys::pidfd_signal(pidfd.as_fd(), signal),
-            None => sys::kill(pid, signal),
+        if scope != Scope::Tasks {
+            match &running.pidfd {
+                Some(pidfd) => sys::pidfd_signal(pidfd.as_fd(), signal),
+                None => sys::kill(pid, signal),
+            };
+        }
+        let meant: fn(i32) -> bool = match scope {
+            Scope::BatchOnly => return,
+            Scope::AllProcesses => |_| true,
+            Scope::Tasks => confine::is_task,
         };
-        if scope == Scope::AllProcesses {
-            let others = self.confine.members(&self.target(attempt));
-            for other in others.into_iter().filter(|p| *p != pid) {
-                sys::kill(other, signal);
-            }
+        let others = self.confine.members(&self.target(attempt));
+        for other in others.into_iter().filter(|p| *p != pid && meant(*p)) {
+            sys::kill(other, signal);
         }
     }
 

@@ -97,9 +97,25 @@ impl Program {
             libc::execve(self.path.as_ptr(), pointers(&self.argv).as_ptr(), pointers(&self.env).as_ptr())
         };
         let errno = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL);
-        tell(&format!("execve(): {}: {}", self.path.to_string_lossy(), sys::error_text(errno)));
+        let what = match missing_interpreter(&self.path, errno) {
+            Some(interpreter) => format!("bad interpreter({interpreter})"),
+            None => self.path.to_string_lossy().into_owned(),
+        };
+        tell(&format!("execve(): {what}: {}", sys::error_text(errno)));
         sys::exit_now(errno);
     }
+}
+
+/// The interpreter that the script's first line names, if it is what the kernel did not find.
+fn missing_interpreter(script: &CString, errno: i32) -> Option<String> {
+    use std::io::Read;
+    let mut head = Vec::new();
+    let file =
+        std::fs::File::open(OsStr::from_bytes(script.as_bytes())).ok().filter(|_| errno == libc::ENOENT)?;
+    file.take(256).read_to_end(&mut head).ok()?;
+    let line = head.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?.trim_ascii();
+    let interpreter = line.split(u8::is_ascii_whitespace).next().filter(|i| !i.is_empty())?;
+    Some(lossy(interpreter))
 }
 
 /// A line on the job's standard error, with the prefix that users of Slurm know.
@@ -245,10 +261,14 @@ fn open_streams(order: &LaunchOrder) -> Result<(), LaunchFailure> {
         [(0, "stdin", &order.stdin), (1, "stdout", &order.stdout), (2, "stderr", &order.stderr)]
     {
         let (path, flags): (&[u8], _) = match stream {
-            Stream::Null => (b"/dev/null", libc::O_RDWR),
+            Stream::Null if number == 0 => (b"/dev/null", libc::O_RDONLY),
+            Stream::Null => (b"/dev/null", libc::O_WRONLY),
             Stream::Read(path) => (path, libc::O_RDONLY),
             Stream::Write { path, append } => {
-                (path, libc::O_WRONLY | libc::O_CREAT | if *append { libc::O_APPEND } else { libc::O_TRUNC })
+                // Appending also after truncation, as Slurm: the keeper's notes and what the script itself writes to
+                // the same file do not overwrite each other.
+                let begin = if *append { 0 } else { libc::O_TRUNC };
+                (path, libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | begin)
             }
             Stream::SameAsStdout => {
                 // SAFETY: both are small numbers; 1 was opened before.

@@ -134,6 +134,13 @@ pub enum Action {
         /// To which processes.
         scope: Scope,
     },
+    /// Append a line to a running attempt's standard error.
+    Note {
+        /// Which attempt.
+        attempt: Attempt,
+        /// The line.
+        text: String,
+    },
     /// Kill everything that the attempt ever started, repeatedly until nothing is left.
     KillAll {
         /// Which attempt.
@@ -341,6 +348,11 @@ impl Keeper {
                 Some(phase) if phase.is_live() => actions.push(Action::Signal { attempt, signal, scope }),
                 _ => self.report(attempt, actions),
             },
+            ToKeeper::Note { attempt, text } => {
+                if self.is_live(attempt) {
+                    actions.push(Action::Note { attempt, text });
+                }
+            }
             ToKeeper::Kill { attempt } => {
                 // Also for what is ended or unknown here: something it started may still be alive.
                 actions.push(Action::KillAll { attempt });

@@ -23,6 +23,8 @@ pub enum Scope {
     BatchOnly,
     /// Every process of the attempt.
     AllProcesses,
+    /// The tasks that srun started, not the batch process and what it started itself.
+    Tasks,
 }
 
 /// From the controller.
@@ -47,6 +49,13 @@ pub enum ToKeeper {
         signal: i32,
         /// To which of its processes.
         scope: Scope,
+    },
+    /// Append a line to the standard error of a running attempt's batch process; without effect if that is not a file.
+    Note {
+        /// Which attempt.
+        attempt: Attempt,
+        /// The line, without its end.
+        text: String,
     },
     /// Kill everything that the attempt ever started.
     Kill {
@@ -199,7 +208,11 @@ impl Message for ToKeeper {
             }
             ToKeeper::Signal { attempt, signal, scope } => {
                 put_attempt(w, attempt);
-                w.i32(*signal).bool(*scope == Scope::AllProcesses);
+                w.i32(*signal).u8(match scope {
+                    Scope::BatchOnly => 0,
+                    Scope::AllProcesses => 1,
+                    Scope::Tasks => 2,
+                });
                 3
             }
             ToKeeper::Kill { attempt } => {
@@ -214,6 +227,11 @@ impl Message for ToKeeper {
             ToKeeper::Shutdown { cancel } => {
                 w.bool(*cancel);
                 7
+            }
+            ToKeeper::Note { attempt, text } => {
+                put_attempt(w, attempt);
+                w.bytes(text.as_bytes());
+                8
             }
         }
     }
@@ -230,12 +248,18 @@ impl Message for ToKeeper {
             3 => ToKeeper::Signal {
                 attempt: get_attempt(&mut r)?,
                 signal: r.i32("signal")?,
-                scope: if r.bool("scope")? { Scope::AllProcesses } else { Scope::BatchOnly },
+                scope: match r.u8("scope")? {
+                    0 => Scope::BatchOnly,
+                    1 => Scope::AllProcesses,
+                    2 => Scope::Tasks,
+                    _ => return Err(DecodeError::Invalid("scope")),
+                },
             },
             4 => ToKeeper::Kill { attempt: get_attempt(&mut r)? },
             5 => ToKeeper::Ack { attempt: get_attempt(&mut r)? },
             6 => ToKeeper::Goodbye,
             7 => ToKeeper::Shutdown { cancel: r.bool("cancel")? },
+            8 => ToKeeper::Note { attempt: get_attempt(&mut r)?, text: r.text("text")? },
             other => return Err(DecodeError::Kind(other)),
         };
         r.end()?;

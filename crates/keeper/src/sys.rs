@@ -129,6 +129,33 @@ pub fn kill(pid: i32, signal: i32) -> bool {
     unsafe { libc::kill(pid, signal) == 0 }
 }
 
+/// While it lives, this thread touches files as another user. Without root's rights nothing changes.
+pub struct FileUser {
+    uid: libc::uid_t,
+    gid: libc::gid_t,
+}
+
+impl FileUser {
+    /// Files are touched with these ids from now on.
+    pub fn become_user(uid: libc::uid_t, gid: libc::gid_t) -> FileUser {
+        // SAFETY: no pointers. Both answer the former id, and cannot fail otherwise than by changing nothing.
+        unsafe {
+            let gid = libc::setfsgid(gid) as libc::gid_t;
+            FileUser { uid: libc::setfsuid(uid) as libc::uid_t, gid }
+        }
+    }
+}
+
+impl Drop for FileUser {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe {
+            libc::setfsuid(self.uid);
+            libc::setfsgid(self.gid);
+        }
+    }
+}
+
 /// A pidfd, close-on-exec by the kernel.
 pub fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     // SAFETY: no pointers; the descriptor is fresh and ours.

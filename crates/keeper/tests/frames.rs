@@ -72,11 +72,12 @@ fn to_keeper() -> impl Strategy<Value = ToKeeper> {
             respawn
         }),
         orders().prop_map(|o| ToKeeper::Launch(Box::new(o))),
-        (attempts(), any::<(i32, bool)>()).prop_map(|(attempt, (signal, all))| ToKeeper::Signal {
+        (attempts(), any::<i32>(), 0..3usize).prop_map(|(attempt, signal, scope)| ToKeeper::Signal {
             attempt,
             signal,
-            scope: if all { Scope::AllProcesses } else { Scope::BatchOnly },
+            scope: [Scope::BatchOnly, Scope::AllProcesses, Scope::Tasks][scope],
         }),
+        (attempts(), ".{0,40}").prop_map(|(attempt, text)| ToKeeper::Note { attempt, text }),
         attempts().prop_map(|attempt| ToKeeper::Kill { attempt }),
         attempts().prop_map(|attempt| ToKeeper::Ack { attempt }),
         Just(ToKeeper::Goodbye),

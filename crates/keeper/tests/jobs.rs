@@ -55,6 +55,40 @@ fn a_signal_reaches_the_batch_process_or_all() {
 }
 
 #[test]
+fn a_signal_for_tasks_leaves_the_batch_process_and_its_own_children_alone() {
+    let camp = Camp::new();
+    let (mut link, _) = camp.connect();
+    let script = "trap 'echo batch' USR1
+        sh -c 'trap \"echo child\" USR1; while [ ! -e told ]; do sleep 0.01; done; echo child ends' &
+        SLURM_STEP_ID=0 sh -c 'trap \"echo task; touch told; exit\" USR1; echo up > up; while :; do sleep 0.01; done' &
+        wait";
+    link.launch(camp.order(1, script));
+    support::until("the task is up", || camp.read("up") == "up\n");
+    link.send(ToKeeper::Signal { attempt: attempt(1), signal: libc::SIGUSR1, scope: Scope::Tasks });
+    assert_eq!(link.exited(attempt(1)).exit_code(), 0);
+    let mut said: Vec<String> = camp.read("out-1").lines().map(str::to_owned).collect();
+    said.sort();
+    // The shell may say that a sleep of the task's was ended by the signal.
+    said.retain(|l| !l.contains("signal 1"));
+    assert_eq!(said, ["child ends", "task"]);
+}
+
+#[test]
+fn a_note_goes_behind_what_the_job_has_written_and_before_what_it_writes_later() {
+    let camp = Camp::new();
+    let (mut link, _) = camp.connect();
+    let script = "echo before >&2; echo up > up; while [ ! -e go ]; do sleep 0.01; done; echo after >&2";
+    link.launch(camp.order(1, script));
+    support::until("the job has written", || camp.read("up") == "up\n");
+    link.send(ToKeeper::Note { attempt: attempt(1), text: "*** a note ***".into() });
+    // Without its marks nobody waits for a note: the next message is dealt with after it.
+    link.settle();
+    std::fs::write(camp.path("go"), "").unwrap();
+    assert_eq!(link.exited(attempt(1)).exit_code(), 0);
+    assert_eq!(camp.read("out-1"), "before\nslurmstepd: error: *** a note ***\nafter\n");
+}
+
+#[test]
 fn files_that_cannot_be_opened_fail_the_launch_by_name() {
     let camp = Camp::new();
     let (mut link, _) = camp.connect();
