@@ -40,6 +40,7 @@ fn login(command: &[OsString]) -> Result<std::convert::Infallible, ExitCode> {
     }
     let mut entries: Vec<Vec<u8>> =
         std::env::vars_os().map(|(n, v)| [n.as_bytes(), b"=", v.as_bytes()].concat()).collect();
+    complete(&mut entries, &account);
     session.environment.apply(&mut entries);
     let mut shell = shell_command(&account.shell, command);
     shell.env_clear().envs(entries.iter().filter_map(|e| {
@@ -68,9 +69,27 @@ fn session(place: &Place, account: &Account) -> Result<(Session, String), ExitCo
         hint(format_args!("{why}; the site's folders are below {}", place.state_dir.join("files").display()));
     }
     let user = User { name: account.name.clone(), home: account.home.clone() };
-    let cwd = std::env::current_dir().map_err(|e| fail(format!("the current folder: {e}")))?;
+    // A login needs no current folder: where it was removed, the home is one.
+    let cwd = std::env::current_dir().unwrap_or_else(|_| account.home.clone());
     let session = installed.login(&user, access, &cwd).map_err(fail)?;
     Ok((session, status.site))
+}
+
+/// What login(1) would set, where the caller (cron, `env -i`) lacks it.
+fn complete(entries: &mut Vec<Vec<u8>>, account: &Account) {
+    let name = account.name.as_bytes();
+    let facts = [
+        ("HOME", account.home.as_os_str().as_bytes()),
+        ("USER", name),
+        ("LOGNAME", name),
+        ("SHELL", account.shell.as_os_str().as_bytes()),
+    ];
+    for (variable, value) in facts {
+        let start = [variable.as_bytes(), b"="].concat();
+        if !entries.iter().any(|e| e.starts_with(&start)) {
+            entries.push([&start, value].concat());
+        }
+    }
 }
 
 /// A login shell; with a command, a login shell that becomes it, so that the site's start files have been read.
