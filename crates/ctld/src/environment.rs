@@ -1,12 +1,13 @@
 //! The `SLURM_*` variables of a batch script, from the job as it runs. Names and forms: sbatch(1) of 22.05, "OUTPUT
 //! ENVIRONMENT VARIABLES".
 
+use bivouac_types::config::ClusterConfig;
 use bivouac_types::info::{ArrayTasks, JobInfo, NodeShare};
 use bivouac_types::job::Export;
 use bivouac_types::{HostList, MemRequest};
 
 /// The variables of the batch script of a running job, in a fixed order.
-pub fn batch(job: &JobInfo, cluster: &str) -> Vec<(&'static str, String)> {
+pub fn batch(job: &JobInfo, config: &ClusterConfig) -> Vec<(&'static str, String)> {
     let mut env: Vec<(&'static str, String)> = Vec::with_capacity(48);
     let mut set = |name, value: String| env.push((name, value));
     let nodes = HostList { names: job.nodes.iter().map(|n| n.node.clone()).collect() }.to_string();
@@ -14,7 +15,7 @@ pub fn batch(job: &JobInfo, cluster: &str) -> Vec<(&'static str, String)> {
     let head = first.map(|n| n.node.clone()).unwrap_or_default();
     let request = &job.spec.resources;
 
-    set("SLURM_CLUSTER_NAME", cluster.into());
+    set("SLURM_CLUSTER_NAME", config.cluster.clone());
     set("SLURM_JOB_ID", job.id.to_string());
     set("SLURM_JOBID", job.id.to_string());
     set("SLURM_JOB_NAME", job.spec.name.clone());
@@ -53,7 +54,8 @@ pub fn batch(job: &JobInfo, cluster: &str) -> Vec<(&'static str, String)> {
     if let Some(c) = request.cpus_per_task {
         set("SLURM_CPUS_PER_TASK", c.to_string());
     }
-    match request.mem {
+    let default = config.partition(&job.partition).and_then(|p| p.def_mem_per_cpu_mb);
+    match request.mem.or(default.map(MemRequest::PerCpu)) {
         Some(MemRequest::PerNode(mb)) if mb > 0 => set("SLURM_MEM_PER_NODE", mb.to_string()),
         Some(MemRequest::PerCpu(mb)) => set("SLURM_MEM_PER_CPU", mb.to_string()),
         _ => {}
@@ -64,7 +66,8 @@ pub fn batch(job: &JobInfo, cluster: &str) -> Vec<(&'static str, String)> {
         // Devices are numbered from 0 in the job's own view, as with ConstrainDevices.
         set("GPU_DEVICE_ORDINAL", gpus.clone());
         set("CUDA_VISIBLE_DEVICES", gpus.clone());
-        set("ROCR_VISIBLE_DEVICES", gpus);
+        set("ROCR_VISIBLE_DEVICES", gpus.clone());
+        set("ZE_AFFINITY_MASK", gpus);
     }
     set("SLURM_SUBMIT_DIR", job.spec.submit_dir.clone());
     set("SLURM_SUBMIT_HOST", job.spec.submit_host.clone());

@@ -105,7 +105,8 @@ pub(crate) fn message(effect: &Effect) -> Vec<bivouac_keeper::protocol::ToKeeper
             signal: *signal,
             scope: match scope {
                 SignalScope::Batch => Scope::BatchOnly,
-                SignalScope::Job | SignalScope::Full => Scope::AllProcesses,
+                SignalScope::Job => Scope::Tasks,
+                SignalScope::Full => Scope::AllProcesses,
             },
         }],
         Effect::Terminate { attempt } => [libc::SIGCONT, libc::SIGTERM]

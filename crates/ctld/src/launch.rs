@@ -35,7 +35,11 @@ impl Controller {
             Effect::DropPayload { payload } => self.drop_script(payload.0.clone()),
             _ => {}
         }
+        let notice = self.notice(&effect);
         if let Some(link) = &mut self.keeper {
+            if let Some((attempt, text)) = notice {
+                link.send(&ToKeeper::Note { attempt: theirs(attempt), text });
+            }
             for message in message(&effect) {
                 link.send(&message);
             }
@@ -117,6 +121,8 @@ impl Controller {
 
         let mut env: Vec<Vec<u8>> = payload.env.iter().map(|e| e.0.clone()).collect();
         let umask = submitted_umask(&env);
+        // A job that a step submits is none of that step's.
+        env.retain(|e| !is_of(e, "SLURM_UMASK") && !e.starts_with(b"SLURM_STEP"));
         let login_env = row.spec.export.loads_login_environment().then(|| {
             let mut base = login_base(&account);
             session.environment.apply(&mut base);
@@ -125,10 +131,11 @@ impl Controller {
         if login_env.is_none() {
             session.environment.apply(&mut env);
         }
-        let mut set: Vec<(&str, Vec<u8>)> = environment::batch(&row, &self.config.cluster)
-            .into_iter()
-            .map(|(n, v)| (n, v.into_bytes()))
-            .collect();
+        let mut set: Vec<(&str, Vec<u8>)> =
+            environment::batch(&row, &self.config).into_iter().map(|(n, v)| (n, v.into_bytes())).collect();
+        if !env.iter().any(|e| is_of(e, "TMPDIR")) {
+            set.push(("TMPDIR", b"/tmp".to_vec()));
+        }
         if session.plan.is_none() {
             // Without a view nothing but these leads the job's commands to this cluster.
             let root = self.place.state_dir.parent().unwrap_or(Path::new("/"));

@@ -23,6 +23,7 @@ mod launch;
 mod lock;
 mod mailbox;
 mod names;
+mod notice;
 mod queries;
 mod requests;
 mod spool;

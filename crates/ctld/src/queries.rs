@@ -206,6 +206,10 @@ fn fill_files(row: &mut JobInfo) {
         step: None,
     };
     let file = |pattern: &str| {
+        // sbatch(1): the name `none` throws the output away.
+        if pattern == "none" {
+            return "/dev/null".to_owned();
+        }
         let name = expand(pattern, &context);
         if name.starts_with('/') {
             name

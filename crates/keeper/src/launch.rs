@@ -237,7 +237,8 @@ fn environment(order: &LaunchOrder, marks: &Marks, complaints: &mut Vec<String>)
             wanted.base.clone()
         }),
     };
-    let own = marks.variables(order.attempt);
+    let [attempt, keeper] = marks.variables(order.attempt);
+    let own = [attempt, keeper, format!("SLURM_TASK_PID={}", std::process::id()).into_bytes()];
     if base.is_empty() {
         return login::lay_over(&order.env, &own);
     }

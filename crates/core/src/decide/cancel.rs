@@ -12,7 +12,8 @@ use bivouac_types::{Now, Outcome, Reject};
 const SIGKILL: i32 = 9;
 
 impl Cluster {
-    /// Ends jobs, or only sends a signal to running ones. SIGKILL to a pending job ends it too, as in Slurm.
+    /// Ends jobs, or only sends a signal to running ones. SIGKILL ends them too, as in Slurm, unless it is for the
+    /// batch process (-b, -f).
     pub(super) fn cancel(
         &self,
         caller: &Caller,
@@ -27,6 +28,7 @@ impl Cluster {
         }
         // -b without a signal is for the shell alone, and the job goes on if its steps do.
         let signal = signal.or((scope == CancelScope::Batch).then_some(SIGKILL));
+        let signal = signal.filter(|s| !(*s == SIGKILL && scope == CancelScope::Job));
         if signal.is_some_and(|s| !(0..=64).contains(&s)) {
             return Err(Reject::InvalidValue("signal".into()));
         }
