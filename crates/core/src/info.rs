@@ -4,14 +4,17 @@ use crate::alloc::NodeAlloc;
 use crate::cluster::Cluster;
 use crate::demand::Demand;
 use crate::index_set::IndexSet;
-use crate::job::{EndCause, Ended, Hold, Job, Launch, Pending, Phase, Place, Run, Step, Submission};
+use crate::job::{
+    EndCause, Ended, Hold, Job, Launch, Pending, Phase, Place, Run, Step, Submission, Wait, WaitOn, WaitState,
+};
 use crate::ledger::Ledger;
 use crate::limits::Use;
 use crate::plan::Plan;
 use crate::world::Gate;
 use bivouac_types::config::PartitionConfig;
+use bivouac_types::depend::DependencyTerm;
 use bivouac_types::info::{
-    ArrayInfo, ArrayTasks, GresShare, JobInfo, NodeInfo, NodeShare, PartitionInfo, StepInfo, Usage,
+    ArrayInfo, ArrayTasks, GresShare, JobInfo, NodeInfo, NodeShare, PartitionInfo, StepInfo, Unmet, Usage,
 };
 use bivouac_types::{
     Duration, ExitStatus, JobState, Now, Outcome, PendingReason, StepKind, TimeLimit, Timestamp,
@@ -48,6 +51,7 @@ impl Cluster {
             partition,
             state: job.state(),
             reason: self.reason(job, plan),
+            unmet: job.pending().map_or(Vec::new(), |p| unmet(p, now)),
             priority: self.world.shown_priority(job, submission),
             time_limit: self.shown_limit(job, run, first),
             submit: submission.at.wall,
@@ -264,11 +268,9 @@ fn node_share(part: &NodeAlloc) -> NodeShare {
 fn steps(job: &Job, run: Option<&Run>) -> Vec<StepInfo> {
     let Some(run) = run else { return Vec::new() };
     let (state, end, exit, usage) = match &job.phase {
-        Phase::Ended(e) => (e.outcome.state(), Some(e.end), e.outcome.status(), e.usage),
+        Phase::Ended(e) => (batch_state(e.outcome), Some(e.end), e.outcome.status(), e.usage),
         _ => (JobState::Running, None, ExitStatus::default(), Usage::default()),
     };
-    // A batch script that ran into the time limit was cancelled, as sacct shows it.
-    let state = if state == JobState::Timeout { JobState::Cancelled } else { state };
     let mut steps = vec![StepInfo {
         step: StepKind::Batch,
         name: "batch".into(),
@@ -285,12 +287,29 @@ fn steps(job: &Job, run: Option<&Run>) -> Vec<StepInfo> {
     steps
 }
 
+/// The batch script's state is of its own end, however the job ended.
+fn batch_state(outcome: Outcome) -> JobState {
+    match outcome {
+        Outcome::Cancelled { status: None, .. } => JobState::Cancelled,
+        Outcome::NodeFail => JobState::NodeFail,
+        outcome => step_state(outcome.status()),
+    }
+}
+
+/// The state of a step that ended so: what a signal ended counts as cancelled.
+fn step_state(exit: ExitStatus) -> JobState {
+    match exit {
+        ExitStatus { signal: 0, code: 0 } => JobState::Completed,
+        ExitStatus { signal: 0, .. } => JobState::Failed,
+        _ => JobState::Cancelled,
+    }
+}
+
 fn step_info(step: &Step) -> StepInfo {
     let (state, exit) = match step.end.map(|e| e.exit) {
         None => (JobState::Running, ExitStatus::default()),
         Some(None) => (JobState::Cancelled, ExitStatus::default()),
-        Some(Some(exit)) if exit.success() => (JobState::Completed, exit),
-        Some(Some(exit)) => (JobState::Failed, exit),
+        Some(Some(exit)) => (step_state(exit), exit),
     };
     StepInfo {
         step: StepKind::Number(step.number),
@@ -304,6 +323,21 @@ fn step_info(step: &Step) -> StepInfo {
         exit,
         usage: step.end.map_or(Usage::default(), |e| e.usage),
     }
+}
+
+fn unmet(pending: &Pending, now: Now) -> Vec<Unmet> {
+    let open = |w: &&Wait| !matches!(w.state, WaitState::Met(at) if at <= now.wall);
+    let shown = |w: &Wait| Unmet {
+        failed: w.state == WaitState::Never,
+        term: match w.on {
+            WaitOn::Begun(job, delay) => DependencyTerm::After { job, delay },
+            WaitOn::Ended(job) => DependencyTerm::AfterAny(job),
+            WaitOn::Ok(job) => DependencyTerm::AfterOk(job),
+            WaitOn::NotOk(job) => DependencyTerm::AfterNotOk(job),
+            WaitOn::Singleton => DependencyTerm::Singleton,
+        },
+    };
+    pending.waits.iter().filter(open).map(shown).collect()
 }
 
 impl Pending {

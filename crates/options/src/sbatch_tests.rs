@@ -113,7 +113,7 @@ fn a_job_with_everything() {
         ("name", Some("acc"), Some("normal"))
     );
     assert_eq!(s.partitions, ["p", "q"]);
-    assert_eq!(s.array.as_ref().map(ToString::to_string).as_deref(), Some("1-9:2%3"));
+    assert_eq!(s.array.as_ref().map(ToString::to_string).as_deref(), Some("1,3,5,7,9%3"));
     assert_eq!(s.dependency.as_ref().map(ToString::to_string).as_deref(), Some("afterok:3,singleton"));
     assert_eq!(s.time_limit, Some(TimeLimit::Minutes(90)));
     assert_eq!(s.resources.nodes, Some(NodeRange { min: 2, max: Some(4) }));

@@ -5,7 +5,7 @@ use crate::settings::Settings;
 use bivouac_types::array::TaskSet;
 use bivouac_types::config::{GresConfig, NodeConfig, PartitionConfig};
 use bivouac_types::info::{
-    ArrayInfo, ArrayTasks, GresShare, JobInfo, NodeInfo, NodeShare, PartitionInfo, StepInfo, Usage,
+    ArrayInfo, ArrayTasks, GresShare, JobInfo, NodeInfo, NodeShare, PartitionInfo, StepInfo, Unmet, Usage,
 };
 use bivouac_types::job::{JobSpec, NodeRange};
 use bivouac_types::{
@@ -119,6 +119,7 @@ pub fn job(id: u32, name: &str) -> JobInfo {
         partition: "main".into(),
         state: JobState::Pending,
         reason: PendingReason::None,
+        unmet: Vec::new(),
         priority: 4_294_901_760 - id,
         time_limit: TimeLimit::Minutes(60),
         submit: Timestamp(START.0 - 1000),
@@ -275,7 +276,9 @@ pub fn jobs() -> Vec<JobInfo> {
     depends.priority = 4_294_901_741;
     depends.spec.nice = 10;
     (depends.reason, depends.eligible) = (PendingReason::Dependency, None);
-    depends.spec.dependency = Some(Dependency::parse("afterok:1").expect("a dependency"));
+    let dependency = Dependency::parse("afterok:1").expect("a dependency");
+    depends.unmet = dependency.terms.iter().map(|&term| Unmet { term, failed: false }).collect();
+    depends.spec.dependency = Some(dependency);
     depends.spec.resources.exclude = Some(HostList::parse("n3").expect("a hostlist"));
     depends.spec.resources.nodes = Some(NodeRange { min: 2, max: Some(2) });
     depends.spec.resources.ntasks_per_node = Some(2);

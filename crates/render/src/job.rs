@@ -138,20 +138,13 @@ pub fn min_cpus(job: &JobInfo) -> u32 {
 
 /// Conditions that are not yet fulfilled: `afterok:12(unfulfilled)`, or `(null)`.
 pub fn write_dependency(out: &mut String, job: &JobInfo) {
-    let how = match job.reason {
-        PendingReason::DependencyNeverSatisfied => "failed",
-        _ => "unfulfilled",
-    };
-    match &job.spec.dependency {
-        Some(dependency) if job.state == JobState::Pending && eligible(job).is_none() => {
-            for (n, term) in dependency.terms.iter().enumerate() {
-                if n > 0 {
-                    out.push(if dependency.any { '?' } else { ',' });
-                }
-                push(out, format_args!("{term}({how})"));
-            }
-        }
-        _ => out.push_str("(null)"),
+    let joint = if job.spec.dependency.as_ref().is_some_and(|d| d.any) { "?" } else { "," };
+    if job.unmet.is_empty() {
+        out.push_str("(null)");
+    }
+    for (n, unmet) in job.unmet.iter().enumerate() {
+        let how = if unmet.failed { "failed" } else { "unfulfilled" };
+        push(out, format_args!("{}{}({how})", if n > 0 { joint } else { "" }, unmet.term));
     }
 }
 

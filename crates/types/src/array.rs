@@ -241,9 +241,11 @@ impl TaskSet {
         TaskSet::from_ranges(out)
     }
 
-    /// The step of a set of more than two indices that are evenly apart by more than one.
+    /// The step of a set of indices that are evenly apart by more than one, if Slurm would name it: of at least six
+    /// indices over a span of more than ten.
     fn even_step(&self) -> Option<u32> {
-        if self.ranges.len() < 3 || self.ranges.iter().any(|&(a, b)| a != b) {
+        let span = self.ranges.last()?.1 - self.ranges.first()?.0;
+        if self.ranges.len() < 6 || span <= 10 || self.ranges.iter().any(|&(a, b)| a != b) {
             return None;
         }
         let step = self.ranges[1].0 - self.ranges[0].0;
@@ -258,7 +260,7 @@ impl FromIterator<u32> for TaskSet {
 }
 
 impl fmt::Display for TaskSet {
-    /// `1-3,5`; indices evenly apart as `0-10:2`.
+    /// `1-3,5`; many indices evenly apart as `0-20:2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let (Some(step), Some(first), Some(last)) = (self.even_step(), self.first(), self.last()) {
             return write!(f, "{first}-{last}:{step}");
@@ -317,7 +319,9 @@ mod tests {
         for (given, shown) in [
             ("1-3", "1-3"),
             ("1,2,3,5", "1-3,5"),
-            ("0-10:2", "0-10:2"),
+            ("0-10:2", "0,2,4,6,8,10"),
+            ("0-12:2", "0-12:2"),
+            ("0-28:7", "0,7,14,21,28"),
             ("[4-6]", "4-6"),
             ("0-15:4,1", "0-1,4,8,12"),
             ("7", "7"),

@@ -2,6 +2,7 @@
 //! of squeue, sinfo, sacct and scontrol is made.
 
 use crate::config::{NodeConfig, PartitionConfig};
+use crate::depend::DependencyTerm;
 use crate::ids::{Gid, JobId, StepKind, Uid};
 use crate::job::JobSpec;
 use crate::reason::PendingReason;
@@ -36,6 +37,9 @@ pub struct JobInfo {
     pub state: JobState,
     /// Why it is pending; `None` otherwise.
     pub reason: PendingReason,
+    /// What it waits for of its dependency.
+    #[serde(default)]
+    pub unmet: Vec<Unmet>,
     /// Priority; 0 when held.
     pub priority: u32,
     /// Time limit in force.
@@ -82,6 +86,15 @@ pub struct JobInfo {
     pub std_err: String,
     /// Expanded name of its input file.
     pub std_in: String,
+}
+
+/// A condition of a pending job's dependency that does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unmet {
+    /// The condition.
+    pub term: DependencyTerm,
+    /// It can never hold.
+    pub failed: bool,
 }
 
 /// A place in an array.

@@ -195,7 +195,8 @@ impl Outcome {
         match self {
             Outcome::Exited(s) | Outcome::Timeout(s) => s,
             Outcome::Cancelled { status, .. } => status.unwrap_or_default(),
-            Outcome::LaunchFailed => ExitStatus { code: 1, signal: 0 },
+            // Slurm's number for a job whose launch failed, shown as 0:53.
+            Outcome::LaunchFailed => ExitStatus { code: 0, signal: 53 },
             Outcome::NodeFail => ExitStatus { code: 1, signal: 0 },
             Outcome::DependencyNeverSatisfied => ExitStatus::default(),
         }

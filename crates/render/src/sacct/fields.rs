@@ -7,7 +7,7 @@ use crate::settings::{Settings, push};
 use crate::table::{Column, Table};
 use crate::tres::{Tres, step_cpus};
 use bivouac_types::info::{JobInfo, StepInfo, Usage};
-use bivouac_types::{Duration, JobState, PendingReason, TimeLimit};
+use bivouac_types::{Duration, ExitStatus, JobState, PendingReason, TimeLimit};
 
 /// The table of the accounting.
 pub struct Entries;
@@ -166,17 +166,15 @@ fn state(row: &Row<'_>, _: &Settings, out: &mut String) {
     }
 }
 
-/// A job that was ended from outside has no exit code of its own.
+/// A job that was ended from outside has no exit code of its own. Codes above 127 are what a shell makes of signals;
+/// Slurm's accounting takes them for that and shows what is above 128.
 fn exit_code(row: &Row<'_>, _: &Settings, out: &mut String) {
-    match row.step {
-        Some(step) => number(out, step.exit),
-        None if matches!(row.job.state, JobState::Cancelled | JobState::Timeout)
-            && row.job.exit.code == 0 =>
-        {
-            out.push_str("0:0");
-        }
-        None => number(out, row.job.exit),
-    }
+    let exit = match row.step {
+        Some(step) => step.exit,
+        None if matches!(row.job.state, JobState::Cancelled | JobState::Timeout) => ExitStatus::default(),
+        None => row.job.exit,
+    };
+    number(out, ExitStatus { code: exit.code & 0x7f, ..exit });
 }
 
 fn start(row: &Row<'_>, s: &Settings, out: &mut String) {
