@@ -57,8 +57,9 @@ impl Demand {
     /// What the job needs in the partition.
     ///
     /// # Errors
-    /// Slurm's refusal if no node of the partition can hold any part of it. A job that is merely too large for
-    /// the partition is accepted, as Slurm does with `EnforcePartLimits=NO`, and waits with [`Demand::never`].
+    /// Slurm's refusal if no node of the partition can hold any part of it, or the nodes that it may use cannot hold
+    /// all of it. A job that is merely too large for the partition (more nodes or CPUs than it has or allows) is
+    /// accepted, as Slurm does with `EnforcePartLimits=NO`, and waits with [`Demand::never`].
     pub fn new(
         ask: &ResourceRequest,
         partition: usize,
@@ -124,7 +125,7 @@ impl Demand {
             never: None,
         };
         demand.check_nodes(per_node.map_or(1, |n| n.min(tasks)), tables)?;
-        demand.never = demand.too_large(p, range.max, tables);
+        demand.never = demand.too_large(p, range.max, tables)?;
         Ok(demand)
     }
 
@@ -158,15 +159,23 @@ impl Demand {
         p: &PartitionConfig,
         asked_max: Option<u32>,
         tables: &Tables,
-    ) -> Option<PendingReason> {
-        let in_partition = tables.partitions[self.partition].nodes.len() as u32;
+    ) -> Result<Option<PendingReason>, Reject> {
+        let nodes = &tables.partitions[self.partition].nodes;
+        let in_partition = nodes.len() as u32;
         if self.min_nodes > self.max_nodes
             || self.min_nodes > in_partition
             || asked_max.is_some_and(|max| max < p.min_nodes)
         {
-            return Some(PendingReason::PartitionNodeLimit);
+            return Ok(Some(PendingReason::PartitionNodeLimit));
         }
-        place(self, &tables.idle(), tables).is_none().then_some(PendingReason::PartitionConfig)
+        if place(self, &tables.idle(), tables).is_some() {
+            return Ok(None);
+        }
+        let cpus: u64 = nodes.iter().map(|&n| u64::from(tables.nodes[n].cpus)).sum();
+        if u64::from(self.min_cpus()) > cpus {
+            return Ok(Some(PendingReason::PartitionConfig));
+        }
+        Err(Reject::NodeConfigUnavailable)
     }
 
     /// The CPUs it will have at least.

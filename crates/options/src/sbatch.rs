@@ -120,8 +120,14 @@ fn array(given: &Given) -> Result<Option<ArraySpec>, ValueError> {
 }
 
 fn resources(given: &Given) -> Result<ResourceRequest, ValueError> {
+    let (nodes, nodelist) = (nodes(given)?, hosts(given, "nodelist")?);
+    if let (Some(max), Some(list)) = (nodes.and_then(|n| n.max), &nodelist)
+        && list.names.len() > max as usize
+    {
+        return Err(ValueError::plain(format!("invalid number of nodes (-N {}-{max})", list.names.len())));
+    }
     Ok(ResourceRequest {
-        nodes: nodes(given)?,
+        nodes,
         ntasks: value::count(given, "ntasks")?,
         cpus_per_task: value::count(given, "cpus-per-task")?,
         ntasks_per_node: value::count(given, "ntasks-per-node")?,
@@ -132,7 +138,7 @@ fn resources(given: &Given) -> Result<ResourceRequest, ValueError> {
                 .ok_or_else(|| ValueError::plain("Invalid generic resource (gres) specification"))?,
         },
         constraint: text(given, "constraint"),
-        nodelist: hosts(given, "nodelist")?,
+        nodelist,
         exclude: hosts(given, "exclude")?,
         exclusive: exclusive(given)?,
     })

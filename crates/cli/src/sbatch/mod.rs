@@ -37,6 +37,9 @@ fn sbatch(args: &[OsString]) -> Result<ExitCode, ExitCode> {
         Line::Options(line, operands) => (line, operands),
     };
     let variables = getopt::variables(Program::Sbatch, |name| std::env::var_os(name)).map_err(usage)?;
+    // A script that is not there is the lesser mistake.
+    let ahead = variables.iter().chain(&line).cloned().collect();
+    asked(&Given::new(Program::Sbatch, ahead, operands.clone()))?;
     let cwd = std::env::current_dir().map_err(|e| fail(format_args!("getcwd failed: {e}")))?;
     // Only the command line's --chdir moves the search for the script.
     let base = cwd.join(last(&line, "chdir").unwrap_or_default());
@@ -51,16 +54,21 @@ fn sbatch(args: &[OsString]) -> Result<ExitCode, ExitCode> {
     choices.extend(variables);
     choices.extend(line);
     let given = Given::new(Program::Sbatch, choices, operands);
-    let request = request(&given, &jiff::Zoned::now()).map_err(|e| {
-        eprintln!("sbatch: {e}");
-        invocation::error_exit(e.code)
-    })?;
+    let request = asked(&given)?;
     invocation::hint_listed(&given);
     if request.verbose > 0 {
         show(&given);
     }
     let submission = submission(&request, script, &given.operands, cwd)?;
     submit::submit(&request, submission)
+}
+
+/// What options ask for.
+fn asked(given: &Given) -> Result<Request, ExitCode> {
+    request(given, &jiff::Zoned::now()).map_err(|e| {
+        eprintln!("sbatch: {e}");
+        invocation::error_exit(e.code)
+    })
 }
 
 /// The last value of an option on the command line itself.
@@ -130,6 +138,9 @@ fn submission(
     };
     let folder = script.path.as_ref().and_then(|p| p.parent()).map(|p| p.as_os_str().as_bytes().to_vec());
     spec.command = script.path.map(text).transpose()?;
+    if let Some(command) = &mut spec.command {
+        operands.iter().skip(1).for_each(|a| *command = format!("{command} {}", a.to_string_lossy()));
+    }
 
     // The folder is this submission's: one from a job that submits is not passed on.
     let caller = std::env::vars_os().filter(|(name, _)| name != SCRIPT_DIR);

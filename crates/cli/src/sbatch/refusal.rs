@@ -1,22 +1,26 @@
 //! How a refused submission is said.
 
 use crate::terminal;
-use bivouac_types::{JobSpec, Reject};
+use bivouac_types::{JobSpec, MemRequest, Reject};
 
 /// Prints the lines that come before the refusal itself, and hints. `prefix` begins the last line.
 pub fn print(reject: &Reject, spec: &JobSpec, prefix: &str) {
     let before = match reject {
         Reject::InvalidPartition(name) => Some(format!("invalid partition specified: {name}")),
-        Reject::MemorySpecification => Some(Reject::MemorySpecification.to_string()),
+        // Memory for each CPU is looked at together with all the rest.
+        Reject::MemorySpecification if matches!(spec.resources.mem, Some(MemRequest::PerCpu(_))) => None,
+        Reject::MemorySpecification | Reject::CpusPerNode => Some(reject.to_string()),
         _ => None,
     };
     if let Some(line) = before {
         eprintln!("sbatch: error: {line}");
     }
     let text = match reject {
-        Reject::MemorySpecification => Reject::NodeConfigUnavailable.to_string(),
+        Reject::MemorySpecification | Reject::CpusPerNode => Reject::NodeConfigUnavailable.to_string(),
         other => other.to_string(),
     };
+    // What no node is called is not even asked for.
+    let prefix = if matches!(reject, Reject::InvalidGres(_)) { "sbatch: error: " } else { prefix };
     eprintln!("{prefix}{text}");
     if let Some(hint) = hint(reject, spec) {
         terminal::hint(hint);
