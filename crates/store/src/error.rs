@@ -49,10 +49,12 @@ impl StoreError {
     }
 
     pub(crate) fn sqlite(file: &Path, source: rusqlite::Error) -> StoreError {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, DiskFull, NotADatabase};
+        use rusqlite::ErrorCode::{DatabaseCorrupt, DiskFull, NotADatabase, SystemIoFailure};
         let file = file.to_owned();
         match source.sqlite_error_code() {
             Some(DiskFull) => StoreError::Full { file },
+            // SQLite says so of its shared-memory file.
+            Some(SystemIoFailure) if crate::place::is_full(&file) => StoreError::Full { file },
             Some(DatabaseCorrupt | NotADatabase) => StoreError::Damaged { file, what: source.to_string() },
             _ => StoreError::Failed { file, source },
         }

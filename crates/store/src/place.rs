@@ -1,4 +1,5 @@
-//! Network file systems are refused: SQLite's WAL needs shared memory and locks that they do not give.
+//! The file system of the state folder. Network file systems are refused: SQLite's WAL needs shared memory and locks
+//! that they do not give.
 
 use crate::StoreError;
 use std::ffi::CString;
@@ -18,18 +19,24 @@ const NETWORK: [(i64, &str); 8] = [
 ];
 
 pub(crate) fn check(dir: &Path) -> Result<(), StoreError> {
-    let Ok(path) = CString::new(dir.as_os_str().as_bytes()) else { return Ok(()) };
-    // SAFETY: a zeroed statfs is a valid value to be filled in.
-    let mut fs: libc::statfs = unsafe { std::mem::zeroed() };
-    // SAFETY: both pointers are valid for the call.
-    if unsafe { libc::statfs(path.as_ptr(), &mut fs) } != 0 {
-        // A folder that cannot be looked at is reported when it is opened.
-        return Ok(());
-    }
-    match kind(fs.f_type as i64) {
+    // A folder that cannot be looked at is reported when it is opened.
+    match file_system(dir).and_then(|fs| kind(fs.f_type as i64)) {
         Some(kind) => Err(StoreError::Network { dir: dir.to_owned(), kind }),
         None => Ok(()),
     }
+}
+
+/// Whether the file system has no block left for its users.
+pub(crate) fn is_full(path: &Path) -> bool {
+    file_system(path).is_some_and(|fs| fs.f_blocks > 0 && fs.f_bavail == 0)
+}
+
+fn file_system(path: &Path) -> Option<libc::statfs> {
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    // SAFETY: a zeroed statfs is a valid value to be filled in.
+    let mut fs: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are valid for the call.
+    (unsafe { libc::statfs(path.as_ptr(), &mut fs) } == 0).then_some(fs)
 }
 
 fn kind(magic: i64) -> Option<&'static str> {
