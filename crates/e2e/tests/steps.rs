@@ -85,7 +85,7 @@ fn ends_are_told_in_slurms_words_and_codes() {
         ]
     );
     let steps = camp.run("sacct", ["-n", "-P", "-j", "1", "-o", "JobID,State,ExitCode"]).ok();
-    for row in ["1.0|FAILED|7:0", "1.1|FAILED|3:0", "1.2|FAILED|0:9", "1.3|FAILED|2:0", "1.4|COMPLETED|0:0"] {
+    for row in ["1.0|FAILED|7:0", "1.1|FAILED|3:0", "1.2|CANCELLED|0:9", "1.3|FAILED|2:0", "1.4|COMPLETED|0:0"] {
         assert!(steps.lines().any(|l| l == row), "{row} in {steps}");
     }
 }
