@@ -20,6 +20,7 @@ const NETWORK: [(i64, &str); 8] = [
 
 pub(crate) fn check(dir: &Path) -> Result<(), StoreError> {
     // A folder that cannot be looked at is reported when it is opened.
+    #[allow(clippy::unnecessary_cast, reason = "the field's type differs between C libraries")]
     match file_system(dir).and_then(|fs| kind(fs.f_type as i64)) {
         Some(kind) => Err(StoreError::Network { dir: dir.to_owned(), kind }),
         None => Ok(()),
