@@ -5,20 +5,17 @@ use std::process::{Command, Stdio};
 
 use crate::workspace;
 
-/// The crates whose programs make up an installation.
-const CRATES: [&str; 5] =
-    ["bivouac-cli", "bivouac-ctld", "bivouac-keeper", "bivouac-modules", "bivouac-conda"];
-
 /// Builds all programs with optimizations and returns the folder they lie in.
 ///
 /// # Errors
 /// cargo cannot be run or fails; it has then said why.
 pub fn build() -> Result<PathBuf, String> {
     let mut command = Command::new("cargo");
-    command.args(["build", "--release", "--locked"]).current_dir(workspace()).stdin(Stdio::null());
-    for name in CRATES {
-        command.args(["--package", name]);
-    }
+    // The whole workspace, as the README has it: for a part of it cargo would choose other features and build anew.
+    command
+        .args(["build", "--release", "--locked", "--workspace"])
+        .current_dir(workspace())
+        .stdin(Stdio::null());
     let status = command.status().map_err(|error| format!("cargo build: {error}"))?;
     if status.success() {
         Ok(target().join("release"))

@@ -32,8 +32,8 @@ impl fmt::Display for Unreachable {
             Unreachable::Place(e) => write!(f, "{e}"),
             Unreachable::NotRunning(p) => write!(
                 f,
-                "Unable to contact slurm controller (connect failure): cluster {} is not running; start it outside \
-                 this job or login view with `bivouac up`",
+                "Unable to contact slurm controller (connect failure): cluster {0} is not running; start it outside \
+                 this job or login view with `bivouac --cluster {0} up`",
                 p.cluster
             ),
             Unreachable::Start(what) => {

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
     let mut args: Vec<OsString> = args.collect();
     match command(&name) {
         Some(run) => run(&args),
+        None if bivouac_site::ABSENT_COMMANDS.contains(&name.as_str()) => absent(&name),
         // `bivouac sbatch ...` is `sbatch ...`.
         None => match args.first().and_then(|a| a.to_str()).and_then(command) {
             Some(run) => {
@@ -54,4 +55,13 @@ fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
         "sacct" => sacct::run,
         _ => return None,
     })
+}
+
+/// A command of the site's that is not there yet. Its name is in the login view all the same: on a machine that has
+/// Slurm the host's command would otherwise answer, and perhaps reach the real cluster.
+fn absent(name: &str) -> ExitCode {
+    eprintln!(
+        "{name}: error: this cluster does not have {name} yet; docs/compatibility.md lists what there is"
+    );
+    ExitCode::FAILURE
 }

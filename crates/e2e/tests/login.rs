@@ -109,6 +109,22 @@ fn a_partition_of_another_site_is_refused_with_slurms_text_and_on_a_terminal_the
 }
 
 #[test]
+fn a_qos_that_the_partition_does_not_allow_is_answered_with_those_it_does() {
+    let camp = alpine(Camp::new().with("BIVOUAC_HINTS", "1"));
+    let said = camp.run("sbatch", ["-p", "amem", "--wrap", "true"]);
+    assert!(said.err.contains("Invalid qos specification"), "{said:?}");
+    assert!(said.err.contains("partition amem allows the QoS mem"), "{said:?}");
+}
+
+#[test]
+fn a_command_that_is_not_there_yet_says_so_before_a_command_of_the_host_answers() {
+    let camp = alpine(Camp::new());
+    let said = camp.bivouac(["login", "--", "bash", "-c", "salloc -n 1; seff 1"]);
+    assert!(said.err.contains("salloc: error: this cluster does not have salloc yet"), "{said:?}");
+    assert!(said.err.contains("seff: error"), "{said:?}");
+}
+
+#[test]
 fn the_owner_is_an_ordinary_user_on_a_site_unless_he_says_admin() {
     let camp = alpine(Camp::new());
     camp.sbatch(["-p", "amilan", "--hold", "--wrap", "true"]);

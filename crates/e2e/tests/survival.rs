@@ -120,6 +120,17 @@ fn down_leaves_running_jobs_running() {
 }
 
 #[test]
+fn jobs_that_outlived_the_controller_are_seen_and_can_be_ended() {
+    let camp = Camp::new();
+    let id = waiting_job(&camp);
+    assert_eq!(camp.bivouac(["down"]).ok(), "cluster test is down; 1 running job goes on\n");
+    assert!(camp.bivouac(["status"]).err.contains("but jobs of it are"));
+    assert_eq!(camp.bivouac(["down", "--cancel"]).ok(), "cluster test is down; 1 running job ended\n");
+    assert_eq!(camp.bivouac(["down", "--cancel"]).ok(), "cluster test is not running\n");
+    assert!(camp.state(id).starts_with("CANCELLED"));
+}
+
+#[test]
 fn a_second_controller_on_the_same_state_is_refused_and_told_who_the_first_is() {
     let camp = Camp::new();
     camp.bivouac(["up"]).ok();

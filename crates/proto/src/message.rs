@@ -175,6 +175,9 @@ pub struct StepRequest {
     pub cpus_per_task: Option<u32>,
     /// --overlap: the step shares CPUs with other steps.
     pub overlap: bool,
+    /// --exact: only the CPUs of its tasks, not all of the job's on its nodes.
+    #[serde(default)]
+    pub exact: bool,
     /// -w: nodes of the job that must be among the step's.
     #[serde(default)]
     pub nodelist: Vec<String>,
@@ -247,6 +250,8 @@ pub struct StepLayout {
     pub cpus_per_task: u32,
     /// Nodes in order with their numbers of tasks.
     pub nodes: Vec<StepNode>,
+    /// Seconds between SIGTERM and SIGKILL.
+    pub kill_wait: u64,
 }
 
 /// A node of a step.
@@ -256,7 +261,7 @@ pub struct StepNode {
     pub name: String,
     /// Tasks on it.
     pub tasks: u32,
-    /// CPUs of the job on it.
+    /// CPUs of the step on it.
     pub cpus: u32,
 }
 
@@ -285,4 +290,11 @@ pub struct Status {
     pub containment: Option<String>,
     /// Why nothing can be stored at present.
     pub storage_problem: Option<String>,
+}
+
+impl Status {
+    /// Jobs that run now, those that are being ended included.
+    pub fn running(&self) -> u64 {
+        ["RUNNING", "COMPLETING"].iter().filter_map(|state| self.jobs.get(*state)).sum()
+    }
 }

@@ -19,6 +19,8 @@ pub const DEFAULT_CLUSTER: &str = "bivouac";
 pub const VIEW_STATE: &str = "/.bivouac/run";
 /// The controller's socket in the state folder.
 pub const SOCKET: &str = "ctl.sock";
+/// The keeper's socket in the state folder.
+const KEEPER_SOCKET: &str = "keeper.sock";
 
 /// A cluster's place on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,6 +177,11 @@ impl Place {
         let dir = File::open(&self.state_dir).map_err(|e| named(&self.state_dir, e))?;
         self.check_owner(true)?;
         UnixStream::connect(via_fd(&dir, SOCKET)).map_err(|e| named(&self.socket(), e))
+    }
+
+    /// Whether a keeper runs, and with it jobs that outlived their controller: it ends when it has none.
+    pub fn has_keeper(&self) -> bool {
+        File::open(&self.state_dir).is_ok_and(|dir| UnixStream::connect(via_fd(&dir, KEEPER_SOCKET)).is_ok())
     }
 
     /// Takes the controller's address; a socket file left by a dead controller is replaced. The caller must hold

@@ -25,6 +25,23 @@ use crate::site::{Cluster, Site};
 pub const COMMANDS: &[&str] =
     &["sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "bivouac"];
 
+/// Slurm's and the site's commands that are not there yet: a view has their names, so that none of the host's answers.
+pub const ABSENT_COMMANDS: &[&str] = &[
+    "salloc",
+    "sacctmgr",
+    "sattach",
+    "sbcast",
+    "sdiag",
+    "sprio",
+    "sreport",
+    "sshare",
+    "sstat",
+    "strigger",
+    "seff",
+    "sinteractive",
+    "acompile",
+];
+
 /// Names that the module program answers to, to tell that it must be called as a function.
 const MODULE_COMMANDS: &[&str] = &["module", "ml"];
 const CONDA_COMMANDS: &[&str] = &["conda", "mamba"];
@@ -87,6 +104,9 @@ impl Site {
         {
             let mut bin: Vec<(&str, &str)> = COMMANDS.iter().map(|name| (*name, "bivouac")).collect();
             let mut condabin = Vec::new();
+            if self.view.is_some() {
+                bin.extend(ABSENT_COMMANDS.iter().map(|name| (*name, "bivouac")));
+            }
             if self.modules.is_some() {
                 bin.extend(MODULE_COMMANDS.iter().map(|name| (*name, "bivouac-module")));
                 condabin.extend(CONDA_COMMANDS.iter().map(|name| (*name, "bivouac-conda")));

@@ -1,6 +1,7 @@
 //! How a refused submission is said.
 
 use crate::terminal;
+use bivouac_proto::message::{Ask, Response};
 use bivouac_types::{JobSpec, MemRequest, Reject};
 
 /// Prints the lines that come before the refusal itself, and hints. `prefix` begins the last line.
@@ -46,6 +47,9 @@ fn hint(reject: &Reject, spec: &JobSpec) -> Option<String> {
         Reject::InvalidGres(name) => return Some(format!("no node has {name}; see sinfo -o \"%N %G\"")),
         _ => return None,
     };
+    if let Some(allowed) = qos.and_then(|qos| allowed_instead(qos, spec)) {
+        return Some(allowed);
+    }
     // The other word may be one that the profile does not know either: then each is tried alone.
     let alone = match reject {
         Reject::InvalidPartition(_) => (partition, None),
@@ -58,6 +62,18 @@ fn hint(reject: &Reject, spec: &JobSpec) -> Option<String> {
         "{what} belongs to the site {site}: start it with `bivouac --cluster {cluster} up --site {site}`, then submit with \
          BIVOUAC_CLUSTER={cluster} or from `bivouac --cluster {cluster} login`"
     ))
+}
+
+/// For a QoS that this cluster has: the ones that the partition allows.
+fn allowed_instead(qos: &str, spec: &JobSpec) -> Option<String> {
+    let Ok(Response::Config(config)) = crate::cluster::ask(Ask::Config) else { return None };
+    config.qos(qos)?;
+    let named = spec
+        .partitions
+        .iter()
+        .find_map(|p| config.partition(p).filter(|p| !p.allow_qos.contains(&qos.to_owned())));
+    let partition = named.or_else(|| config.default_partition())?;
+    Some(format!("partition {} allows the QoS {}", partition.name, partition.allow_qos.join(", ")))
 }
 
 #[cfg(test)]

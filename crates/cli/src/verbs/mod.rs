@@ -56,16 +56,27 @@ pub fn run(args: &[OsString]) -> ExitCode {
             _ => break,
         }
     }
+    // `bivouac up --cluster NAME` means the same.
+    let mut options = Words::new(rest.get(1..).unwrap_or_default());
+    if verb_of(rest).is_some_and(is_own) {
+        match options.value("--cluster") {
+            Ok(named) => cluster = named.or(cluster),
+            Err(code) => return code,
+        }
+    }
     if let Some(name) = &cluster {
         // Slurm's commands and the shells of a login take it from here.
         // SAFETY: no other thread exists yet.
         unsafe { std::env::set_var("BIVOUAC_CLUSTER", name) };
     }
-    let Some(verb) = rest.first().and_then(|a| a.to_str()) else {
+    let Some(verb) = verb_of(rest) else {
         eprint!("{HELP}");
         return ExitCode::from(2);
     };
-    let options = Words::new(&rest[1..]);
+    if is_own(verb) && (options.flag("--help") || options.flag("-h")) {
+        print!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
     match verb {
         "up" => up::run(options),
         "down" => down::run(options),
@@ -86,6 +97,15 @@ pub fn run(args: &[OsString]) -> ExitCode {
             None => usage(&format!("there is no verb `{name}`")),
         },
     }
+}
+
+fn verb_of(words: &[OsString]) -> Option<&str> {
+    words.first()?.to_str()
+}
+
+/// Whether a verb is ours, so that its options are, too.
+fn is_own(verb: &str) -> bool {
+    ["up", "down", "status", "login", "link", "setup"].contains(&verb)
 }
 
 /// What is wrong with the command line, and where to look.

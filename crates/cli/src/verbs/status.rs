@@ -20,8 +20,9 @@ fn status(json: bool) -> Result<ExitCode, ExitCode> {
     let place = place()?;
     let mut client = Client::connect(&place).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => fail(format!(
-            "cluster {} is not running (state folder {})",
+            "cluster {} is not running{} (state folder {})",
             place.cluster,
+            if place.has_keeper() { ", but jobs of it are: `bivouac up` shows them again" } else { "" },
             place.state_dir.display()
         )),
         _ => fail(e),
