@@ -20,6 +20,7 @@ pub mod packages;
 pub mod pip;
 pub mod progress;
 pub mod pyc;
+pub mod refusal;
 pub mod replace;
 pub mod shell;
 pub mod solve;
@@ -33,35 +34,6 @@ use commands::Context;
 use config::{CONDA_VERSION, Config};
 use error::{CondaError, Result};
 use vars::Vars;
-
-/// Commands that genuine conda has and that are refused by name here.
-const NOT_YET: &[&str] = &[
-    "build",
-    "clean",
-    "compare",
-    "config",
-    "content-trust",
-    "convert",
-    "debug",
-    "develop",
-    "doctor",
-    "export",
-    "index",
-    "inspect",
-    "install",
-    "metapackage",
-    "notices",
-    "package",
-    "rename",
-    "render",
-    "repo",
-    "search",
-    "skeleton",
-    "uninstall",
-    "update",
-    "upgrade",
-    "verify",
-];
 
 const HELP: &str = "\
 usage: conda [-h] [-V] command ...
@@ -115,17 +87,6 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A command of genuine conda that this one does not have.
-pub fn unsupported(command: &str) -> CondaError {
-    CondaError::new(
-        "CondaError",
-        format!(
-            "'conda {command}' is not supported by bivouac yet. Write what the environment shall hold into \
-             environment.yml and run `conda env create`: it replaces the environment, and what did not change is quick."
-        ),
-    )
-}
-
 fn run(program: &str, args: &[String]) -> Result<()> {
     let word = |at: usize| args.get(at).map(String::as_str);
     match word(0) {
@@ -163,7 +124,9 @@ fn run(program: &str, args: &[String]) -> Result<()> {
             Some("create") => commands::create::env_create(&context, rest(2)),
             Some("list") => commands::envs::list(&context, rest(2)),
             Some("remove") => commands::envs::remove(&context, rest(2)),
-            Some(other @ ("config" | "export" | "update")) => Err(unsupported(&format!("env {other}"))),
+            Some(other @ ("config" | "export" | "update")) => {
+                Err(refusal::refused(&context.config, &format!("env {other}")))
+            }
             None | Some("-h" | "--help") => {
                 println!("usage: conda env {{create,list,remove}} ...");
                 Ok(())
@@ -184,7 +147,7 @@ fn run(program: &str, args: &[String]) -> Result<()> {
         shell if shell.starts_with("shell.") => {
             commands::shell::run(&context, &shell["shell.".len()..], rest(1))
         }
-        known if NOT_YET.contains(&known) => Err(unsupported(known)),
+        known if refusal::NOT_YET.contains(&known) => Err(refusal::refused(&context.config, known)),
         other => Err(CondaError::new("CommandNotFoundError", format!("No command 'conda {other}'."))),
     }
 }

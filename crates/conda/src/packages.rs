@@ -99,7 +99,8 @@ impl<'a> Packages<'a> {
         self.cache_dir.join("pyc")
     }
 
-    /// Records of all packages that `specs` and their dependencies may need.
+    /// Records of all packages that `specs` and their dependencies may need. Where a channel has pip, python depends on
+    /// it, unless `add_pip_as_python_dependency` is off (conda's documentation of that key).
     ///
     /// # Errors
     /// A channel that cannot be reached or is none; the message has its URL.
@@ -145,11 +146,25 @@ impl<'a> Packages<'a> {
             .with_client(self.client.clone())
             .with_channel_config(ChannelConfig { default, ..ChannelConfig::default() })
             .finish();
-        let query = gateway.query(sources, [self.subdir, Subdir::NoArch], specs.to_vec()).recursive(true);
-        match self.runtime.block_on(query.execute()) {
-            Ok(output) => Ok(output.repodata),
-            Err(error) => Err(unreachable(tiers, &with_causes(&error), self.config.offline)),
+        let query = |python_needs_pip: bool| {
+            let mut query =
+                gateway.query(sources.clone(), [self.subdir, Subdir::NoArch], specs.to_vec()).recursive(true);
+            if python_needs_pip {
+                query = query.with_record_patch(needing_pip);
+            }
+            match self.runtime.block_on(query.execute()) {
+                Ok(output) => Ok(output.repodata),
+                Err(error) => Err(unreachable(tiers, &with_causes(&error), self.config.offline)),
+            }
+        };
+        if self.config.add_pip_as_python_dependency {
+            let records = query(true)?;
+            if records.iter().flat_map(RepoData::iter).any(|record| named(record, "pip")) {
+                return Ok(records);
+            }
+            // No channel has pip: python must not need what cannot be had. The gateway has read the channels already.
         }
+        query(false)
     }
 
     /// Keeps other processes from filling the package cache while it is held: rattler itself guards the cache only while
@@ -262,6 +277,20 @@ impl<'a> Packages<'a> {
     }
 }
 
+fn named(record: &RepoDataRecord, name: &str) -> bool {
+    record.package_record.name.as_normalized() == name
+}
+
+/// A python that depends on pip; `None` for what stays as it is.
+fn needing_pip(record: &RepoDataRecord) -> Option<RepoDataRecord> {
+    if !named(record, "python") || record.package_record.depends.iter().any(|spec| spec == "pip") {
+        return None;
+    }
+    let mut record = record.clone();
+    record.package_record.depends.push("pip".to_owned());
+    Some(record)
+}
+
 /// When a download is begun again: after one, two, four seconds.
 #[derive(Debug, Clone, Copy)]
 struct Retries;
@@ -278,7 +307,7 @@ impl RetryPolicy for Retries {
 }
 
 /// This program's part of a `pkgs_dirs` entry. Genuine conda lays its cache out differently, so they do not share.
-fn cache_dir(pkgs_dir: &Path) -> PathBuf {
+pub fn cache_dir(pkgs_dir: &Path) -> PathBuf {
     pkgs_dir.join("bivouac")
 }
 
@@ -316,8 +345,17 @@ fn unreachable(tiers: &[Tier], cause: &str, offline: bool) -> CondaError {
     } else {
         "Check the network and the channel's address; with no network, use a channel on the disk (file://)."
     };
+    // Those who never chose `defaults` do not know that it can stand for something else.
+    let is_shown = |url| shown.contains(&printable(url));
+    let of_defaults = tiers.iter().any(|tier| tier.name == "defaults" && tier.urls.iter().any(is_shown));
+    let defaults = if of_defaults {
+        "\nWhat `defaults` means can be changed: `default_channels` in ~/.condarc may name a mirror, or a channel on the \
+         disk (file:///...)."
+    } else {
+        ""
+    };
     CondaError::new(
         name,
-        format!("The channel cannot be read.{shown}\n  {cause}\n{next} Nothing was changed."),
+        format!("The channel cannot be read.{shown}\n  {cause}\n{next} Nothing was changed.{defaults}"),
     )
 }

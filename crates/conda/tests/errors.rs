@@ -68,6 +68,61 @@ fn bad_input_is_refused_by_name() {
 }
 
 #[test]
+fn what_there_is_not_is_refused_with_what_leads_there() {
+    let home = Home::usual();
+    let cache = home.path("conda/pkgs/bivouac").display().to_string();
+    for (line, expected) in [
+        ("config --add channels conda-forge", "~/.condarc"),
+        ("search numpy", "conda create --dry-run -n NAME SPEC"),
+        ("clean --all", cache.as_str()),
+        ("clean --all", "conda env remove -n NAME"),
+        ("env export", "conda list --export -n NAME"),
+        ("export", "conda list --export -n NAME"),
+        ("env config vars set A=b", "variables:"),
+        ("env update", "conda env create"),
+        ("remove -n x numpy", "conda env create"),
+        ("skeleton", "conda -h"),
+    ] {
+        let message = home.fails(line);
+        assert!(message.contains("is not supported by bivouac yet"), "conda {line}\n{message}");
+        assert!(message.contains(expected), "conda {line}\n{message}");
+    }
+}
+
+#[test]
+fn what_the_refusals_advise_works() {
+    let home = Home::usual();
+    let plan = home.ok("create --dry-run -n x numpy");
+    assert!(plan.contains("numpy-1.24-0") && !home.prefix("x").exists(), "{plan}");
+    home.ok("create -y -n x numpy");
+    home.write("work/packages.txt", &home.ok("list --export -n x --no-pip"));
+    home.ok("create -y -n y --file packages.txt");
+    assert_eq!(home.ok("list --export -n x"), home.ok("list --export -n y"));
+    home.ok("env remove -y -n y");
+    std::fs::remove_dir_all(home.path("conda/pkgs/bivouac")).unwrap();
+    std::fs::remove_dir_all(home.path("conda/envs/.trash")).unwrap();
+    assert!(home.prefix("x").join("share/numpy").exists());
+    home.ok("create -y -n y numpy");
+}
+
+#[test]
+fn an_unreachable_defaults_says_that_it_can_be_changed() {
+    let mut home = Home::usual();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}/main");
+    home.vars.insert("BIVOUAC_DEFAULT_CHANNELS".into(), url.clone());
+    let message = home.fails("create -y -n x numpy");
+    assert!(message.contains(&url) && message.contains("`default_channels` in ~/.condarc"), "{message}");
+    let message = home.fails("create -y -n x --offline numpy");
+    assert!(message.contains("`default_channels` in ~/.condarc"), "{message}");
+    let message = home.fails(&format!("create -y -n x --override-channels -c {url} numpy"));
+    assert!(!message.contains("default_channels"), "another channel is at fault: {message}");
+    let local = home.path("channel").display().to_string();
+    home.write(".condarc", &format!("default_channels: ['file://{local}']\n"));
+    home.ok("create -y -n x numpy");
+}
+
+#[test]
 fn condarc_files_and_variables_steer() {
     let mut home = Home::usual();
     home.vars.insert("USER".into(), "ann".into());

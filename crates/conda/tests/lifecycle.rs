@@ -232,6 +232,56 @@ fn pip_sections_are_installed_and_their_failure_harms_nothing() {
 }
 
 #[test]
+fn python_brings_pip_which_nobody_asked_for() {
+    let mut home = Home::new(&[
+        package("python", "3.10.1").file("bin/python", common::PYTHON),
+        package("pip", "23.0").depends("python").depends("setuptools").depends("wheel"),
+        package("setuptools", "68").depends("python"),
+        package("wheel", "0.45").depends("python"),
+        package("numpy", "1.24").depends("python"),
+        package("tool", "1.0"),
+    ]);
+    home.write("work/environment.yml", "name: demo\ndependencies: [numpy]\n");
+    let names = |home: &Home, name: &str| -> Vec<String> {
+        let list = home.ok(&format!("list -n {name} --export"));
+        list.lines().filter_map(|line| Some(line.split_once('=')?.0.to_owned())).collect()
+    };
+    home.ok("env create");
+    assert_eq!(names(&home, "demo"), ["numpy", "pip", "python", "setuptools", "wheel"]);
+    let history = home.read("conda/envs/demo/conda-meta/history");
+    assert!(history.ends_with("# update specs: ['numpy']\n"), "{history}");
+    let record = home.read("conda/envs/demo/conda-meta/pip-23.0-0.json");
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    assert!(record["requested_specs"].as_array().is_none_or(Vec::is_empty), "{record}");
+    let first = inode(&home.prefix("demo"));
+    home.ok("env remove -n demo -y");
+    home.ok("env create");
+    assert_eq!(inode(&home.prefix("demo")), first, "a removed environment must come back");
+    home.ok("create -y -n tools tool");
+    assert_eq!(names(&home, "tools"), ["tool"], "without python there is no use for pip");
+    home.write(".condarc", "add_pip_as_python_dependency: false\n");
+    assert!(!err(&home.conda("env create")).contains("not supported"));
+    assert_eq!(names(&home, "demo"), ["numpy", "python"]);
+    home.vars.insert("CONDA_ADD_PIP_AS_PYTHON_DEPENDENCY".into(), "true".into());
+    home.ok("env create");
+    assert!(names(&home, "demo").contains(&"pip".to_owned()), "the variable wins over the file");
+}
+
+#[test]
+fn channels_without_pip_still_have_python() {
+    let home = Home::new(&[
+        package("python", "3.10.1").file("bin/python", common::PYTHON),
+        package("numpy", "1.24").depends("python"),
+    ]);
+    home.ok("create -y -n demo python=3.10 numpy");
+    assert!(home.prefix("demo").join("bin/python").exists());
+    home.write("work/environment.yml", "name: demo\ndependencies: [python, {pip: [x]}]\n");
+    let message = home.fails("env create");
+    assert!(message.contains("PackagesNotFoundError") && message.contains("  - pip\n"), "{message}");
+    assert!(home.prefix("demo").join("share/numpy").exists(), "the old one stays");
+}
+
+#[test]
 fn places_and_copies_are_obeyed() {
     let home = Home::usual();
     home.ok("create -y -p ./here numpy");

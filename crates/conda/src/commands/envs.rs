@@ -4,6 +4,7 @@ use crate::args::{Opt, Stop, help, parse, switch};
 use crate::commands::{CONFIRMATION, Context, PRESENTATION, TARGET, confirm, output, print_json};
 use crate::environments::{self, is_environment, name_of};
 use crate::error::{CondaError, Result};
+use crate::refusal::refused;
 use crate::{lock, replace};
 use std::io::IsTerminal;
 
@@ -69,7 +70,7 @@ pub fn remove_packages(context: &Context, args: &[String]) -> Result<()> {
         return Ok(());
     }
     if !parsed.has("all") {
-        return Err(crate::unsupported("remove PACKAGE"));
+        return Err(refused(&context.config, "remove PACKAGE"));
     }
     remove_environment(context, &parsed)
 }

@@ -61,6 +61,8 @@ pub struct Config {
     pub auto_activate_base: bool,
     /// Pattern of the prompt, with `{default_env}`, `{name}`, `{prefix}`.
     pub env_prompt: String,
+    /// Whether an environment with python gets pip, where a channel has it.
+    pub add_pip_as_python_dependency: bool,
     /// Specs added to every `conda create`.
     pub create_default_packages: Vec<String>,
     /// Platform to solve for, for example `linux-64`; `None` for this machine's.
@@ -176,6 +178,7 @@ impl Config {
             always_copy: keys.flag("always_copy", false)?,
             auto_activate_base: keys.flag("auto_activate_base", true)?,
             env_prompt: keys.text("env_prompt")?.unwrap_or_else(|| "({default_env}) ".to_owned()),
+            add_pip_as_python_dependency: keys.flag("add_pip_as_python_dependency", true)?,
             create_default_packages: keys.list("create_default_packages")?,
             subdir: keys.text("subdir")?,
             files: keys.merged.files.clone(),
@@ -223,6 +226,7 @@ fn apply_variables(vars: &Vars, merged: &mut condarc::Merged) {
         "offline",
         "always_copy",
         "auto_activate_base",
+        "add_pip_as_python_dependency",
         "env_prompt",
         "subdir",
     ];
