@@ -163,6 +163,8 @@ pub enum Command {
         nodes: Option<u32>,
         /// --overlap: CPUs are shared with other steps.
         overlap: bool,
+        /// --exact: only the CPUs of its tasks; else all of the job's on its nodes.
+        exact: bool,
         /// -w: nodes of the job that must be among the step's.
         nodelist: Vec<String>,
         /// --ntasks-per-node: at most so many tasks on a node.

@@ -316,7 +316,7 @@ fn step_info(step: &Step) -> StepInfo {
         name: step.name.clone(),
         state,
         num_tasks: step.tasks(),
-        num_cpus: step.tasks() * step.cpus_per_task,
+        num_cpus: step.layout.iter().map(|n| n.cpus).sum(),
         nodes: step.layout.iter().map(|n| n.node.to_string()).collect(),
         start: step.start.wall,
         end: step.end.map(|e| e.at),

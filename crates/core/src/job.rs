@@ -289,6 +289,8 @@ pub struct StepNode {
     pub node: Arc<str>,
     /// How many tasks.
     pub tasks: u32,
+    /// How many CPUs.
+    pub cpus: u32,
 }
 
 /// How a step ended.

@@ -24,6 +24,7 @@ fn another_users_job_is_left_alone() {
         cpus_per_task: 1,
         nodes: None,
         overlap: false,
+        exact: true,
         nodelist: Vec::new(),
         ntasks_per_node: None,
     };

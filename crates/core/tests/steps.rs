@@ -32,12 +32,13 @@ fn step_on(
         cpus_per_task,
         nodes: None,
         overlap,
+        exact: true,
         nodelist: nodelist.iter().map(|n| n.to_string()).collect(),
         ntasks_per_node,
     };
     let changes = w.command(command)?;
     let Some(Change::StepStarted { layout, .. }) = changes.first() else { panic!("{changes:?}") };
-    Ok(layout.iter().map(|StepNode { node, tasks }| (node.to_string(), *tasks)).collect())
+    Ok(layout.iter().map(|StepNode { node, tasks, .. }| (node.to_string(), *tasks)).collect())
 }
 
 fn end(w: &mut World, job: JobId, number: u32, code: u8) {
@@ -112,4 +113,33 @@ fn steps_are_shown_with_the_batch_step_and_end_with_their_job() {
         ]
     );
     assert_eq!(step(&mut w, job, 1, 1, false), Err(Reject::JobFinished));
+}
+
+#[test]
+fn a_step_that_is_not_exact_has_its_nodes_to_itself() {
+    let mut w = World::new();
+    let job = on_two_nodes(&mut w);
+    let begin = |w: &mut World, exact: bool, overlap: bool| {
+        w.command(Command::StepStart {
+            caller: user(1000),
+            job,
+            name: "hostname".into(),
+            ntasks: 1,
+            cpus_per_task: 1,
+            nodes: Some(1),
+            overlap,
+            exact,
+            nodelist: vec!["n1".into()],
+            ntasks_per_node: None,
+        })
+    };
+    assert!(begin(&mut w, false, false).is_ok());
+    let info = w.cluster.job_info(w.job(job), &Plan::default(), w.now()).unwrap();
+    assert_eq!(info.steps[1].num_cpus, 4, "all the job's on n1");
+    assert_eq!(begin(&mut w, false, false), Err(Reject::StepBusy));
+    assert_eq!(begin(&mut w, true, false), Err(Reject::StepBusy));
+    assert!(begin(&mut w, false, true).is_ok(), "sharing is asked for");
+    end(&mut w, job, 0, 0);
+    assert!(begin(&mut w, true, false).is_ok() && begin(&mut w, true, false).is_ok(), "each takes one CPU");
+    assert_eq!(begin(&mut w, false, false), Err(Reject::StepBusy), "it waits for the whole node");
 }

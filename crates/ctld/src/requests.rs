@@ -55,6 +55,7 @@ impl Controller {
                     cpus_per_task: s.cpus_per_task.unwrap_or(cpus),
                     nodes: s.nodes,
                     overlap: s.overlap,
+                    exact: s.exact,
                     nodelist: s.nodelist,
                     ntasks_per_node: s.ntasks_per_node,
                 };
@@ -171,21 +172,15 @@ impl Controller {
     }
 
     fn step_started(&self, id: JobId) -> Response {
-        let step = self.cluster.job(id).and_then(|j| Some((j, j.steps.last()?)));
-        let Some((job, step)) = step else { return Response::Failed("the step was not made".into()) };
-        let cpus = |node: &str| {
-            let alloc = job.run().and_then(|r| r.alloc.iter().find(|a| &*a.node == node));
-            alloc.map_or(0, |a| a.cpus.len())
-        };
-        let nodes = step.layout.iter().map(|n| StepNode {
-            name: n.node.to_string(),
-            tasks: n.tasks,
-            cpus: cpus(&n.node),
-        });
+        let step = self.cluster.job(id).and_then(|j| j.steps.last());
+        let Some(step) = step else { return Response::Failed("the step was not made".into()) };
+        let nodes =
+            step.layout.iter().map(|n| StepNode { name: n.node.to_string(), tasks: n.tasks, cpus: n.cpus });
         Response::StepStarted(StepLayout {
             step: StepId { job: id, step: StepKind::Number(step.number) },
             cpus_per_task: step.cpus_per_task,
             nodes: nodes.collect(),
+            kill_wait: self.config.kill_wait.as_secs(),
         })
     }
 

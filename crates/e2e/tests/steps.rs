@@ -71,8 +71,9 @@ fn ends_are_told_in_slurms_words_and_codes() {
             &format!("srun: error: {node}: tasks 0-1: Exited with exit code 3"),
             "3",
             &format!("srun: error: {node}: task 0: Killed"),
+            "srun: Force Terminated StepId=1.2",
             "137",
-            &format!("slurmstepd-{node}: error: execve(): /no/such: No such file or directory"),
+            "slurmstepd: error: execve(): /no/such: No such file or directory",
             &format!("srun: error: {node}: task 0: Exited with exit code 2"),
             "2",
             "0",
@@ -85,7 +86,9 @@ fn ends_are_told_in_slurms_words_and_codes() {
         ]
     );
     let steps = camp.run("sacct", ["-n", "-P", "-j", "1", "-o", "JobID,State,ExitCode"]).ok();
-    for row in ["1.0|FAILED|7:0", "1.1|FAILED|3:0", "1.2|CANCELLED|0:9", "1.3|FAILED|2:0", "1.4|COMPLETED|0:0"] {
+    for row in
+        ["1.0|FAILED|7:0", "1.1|FAILED|3:0", "1.2|CANCELLED|0:9", "1.3|FAILED|2:0", "1.4|COMPLETED|0:0"]
+    {
         assert!(steps.lines().any(|l| l == row), "{row} in {steps}");
     }
 }

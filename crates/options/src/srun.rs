@@ -21,6 +21,9 @@ pub struct Request {
     pub nodelist: Option<HostList>,
     /// --overlap.
     pub overlap: bool,
+    /// Only the CPUs that its tasks need, not all of the job's on its nodes: --exact, and --exclusive and
+    /// --cpus-per-task, which imply it.
+    pub exact: bool,
     /// --job-name.
     pub name: Option<String>,
     /// --output.
@@ -112,6 +115,8 @@ pub fn request(given: &Given) -> Result<Request, ValueError> {
             ),
         },
         overlap: given.has("overlap"),
+        // All are read, so that none of them counts as not handled.
+        exact: given.last_of(&["exact", "exclusive"]).is_some() | given.has("cpus-per-task"),
         name: text("job-name"),
         output: Stream::parse(given.value("output")),
         error: given.value("error").map(|t| Stream::parse(Some(t))),

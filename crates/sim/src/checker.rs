@@ -211,8 +211,8 @@ impl Checker {
                 });
             }
             Change::Eligible { .. } => {}
-            Change::StepStarted { job, step, layout, cpus_per_task, overlap, .. } => {
-                let parts = layout.iter().map(|n| (n.node.to_string(), n.tasks * cpus_per_task)).collect();
+            Change::StepStarted { job, step, layout, overlap, .. } => {
+                let parts = layout.iter().map(|n| (n.node.to_string(), n.cpus)).collect();
                 self.edit(*job, |r| drop(r.steps.insert(*step, Some(parts).filter(|_| !overlap))));
                 self.check_steps(*job);
             }

@@ -142,6 +142,7 @@ impl Sim {
             cpus_per_task: self.rng.range(1, 2) as u32,
             nodes: if self.rng.chance(30) { Some(self.rng.below(3) as u32) } else { None },
             overlap: self.rng.chance(20),
+            exact: self.rng.chance(70),
             nodelist: if self.rng.chance(20) { vec!["n1".into()] } else { Vec::new() },
             ntasks_per_node: if self.rng.chance(20) { Some(2) } else { None },
         }

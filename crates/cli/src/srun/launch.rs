@@ -1,5 +1,6 @@
 //! Starts one task.
 
+use bivouac_proto::message::StepLayout;
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -15,6 +16,33 @@ pub struct Program {
     pub argv: Vec<OsString>,
     /// Its folder; none: srun's.
     pub chdir: Option<PathBuf>,
+}
+
+impl Program {
+    /// With /tmp in place of a folder that cannot be entered, said once for each node, as Slurm does.
+    pub fn in_a_folder(self, layout: &StepLayout) -> Program {
+        let Some(dir) = &self.chdir else { return self };
+        let Err(e) = can_enter(dir) else { return self };
+        let e = super::os_text(e.raw_os_error().unwrap_or(libc::ENOTDIR));
+        for _ in &layout.nodes {
+            super::tell(format_args!(
+                "slurmstepd: error: couldn't chdir to `{}': {e}: going to /tmp instead",
+                dir.display()
+            ));
+        }
+        Program { chdir: Some("/tmp".into()), ..self }
+    }
+}
+
+fn can_enter(dir: &Path) -> io::Result<()> {
+    let text = CString::new(dir.as_os_str().as_bytes()).map_err(has_nul)?;
+    let is_dir = std::fs::metadata(dir)?.is_dir();
+    // SAFETY: the text is terminated.
+    match unsafe { libc::access(text.as_ptr(), libc::X_OK) } {
+        0 if is_dir => Ok(()),
+        0 => Err(io::Error::from_raw_os_error(libc::ENOTDIR)),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// The three standard streams of a task.

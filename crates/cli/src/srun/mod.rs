@@ -17,6 +17,7 @@ use bivouac_types::{ExitStatus, JobId, StepKind};
 use guard::Guard;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::time::Duration;
 use streams::{Names, Wiring};
@@ -61,10 +62,16 @@ fn srun(given: &Given) -> Result<ExitCode, ExitCode> {
         shell_word(name)?;
     }
     let chdir = request.chdir.as_ref().map(|d| std::path::absolute(d).unwrap_or_else(|_| d.into()));
+    if let (Some(asked), Some(have)) = (request.nodes, number("SLURM_JOB_NUM_NODES"))
+        && asked > have
+    {
+        return Err(fail(format_args!("Only allocated {have} nodes asked for {asked}")));
+    }
     let program = launch::Program { path: file, argv: given.operands.clone(), chdir };
     let layout = step::start(job, &request, name)?;
     let mut guard =
         Guard::start(&layout).map_err(|e| fail(format_args!("a process could not be started: {e}")))?;
+    let program = program.in_a_folder(&layout);
     let outcome = run_step(&request, &layout, &program, &mut guard);
     // A step that could not be run is over as well.
     let told = outcome.as_ref().map_or_else(|_| failed(), |o| Outcome { exit: o.exit, usage: o.usage });
@@ -108,7 +115,10 @@ fn run_step(
     let cwd = std::env::current_dir().unwrap_or_default();
     let task_dir = program.chdir.clone().unwrap_or(cwd);
     let mut wiring =
-        Wiring::new(request, names(layout), layout, tasks.len() as u32, task_dir).map_err(fail)?;
+        Wiring::new(request, names(layout), layout, tasks.len() as u32, task_dir.clone()).map_err(fail)?;
+    // A path is shown from the root, a name as it was given.
+    let name = &program.argv[0];
+    let shown = if name.as_bytes().contains(&b'/') { task_dir.join(name) } else { name.into() };
     let environment = request.export.apply(std::env::vars_os());
     // A task in a group of its own could not read from the terminal.
     let groups = !std::io::stdin().is_terminal();
@@ -140,11 +150,7 @@ fn run_step(
             }
             Err(e) => {
                 let code = e.raw_os_error().unwrap_or(1);
-                tell(format_args!(
-                    "slurmstepd-{node}: error: execve(): {}: {}",
-                    program.argv[0].display(),
-                    os_text(code)
-                ));
+                tell(format_args!("slurmstepd: error: execve(): {}: {}", shown.display(), os_text(code)));
                 Started { task, pid: None, status: Some(ExitStatus { code: code as u8, signal: 0 }) }
             }
         });

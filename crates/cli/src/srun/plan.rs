@@ -53,7 +53,7 @@ pub fn variables(
         ("SLURM_LOCALID", task.local.to_string()),
         ("SLURM_NODEID", task.node.to_string()),
         ("SLURM_GTIDS", ranks.join(",")),
-        ("SLURM_CPUS_ON_NODE", (node.tasks * layout.cpus_per_task).to_string()),
+        ("SLURM_CPUS_ON_NODE", node.cpus.to_string()),
         ("SLURM_DISTRIBUTION", "block".to_owned()),
         ("SLURM_LAUNCH_NODE_IPADDR", "127.0.0.1".to_owned()),
         ("SLURM_SRUN_COMM_HOST", "127.0.0.1".to_owned()),
@@ -100,11 +100,13 @@ mod tests {
     use bivouac_types::{JobId, StepId};
 
     fn layout(tasks: &[u32]) -> StepLayout {
-        let node = |(i, &tasks): (usize, &u32)| StepNode { name: format!("n{}", i + 1), tasks, cpus: 8 };
+        let node =
+            |(i, &tasks): (usize, &u32)| StepNode { name: format!("n{}", i + 1), tasks, cpus: 2 * tasks };
         StepLayout {
             step: StepId { job: JobId(12), step: StepKind::Number(3) },
             cpus_per_task: 2,
             nodes: tasks.iter().enumerate().map(node).collect(),
+            kill_wait: 30,
         }
     }
 

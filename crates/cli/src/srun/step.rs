@@ -45,6 +45,7 @@ pub fn start(job: JobId, request: &Request, command: &OsStr) -> Result<StepLayou
         nodes,
         cpus_per_task: request.cpus_per_task,
         overlap: request.overlap,
+        exact: request.exact,
         nodelist,
         ntasks_per_node: request.ntasks_per_node,
     });

@@ -12,8 +12,6 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::time::{Duration, Instant};
 
-/// How long a task may take to end after SIGTERM (KillWait's default).
-const KILL_WAIT: Duration = Duration::from_secs(30);
 /// How long messages of ended tasks are held back, so that those of one kind share a line.
 const REPORT_DELAY: Duration = Duration::from_millis(50);
 /// How long output is still read when every process of the step has been killed.
@@ -96,6 +94,8 @@ pub struct Watch<'a> {
     /// Ended tasks that nothing was said of yet, by node and text.
     unsaid: BTreeMap<(usize, String), Vec<u32>>,
     say_at: Option<Instant>,
+    /// One of them was killed, which Slurm calls a step that was ended by force.
+    forced: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -123,6 +123,7 @@ impl<'a> Watch<'a> {
             ending: false,
             unsaid: BTreeMap::new(),
             say_at: None,
+            forced: false,
         };
         for mut task in started {
             let status = task.status.take();
@@ -268,7 +269,10 @@ impl<'a> Watch<'a> {
                 libc::SIGCHLD => {}
                 forwarded @ (libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGCONT) => self.signal_tasks(forwarded),
                 _ if self.ending => self.kill(),
-                _ => self.terminate(),
+                _ => {
+                    self.terminate();
+                    self.say_cancelled();
+                }
             }
         }
         self.look_for_ends();
@@ -277,13 +281,24 @@ impl<'a> Watch<'a> {
     /// SIGTERM to all tasks, and SIGKILL later.
     fn terminate(&mut self) {
         self.ending = true;
-        self.kill_at = Some(Instant::now() + KILL_WAIT);
+        self.kill_at = Some(Instant::now() + Duration::from_secs(self.layout.kill_wait));
         tell(format_args!(
             "srun: Job step aborted: Waiting up to {} seconds for job step to finish.",
-            KILL_WAIT.as_secs() + 2
+            self.layout.kill_wait + 2
         ));
         self.signal_tasks(libc::SIGCONT);
         self.signal_tasks(libc::SIGTERM);
+    }
+
+    /// What the daemon of each node says of a step that is ended from outside.
+    fn say_cancelled(&self) {
+        let at = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        for node in &self.layout.nodes {
+            tell(format_args!(
+                "slurmstepd: error: *** STEP {} ON {} CANCELLED AT {at} ***",
+                self.layout.step, node.name
+            ));
+        }
     }
 
     fn kill(&mut self) {
@@ -334,6 +349,7 @@ impl<'a> Watch<'a> {
             signal if dumped => format!("{} (core dumped)", signal_text(signal)),
             signal => signal_text(signal),
         };
+        self.forced |= matches!(i32::from(status.signal), libc::SIGKILL | libc::SIGTERM);
         self.unsaid.entry((task.task.node, text)).or_default().push(task.task.rank);
         self.say_at.get_or_insert_with(|| Instant::now() + REPORT_DELAY);
         if self.rules.kill_on_bad_exit && !self.ending && self.started.iter().any(|t| t.status.is_none()) {
@@ -346,6 +362,7 @@ impl<'a> Watch<'a> {
     /// Says which tasks have failed, those of one node and kind together.
     fn say(&mut self) {
         self.say_at = None;
+        let forced = std::mem::take(&mut self.forced) && !self.ending;
         for ((node, text), ranks) in std::mem::take(&mut self.unsaid) {
             let word = if ranks.len() == 1 { "task" } else { "tasks" };
             tell(format_args!(
@@ -353,6 +370,9 @@ impl<'a> Watch<'a> {
                 self.layout.nodes[node].name,
                 plan::ranks(&ranks)
             ));
+        }
+        if forced {
+            tell(format_args!("srun: Force Terminated StepId={}", self.layout.step));
         }
     }
 

@@ -42,11 +42,20 @@ impl Cluster {
                 cpus_per_task,
                 nodes,
                 overlap,
+                exact,
                 nodelist,
                 ntasks_per_node,
             } => {
-                let ask =
-                    step::StepAsk { name, ntasks, cpus_per_task, nodes, overlap, nodelist, ntasks_per_node };
+                let ask = step::StepAsk {
+                    name,
+                    ntasks,
+                    cpus_per_task,
+                    nodes,
+                    overlap,
+                    exact,
+                    nodelist,
+                    ntasks_per_node,
+                };
                 self.start_step(&caller, job, ask)?
             }
             Command::StepEnd { caller, job, step, exit, usage } => {

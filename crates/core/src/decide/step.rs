@@ -15,6 +15,7 @@ pub(super) struct StepAsk {
     pub cpus_per_task: u32,
     pub nodes: Option<u32>,
     pub overlap: bool,
+    pub exact: bool,
     pub nodelist: Vec<String>,
     pub ntasks_per_node: Option<u32>,
 }
@@ -75,18 +76,18 @@ impl Cluster {
 /// CPUs of the node that the job's steps use.
 fn in_steps(job: &Job, node: &str) -> u32 {
     let open = job.steps.iter().filter(|s| s.end.is_none() && !s.overlap);
-    let on_node = open.flat_map(|s| s.layout.iter().map(move |n| (n, s.cpus_per_task)));
-    on_node.filter(|(n, _)| *n.node == *node).map(|(n, cpus)| n.tasks.saturating_mul(cpus)).sum()
+    open.flat_map(|s| &s.layout).filter(|n| *n.node == *node).map(|n| n.cpus).sum()
 }
 
 /// Tasks of a step on the job's nodes, in their order: the listed nodes and as many others as are wanted, one task on
-/// each, the rest as they fit.
+/// each, the rest as they fit. A step that is not exact has its nodes to itself, with all the job's CPUs on them.
 fn layout(run: &Run, used: &[u32], ask: &StepAsk, nodes: u32) -> Option<Vec<StepNode>> {
     let most = ask.ntasks_per_node.unwrap_or(u32::MAX);
-    let room: Vec<u32> = (run.alloc.iter().enumerate())
-        .map(|(i, n)| n.cpus.len().saturating_sub(used.get(i).copied().unwrap_or(0)) / ask.cpus_per_task)
-        .map(|tasks| tasks.min(most))
-        .collect();
+    let free = |i: usize| match used.get(i).copied().unwrap_or(0) {
+        used if ask.exact || used == 0 => run.alloc[i].cpus.len().saturating_sub(used),
+        _ => 0,
+    };
+    let room: Vec<u32> = (0..run.alloc.len()).map(|i| (free(i) / ask.cpus_per_task).min(most)).collect();
     let listed = |i: &usize| ask.nodelist.iter().any(|name| *run.alloc[*i].node == **name);
     let (mut chosen, others): (Vec<usize>, Vec<usize>) =
         (0..run.alloc.len()).filter(|&i| room[i] > 0).partition(listed);
@@ -103,7 +104,9 @@ fn layout(run: &Run, used: &[u32], ask: &StepAsk, nodes: u32) -> Option<Vec<Step
     for i in chosen {
         let more = left.min(room[i] - 1);
         left -= more;
-        layout.push(StepNode { node: run.alloc[i].node.clone(), tasks: 1 + more });
+        let tasks = 1 + more;
+        let cpus = if ask.exact { tasks * ask.cpus_per_task } else { run.alloc[i].cpus.len() };
+        layout.push(StepNode { node: run.alloc[i].node.clone(), tasks, cpus });
     }
     (left == 0).then_some(layout)
 }

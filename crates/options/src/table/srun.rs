@@ -68,17 +68,12 @@ pub(super) const OPTIONS: &[Opt] = &[
         .short('e')
         .takes("pattern")
         .env(&["SLURM_STDERRMODE"]),
-    opt("exact", "use no more CPUs than asked for")
-        .env(&["SLURM_EXACT"])
-        .listed("a step never has more CPUs than it asks for"),
+    opt("exact", "use no more CPUs than asked for").env(&["SLURM_EXACT"]),
     opt("exclude", "nodes not to use")
         .short('x')
         .takes("nodes")
         .refused("it comes in a later release; use --nodelist"),
-    opt("exclusive", "do not share CPUs with other steps")
-        .may_take("user|mcs")
-        .env(&["SLURM_EXCLUSIVE"])
-        .listed("steps share no CPUs unless --overlap is given"),
+    opt("exclusive", "do not share CPUs with other steps").may_take("user|mcs").env(&["SLURM_EXCLUSIVE"]),
     opt("export", "variables that go along: ALL, NONE, or names and NAME=value")
         .takes("list")
         .env(&["SRUN_EXPORT_ENV", "SLURM_EXPORT_ENV"]),
