@@ -201,25 +201,17 @@ impl Cluster {
         self.active().filter_map(effect).collect()
     }
 
-    /// What a keeper's list of its attempts means for the jobs that are not on it, as reports to decide upon.
+    /// What it means that jobs are not on a keeper's list of its attempts, as reports to decide upon.
     ///
-    /// `held` are the attempts that the keeper has begun (running, or ended and not acknowledged);
-    /// `same_journal` tells that its records are the ones it had when it was last connected, so that what it
-    /// does not list never began. Otherwise nobody knows, and the job is lost: a script never runs twice.
-    pub fn reconcile(&self, held: &BTreeSet<Attempt>, same_journal: bool) -> Vec<KeeperReport> {
-        let missing = |job: &Job| {
-            let attempt = job.attempt();
-            let granted = job.run().is_some_and(|r| r.launch == Launch::Granted);
-            let ending = matches!(job.phase, Phase::Ending(..));
-            match (granted && same_journal, ending) {
-                (false, _) => Some(KeeperReport::Lost { attempt }),
-                (true, true) => {
-                    Some(KeeperReport::LaunchFailed { attempt, what: "ended before its launch".into() })
-                }
-                (true, false) => None,
-            }
-        };
-        self.active().filter(|j| !held.contains(&j.attempt())).filter_map(missing).collect()
+    /// `same_journal` tells that the keeper's records are the ones it had when it was last connected. Then what it
+    /// does not list and did not confirm has never begun: it is launched by [`Cluster::resume_effects`] or, if it
+    /// is being ended, reported as unknown when that is asked for. Everything else is lost: nobody knows whether
+    /// it ran, and a script never runs twice.
+    pub fn reconcile(&self, listed: &BTreeSet<Attempt>, same_journal: bool) -> Vec<KeeperReport> {
+        let granted = |job: &Job| job.run().is_some_and(|r| r.launch == Launch::Granted);
+        let missing = self.active().filter(|j| !listed.contains(&j.attempt()));
+        let lost = missing.filter(|j| !(same_journal && granted(j)));
+        lost.map(|j| KeeperReport::Lost { attempt: j.attempt() }).collect()
     }
 
     /// Jobs that hold resources.

@@ -22,7 +22,7 @@ pub enum Mail {
     /// The keeper answered Hello.
     Welcome(u64, Vec<(report::Attempt, AttemptStatus)>),
     /// The keeper said something.
-    Keeper(FromKeeper),
+    Keeper(u64, FromKeeper),
     /// The connection broke.
     LinkLost(u64),
 }
@@ -33,6 +33,12 @@ enum Link {
     /// Hello is sent. Nothing else is, until the keeper has said what it holds.
     Greeting(u64),
     Up(u64),
+}
+
+impl Link {
+    fn is(self, connection: u64) -> bool {
+        matches!(self, Link::Greeting(c) | Link::Up(c) if c == connection)
+    }
 }
 
 /// An answer to a user.
@@ -278,33 +284,34 @@ impl Sim {
             }
             Mail::Welcome(connection, attempts) if controller.link == Link::Greeting(connection) => {
                 controller.link = Link::Up(connection);
-                let mut held = BTreeSet::new();
+                let mut listed = BTreeSet::new();
                 for (attempt, status) in attempts {
-                    if status != AttemptStatus::NotStarted {
-                        held.insert(ours(attempt));
-                    }
+                    listed.insert(ours(attempt));
                     if let Some(report) = from_status(ours(attempt), &status) {
                         self.report(controller, turn, report);
                     }
                 }
-                for report in controller.cluster.reconcile(&held, true) {
+                for report in controller.cluster.reconcile(&listed, true) {
                     self.report(controller, turn, report);
                 }
-                turn.effects.extend(controller.cluster.resume_effects());
+                // First: a signal decided in this very turn must find its job launched.
+                let resumed = controller.cluster.resume_effects();
+                turn.effects.splice(0..0, resumed);
             }
-            Mail::Keeper(said) => {
-                if let Some(report) = from_keeper(&controller.cluster, said) {
+            // What an earlier connection still held is not heard.
+            Mail::Keeper(connection, said) if controller.link.is(connection) => {
+                if let Some(report) = from_keeper(said) {
                     self.report(controller, turn, report);
                 }
             }
             Mail::LinkLost(connection) => {
-                if matches!(controller.link, Link::Greeting(c) | Link::Up(c) if c == connection) {
+                if controller.link.is(connection) {
                     controller.link = Link::Down;
                     let delay = self.rng.range(1, 100);
                     self.after(delay, Task::Connect { generation: controller.generation });
                 }
             }
-            Mail::Welcome(..) => {}
+            Mail::Welcome(..) | Mail::Keeper(..) => {}
         }
     }
 

@@ -18,7 +18,7 @@ pub fn pretend_current(cluster: &Cluster, report: &mut KeeperReport) {
 }
 
 /// What a message of the keeper reports.
-pub fn from_keeper(cluster: &Cluster, said: FromKeeper) -> Option<KeeperReport> {
+pub fn from_keeper(said: FromKeeper) -> Option<KeeperReport> {
     Some(match said {
         FromKeeper::Launched { attempt, pid, .. } => {
             KeeperReport::Launched { attempt: ours(attempt), pid: pid as u32 }
@@ -27,21 +27,14 @@ pub fn from_keeper(cluster: &Cluster, said: FromKeeper) -> Option<KeeperReport> 
             KeeperReport::LaunchFailed { attempt: ours(attempt), what: failure.what }
         }
         FromKeeper::Exited(e) => exited(&e),
-        FromKeeper::Unknown { attempt } => {
-            let attempt = ours(attempt);
-            let job = cluster.job(attempt.job).filter(|j| j.attempt() == attempt);
-            match job.and_then(|j| j.run()).map(|r| r.launch) {
-                Some(bivouac_core::Launch::Granted) => {
-                    KeeperReport::LaunchFailed { attempt, what: "ended before it was launched".into() }
-                }
-                _ => KeeperReport::Lost { attempt },
-            }
-        }
+        // Not that it never began: a confirmation may still be under way, or wait to be stored.
+        FromKeeper::Unknown { attempt } => KeeperReport::Lost { attempt: ours(attempt) },
         FromKeeper::Welcome(_) | FromKeeper::Refused { .. } => return None,
     })
 }
 
-/// What an entry of the keeper's list reports; one that was not started reports nothing.
+/// What an entry of the keeper's list reports. One that is not started reports nothing: it is about to be, or is
+/// launched anew.
 pub fn from_status(attempt: Attempt, status: &AttemptStatus) -> Option<KeeperReport> {
     Some(match status {
         AttemptStatus::Running { pid, .. } => KeeperReport::Launched { attempt, pid: *pid as u32 },

@@ -227,6 +227,8 @@ impl Sim {
                 self.after(500 + 100 * u64::from(failures), Task::RespawnDue { generation });
             }
             Action::SpawnController { .. } => self.after(5, Task::StartController),
+            // A line in the job's output.
+            Action::Note { .. } => {}
             // Nothing is left, and the controller said goodbye: this simulation's controllers never do.
             Action::End => self.fail("the keeper ended though its controller did not say goodbye".into()),
         }

@@ -59,7 +59,6 @@ impl Sim {
         self.machine.procs.insert(pid, proc);
         let delay = self.rng.below(20);
         self.after(delay, Task::Claim { pid });
-        self.keeper_input(Input::Forked { attempt, pid, at });
     }
 
     /// The child's first act: with the claim it goes on to the script, without it it exits.
@@ -70,6 +69,11 @@ impl Sim {
         let Some(slot) = slot else { return self.exit(pid, 0) };
         slot.claimed = Some(Process { pid, start_ticks: self.time });
         proc.stage = Stage::Running;
+        let ours = proc.parent == Parent::Keeper;
+        if ours {
+            let at = self.stamp();
+            self.keeper_input(Input::Forked { attempt, pid, at });
+        }
         self.trace(|| format!("script of {attempt} runs as {pid}"));
         self.checker.script_started(attempt.job, attempt.restart);
         let length = self.rng.below(self.shape.script_ms) + 1;

@@ -274,7 +274,7 @@ impl Sim {
     fn controller_hears(&mut self, connection: u64, message: FromKeeper) {
         match message {
             FromKeeper::Welcome(w) => self.controller_receives(Mail::Welcome(connection, w.attempts)),
-            message => self.controller_receives(Mail::Keeper(message)),
+            message => self.controller_receives(Mail::Keeper(connection, message)),
         }
     }
 
