@@ -1,7 +1,7 @@
 //! What one call of sbatch costs, and how soon the script runs.
 
 use super::cluster::Bench;
-use super::{Row, median, timed};
+use super::{Row, median, slurm, timed};
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,15 +11,18 @@ const ROUNDS: usize = 101;
 pub(super) fn run(programs: &Path) -> Result<Vec<Row>, String> {
     let bench = Bench::start(programs)?;
     let (mut sbatch, mut version, mut flush, mut start) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut theirs = Vec::new();
     for _ in 0..ROUNDS {
         sbatch.push(timed(|| bench.ok("sbatch", &["-Q", "--hold", "--wrap", ":"]))?.0);
         version.push(timed(|| bench.ok("sbatch", &["--version"]))?.0);
         flush.push(timed(|| one_flush(&bench))?.0);
         start.push(to_first_instruction(&bench)?);
+        theirs.extend(slurm::submission(&bench)?);
     }
+    slurm::forget_submissions(&bench)?;
     let ms = |d: Duration| format!("{:.2} ms", d.as_secs_f64() * 1e3);
     let (sbatch, version, flush, start) = (median(sbatch), median(version), median(flush), median(start));
-    Ok(vec![
+    let mut rows = vec![
         Row {
             what: "sbatch, answered when durable".into(),
             ours: ms(sbatch),
@@ -32,7 +35,17 @@ pub(super) fn run(programs: &Path) -> Result<Vec<Row>, String> {
             peer: "-".into(),
             ratio: None,
         },
-    ])
+    ];
+    if !theirs.is_empty() {
+        let theirs = median(theirs);
+        rows.push(Row {
+            what: "sbatch, against Slurm's".into(),
+            ours: ms(sbatch),
+            peer: ms(theirs),
+            ratio: Some(sbatch.as_secs_f64() / theirs.as_secs_f64()),
+        });
+    }
+    Ok(rows)
 }
 
 fn one_flush(bench: &Bench) -> Result<(), String> {

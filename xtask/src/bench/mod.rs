@@ -6,6 +6,7 @@
 mod cluster;
 mod latency;
 mod memory;
+mod slurm;
 mod throughput;
 
 use crate::Outcome;

@@ -1,7 +1,7 @@
 //! Short jobs to the end, against xargs of equal width, and against the schedulers that are installed.
 
 use super::cluster::{Bench, SLOTS};
-use super::{Row, median, timed};
+use super::{Row, median, slurm, timed};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -42,11 +42,7 @@ pub(super) fn run(programs: &Path) -> Result<Vec<Row>, String> {
             }
         }
     });
-    rows.push(left_out(
-        what("Slurm"),
-        ours,
-        "measured against a running Slurm with the differential harness, to come",
-    ));
+    rows.push(slurm::short_jobs(&bench, ours)?);
     let single = timed(|| separate(&bench))?.0;
     rows.push(Row {
         what: format!("{SINGLE} separate sbatch calls, one after another, until all have ended"),
@@ -57,7 +53,7 @@ pub(super) fn run(programs: &Path) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
-fn left_out(what: String, ours: f64, why: &str) -> Row {
+pub(super) fn left_out(what: String, ours: f64, why: &str) -> Row {
     eprintln!("bench: left out: {what}: {why}");
     Row { what, ours: format!("{ours:.0}/s, durable"), peer: format!("left out: {why}"), ratio: None }
 }
