@@ -51,8 +51,8 @@ fn refusals_in_slurms_words() {
         ("scontrol show foo", 1, "", "invalid entity:foo for keyword:show \n"),
         ("scontrol show job 999", 1, "", "slurm_load_jobs error: Invalid job id specified\n"),
         ("scontrol show job abc", 1, "", "scontrol_print_job error: Invalid job id specified\n"),
-        ("scontrol show node nope", 1, "", "Node nope not found\n"),
-        ("scontrol show partition nope", 1, "", "Partition nope not found\n"),
+        ("scontrol show node nope", 1, "Node nope not found\n", ""),
+        ("scontrol show partition nope", 1, "Partition nope not found\n", ""),
         (
             "scontrol hold 999",
             1,

@@ -13,7 +13,8 @@ pub fn print(reject: &Reject, spec: &JobSpec, prefix: &str) {
         Reject::MemorySpecification | Reject::CpusPerNode => Some(reject.to_string()),
         _ => None,
     };
-    if let Some(line) = before {
+    // --test-only says only why.
+    if let Some(line) = before.filter(|_| prefix == super::submit::SUBMISSION_FAILED) {
         eprintln!("sbatch: error: {line}");
     }
     let text = match reject {

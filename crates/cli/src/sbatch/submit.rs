@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// What precedes the controller's reason.
-const SUBMISSION_FAILED: &str = "sbatch: error: Batch job submission failed: ";
+pub const SUBMISSION_FAILED: &str = "sbatch: error: Batch job submission failed: ";
 
 /// Submits, prints the job's number and, with --wait, waits for its end.
 ///

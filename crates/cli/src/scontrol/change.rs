@@ -230,7 +230,7 @@ fn time_limit(text: &str) -> Option<Change<'static>> {
         TimeLimit::Minutes(minutes) => Some(i64::from(minutes)),
         TimeLimit::Unlimited => None,
     };
-    match (text.strip_prefix('+'), text.strip_prefix('-').filter(|t| *t != "1")) {
+    match (text.strip_prefix('+'), text.strip_prefix('-')) {
         (Some(more), _) => Some(Change::Longer(minutes(more)?)),
         (None, Some(less)) => Some(Change::Longer(-minutes(less)?)),
         (None, None) => Some(Change::Plain(JobChange::TimeLimit(TimeLimit::parse(text)?))),
@@ -307,7 +307,7 @@ mod tests {
             ("jobid=12 timelimit=+10", "12 +10"),
             ("jobid=12 timelimit+=10", "12 +10"),
             ("jobid=12 TimeLimit-=1:30:00", "12 -90"),
-            ("jobid=12 timelimit=-1", "12 TimeLimit(Unlimited)"),
+            ("jobid=12 timelimit=-1", "12 -1"),
             ("jobname=old timelimit=3", "old TimeLimit(Minutes(3))"),
             ("jobid=12 timelimit=bad", "scontrol: error: Invalid TimeLimit value"),
             ("jobid=12 timelimit=+bad", "scontrol: error: Invalid TimeLimit value"),

@@ -70,6 +70,14 @@ impl Session {
         }
         ExitCode::FAILURE
     }
+
+    /// Says, on standard output as scontrol of 22.05 does, that something is not there.
+    fn missing(self, what: impl std::fmt::Display) -> ExitCode {
+        if !self.quiet {
+            println!("{what} not found");
+        }
+        ExitCode::FAILURE
+    }
 }
 
 fn scontrol(given: &Given) -> Result<(), ExitCode> {

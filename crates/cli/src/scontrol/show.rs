@@ -108,7 +108,7 @@ fn jobs(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
     if let (Some(wanted), Some(text)) = (&wanted, id) {
         rows.retain(|row| wanted.covers(row));
         if rows.is_empty() {
-            return Err(session.fail(format_args!("Job {text} not found")));
+            return Err(session.missing(format_args!("Job {text}")));
         }
     }
     if rows.is_empty() {
@@ -124,15 +124,13 @@ fn nodes(list: Option<&str>, session: Session) -> Result<(), ExitCode> {
         .map_err(lookup(session, "slurm_load_node"))?;
     let names = match list {
         None => all.iter().map(|n| n.config.name.clone()).collect(),
-        Some(text) => {
-            HostList::parse(text).map_err(|_| session.fail(format_args!("Node {text} not found")))?.names
-        }
+        Some(text) => HostList::parse(text).map_err(|_| session.missing(format_args!("Node {text}")))?.names,
     };
     let mut found = Ok(());
     for name in names {
         match all.iter().find(|n| n.config.name == name) {
             Some(node) => print(&scontrol::show_node(node, &machine, session.form, &settings))?,
-            None => found = Err(session.fail(format_args!("Node {name} not found"))),
+            None => found = Err(session.missing(format_args!("Node {name}"))),
         }
     }
     found
@@ -157,7 +155,7 @@ fn partitions(name: Option<&str>, session: Session) -> Result<(), ExitCode> {
     let (all, nodes) = report::connect().and_then(fetch).map_err(lookup(session, "slurm_load_partitions"))?;
     let chosen: Vec<_> = all.iter().filter(|p| name.is_none_or(|n| p.config.name == n)).collect();
     if let (Some(name), true) = (name, chosen.is_empty()) {
-        return Err(session.fail(format_args!("Partition {name} not found")));
+        return Err(session.missing(format_args!("Partition {name}")));
     }
     print(
         &chosen
