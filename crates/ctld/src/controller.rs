@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 
 /// Mail dealt with in one turn at most, so that answers do not wait for ever.
 const TURN: usize = 512;
-/// Steps that the planner may take in one turn.
-const PLAN_BUDGET: usize = 200_000;
+/// Placements that the planner may try in one turn: some milliseconds at worst.
+const PLAN_BUDGET: usize = 5000;
 /// Events after which the log is replaced by a snapshot.
 const COMPACT_AFTER: u64 = 20_000;
 /// How soon something that failed for want of space or of a keeper is tried again.
@@ -96,9 +96,10 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// Something to do once the turn is stored.
-    pub(crate) fn then(&mut self, effect: Effect) {
-        self.effects.push(effect);
+    /// What should be going on anyway is asked for before what this turn adds: a signal must not reach the keeper before
+    /// the launch that it is for.
+    pub(crate) fn first(&mut self, effects: Vec<Effect>) {
+        self.effects.splice(0..0, effects);
     }
 
     /// A note to keep once the turn is stored.
@@ -349,8 +350,9 @@ impl Controller {
             Ok(()) => {
                 say!("{}: the database can be written again", clock::wall().as_secs());
                 self.storage_problem = None;
-                for effect in self.cluster.resume_effects() {
-                    self.perform(effect);
+                // What the keeper said in the meantime may be lost: met anew, it says all that it holds.
+                if let Some(link) = &self.keeper {
+                    link.renew();
                 }
             }
             Err(e) => self.storage_problem = Some(e.to_string()),

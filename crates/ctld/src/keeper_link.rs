@@ -37,11 +37,16 @@ impl Link {
             Ok(()) => {
                 // Half a message spoils the connection: another one is sought, and everything is asked for again.
                 if self.stream.write_all(&bytes).is_err() {
-                    let _ = self.stream.shutdown(std::net::Shutdown::Both);
+                    self.renew();
                 }
             }
             Err(e) => say!("a message to the keeper was not sent: {e}"),
         }
+    }
+
+    /// Ends the connection, so that the keeper is met anew and says all that it holds.
+    pub fn renew(&self) {
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
     }
 
     /// Takes leave, so that the controller is not started again. A keeper without jobs then ends. From then on no keeper

@@ -2,7 +2,7 @@
 
 use crate::controller::{Controller, Turn};
 use crate::keeper_link::Link;
-use bivouac_core::{Effect, KeeperReport, Launch};
+use bivouac_core::{Effect, KeeperReport};
 use bivouac_keeper::protocol::{FromKeeper, Welcome};
 use bivouac_keeper::report::{self, AttemptStatus, ExitReport};
 use bivouac_types::info::Usage;
@@ -20,22 +20,23 @@ impl Controller {
             say!("keeper: {note}");
         }
         self.keeper = Some(link);
+        if self.storage_problem.is_some() {
+            // Nothing of it could be kept. When there is room again, the keeper is met anew.
+            return;
+        }
         for report in welcome.attempts.iter().filter_map(|(a, status)| from_status(ours(*a), status)) {
             self.report(turn, report, now);
         }
-        let begun = |(_, status): &&(report::Attempt, AttemptStatus)| *status != AttemptStatus::NotStarted;
-        let held: BTreeSet<Attempt> = welcome.attempts.iter().filter(begun).map(|(a, _)| ours(*a)).collect();
+        let listed: BTreeSet<Attempt> = welcome.attempts.iter().map(|(a, _)| ours(*a)).collect();
         let journal = format!("{} {:016x}", welcome.boot_id, welcome.journal);
         let known = self.store.note(JOURNAL).ok().flatten();
         let same = known.as_ref().is_none_or(|k| *k == journal);
-        for report in self.cluster.reconcile(&held, same) {
+        for report in self.cluster.reconcile(&listed, same) {
             self.report(turn, report, now);
         }
         // Only after the losses are stored may the new journal count as known; both are repeated after a crash.
         turn.then_note(JOURNAL, journal);
-        for effect in self.cluster.resume_effects() {
-            turn.then(effect);
-        }
+        turn.first(self.cluster.resume_effects());
     }
 
     pub(crate) fn keeper_said(&mut self, turn: &mut Turn, said: FromKeeper, now: Now) {
@@ -48,21 +49,10 @@ impl Controller {
                 KeeperReport::LaunchFailed { attempt: ours(attempt), what: failure.what }
             }
             FromKeeper::Exited(e) => exited(&e),
-            FromKeeper::Unknown { attempt } => self.unknown(ours(attempt)),
+            FromKeeper::Unknown { attempt } => KeeperReport::Lost { attempt: ours(attempt) },
             FromKeeper::Welcome(_) | FromKeeper::Refused { .. } => return,
         };
         self.report(turn, report, now);
-    }
-
-    /// The keeper does not know an attempt that we asked about: if its launch was confirmed it is lost, else it never ran.
-    fn unknown(&self, attempt: Attempt) -> KeeperReport {
-        let job = self.cluster.job(attempt.job).filter(|j| j.attempt() == attempt);
-        match job.and_then(|j| j.run()).map(|r| r.launch) {
-            Some(Launch::Granted) => {
-                KeeperReport::LaunchFailed { attempt, what: "it was ended before it was launched".into() }
-            }
-            _ => KeeperReport::Lost { attempt },
-        }
     }
 }
 
