@@ -41,8 +41,9 @@ impl Reservation {
         let tables = &cluster.world().tables;
         let mut spare = free.to_vec();
         let mut releases = releases.peekable();
+        // Whether anything came back since room was last sought: several may end at the same time.
+        let mut useful = false;
         while let Some(release) = releases.next() {
-            let mut useful = false;
             for part in release.alloc {
                 let Some(n) = tables.node(&part.node) else { continue };
                 spare[n].give_back(part, &tables.nodes[n]);
@@ -51,6 +52,7 @@ impl Reservation {
             if !useful || releases.peek().is_some_and(|next| next.at == release.at) {
                 continue;
             }
+            useful = false;
             if let Some(picks) = place(demand, &spare, tables) {
                 let mut reservation = Reservation { at: release.at, picks: Vec::new(), spare };
                 reservation.take(cluster, demand, &picks);
