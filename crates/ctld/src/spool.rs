@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 pub fn script(state_dir: &Path, payload: &str, bytes: &[u8], uid: u32, gid: u32) -> io::Result<PathBuf> {
     let dir = state_dir.join("spool").join(payload);
     let path = dir.join("slurm_script");
-    if path.exists() {
+    // The name stands for the content; only a power cut can have left a file that is not whole.
+    if fs::metadata(&path).is_ok_and(|file| file.len() == bytes.len() as u64) {
         return Ok(path);
     }
     fs::DirBuilder::new().recursive(true).mode(0o711).create(&dir)?;
@@ -59,8 +60,12 @@ mod tests {
         let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
         let path = script(dir.path(), "p1", b"#!/bin/sh\n", uid, gid).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"#!/bin/sh\n");
-        assert_eq!(script(dir.path(), "p1", b"other", uid, gid).unwrap(), path);
-        assert_eq!(fs::read(&path).unwrap(), b"#!/bin/sh\n");
+        let written = fs::metadata(&path).unwrap().modified().unwrap();
+        assert_eq!(script(dir.path(), "p1", b"#!/bin/sh\n", uid, gid).unwrap(), path);
+        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), written);
+        fs::write(&path, "").unwrap();
+        script(dir.path(), "p1", b"#!/bin/sh\n", uid, gid).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"#!/bin/sh\n", "a file that is not whole is written again");
         sweep(dir.path(), &|p| p == "p2");
         assert!(!path.exists());
     }
