@@ -16,6 +16,12 @@ pub fn build() -> Result<PathBuf, String> {
         .args(["build", "--release", "--locked", "--workspace"])
         .current_dir(workspace())
         .stdin(Stdio::null());
+    // What `cargo run` tells xtask about itself would make build scripts run anew, and half of conda with them.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
     let status = command.status().map_err(|error| format!("cargo build: {error}"))?;
     if status.success() {
         Ok(target().join("release"))

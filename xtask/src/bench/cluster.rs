@@ -38,7 +38,8 @@ impl Bench {
     pub fn start(programs: &Path) -> Result<Bench, String> {
         let dir = tempfile::Builder::new().prefix("bivouac-bench.").tempdir().map_err(|e| e.to_string())?;
         let bench = Bench { dir, programs: programs.to_owned() };
-        std::fs::create_dir(bench.work()).map_err(|e| e.to_string())?;
+        // `o` takes the output files of many short jobs.
+        std::fs::create_dir_all(bench.work().join("o")).map_err(|e| e.to_string())?;
         let profile = bench.dir.path().join("bench.toml");
         std::fs::write(&profile, PROFILE).map_err(|e| e.to_string())?;
         bench.ok("bivouac", &["link", &bench.dir.path().join("bin").to_string_lossy()])?;

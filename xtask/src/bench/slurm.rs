@@ -42,7 +42,7 @@ pub(super) fn short_jobs(bench: &Bench, ours: f64) -> Result<Row, String> {
 /// One held submission, timed; none without a Slurm.
 pub(super) fn submission(bench: &Bench) -> Result<Option<Duration>, String> {
     let Some(mut sbatch) = command(bench, "sbatch") else { return Ok(None) };
-    sbatch.args(["-Q", "-J", "bivouac-bench", "--hold", "--mem=1", "-o", "/dev/null", "--wrap", ":"]);
+    sbatch.args(["-Q", "-J", "bivouac-bench", "--hold", "--mem=1", "-o", "/dev/null", "--wrap=true"]);
     Ok(Some(timed(|| succeed(&mut sbatch))?.0))
 }
 
