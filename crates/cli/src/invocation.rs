@@ -2,7 +2,7 @@
 //! like, and say which accepted options have no effect.
 
 use crate::terminal;
-use bivouac_options::{Given, Invocation, Program, UsageError};
+use bivouac_options::{Given, Invocation, Program, Source, UsageError};
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
@@ -18,6 +18,57 @@ pub fn read(program: Program, args: &[OsString]) -> Result<Given, ExitCode> {
         Ok(Invocation::Print(text)) => Err(print(&text)),
         Err(e) => Err(fail_usage(program, &e)),
     }
+}
+
+/// Reads the command line and does what it says; `Err` is the exit code of what went wrong and was said.
+pub fn run(
+    program: Program,
+    args: &[OsString],
+    command: impl FnOnce(&Given) -> Result<(), ExitCode>,
+) -> ExitCode {
+    match read(program, args).and_then(|given| command(&given)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(code) => code,
+    }
+}
+
+/// Says an error of a command that ends with exit code 1.
+pub fn fail(program: Program, what: impl std::fmt::Display) -> ExitCode {
+    eprintln!("{program}: error: {what}");
+    ExitCode::FAILURE
+}
+
+/// Says an error in the form in which Slurm says those that it cannot go on after.
+pub fn fatal(program: Program, what: impl std::fmt::Display) -> ExitCode {
+    eprintln!("{program}: fatal: {what}");
+    ExitCode::FAILURE
+}
+
+/// What -o and -O ask for in squeue and sinfo; at most one of them.
+pub struct Formats<'a> {
+    /// -o, or its variable.
+    pub letters: Option<&'a str>,
+    /// -O, or its variable.
+    pub names: Option<&'a str>,
+}
+
+/// Reads --format, --Format and --long. Of two variables -o's counts; an option that was typed counts more than a
+/// variable, and --long more than -o's variable.
+///
+/// # Errors
+/// Options that exclude each other were typed; it has been said.
+pub fn formats(given: &Given) -> Result<Formats<'_>, ExitCode> {
+    let typed = |option| given.get(option).filter(|c| c.source == Source::CommandLine).is_some();
+    let long = given.has("long");
+    if typed("format") && typed("Format") {
+        return Err(fail(given.program, "-O (--Format) is incompatible with -o (--format)"));
+    }
+    if typed("format") && long {
+        let what = "Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry.";
+        return Err(fatal(given.program, what));
+    }
+    let letters = given.value("format").filter(|_| !typed("Format") && !long);
+    Ok(Formats { letters, names: given.value("Format").filter(|_| letters.is_none()) })
 }
 
 /// Checks, when a command has asked for all its options, that none was left.

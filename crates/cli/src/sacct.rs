@@ -16,20 +16,15 @@ use std::process::ExitCode;
 
 /// Runs the command.
 pub fn run(args: &[OsString]) -> ExitCode {
-    match invocation::read(Program::Sacct, args).and_then(|given| sacct(&given)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(code) => code,
-    }
+    invocation::run(Program::Sacct, args, sacct)
 }
 
 fn fail(what: impl std::fmt::Display) -> ExitCode {
-    eprintln!("sacct: error: {what}");
-    ExitCode::FAILURE
+    invocation::fail(Program::Sacct, what)
 }
 
 fn fatal(what: impl std::fmt::Display) -> ExitCode {
-    eprintln!("sacct: fatal: {what}");
-    ExitCode::FAILURE
+    invocation::fatal(Program::Sacct, what)
 }
 
 fn sacct(given: &Given) -> Result<(), ExitCode> {

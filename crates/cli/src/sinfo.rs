@@ -1,9 +1,9 @@
 //! `sinfo`.
 
 use crate::report::{self, Trouble};
-use crate::{invocation, terminal};
+use crate::{invocation, invocation::Formats, terminal};
 use bivouac_options::value::list;
-use bivouac_options::{Given, Program, Source};
+use bivouac_options::{Given, Program};
 use bivouac_render::sinfo::{self, BadState, Filter, Nodes, Sorting};
 use bivouac_render::table::Parsed;
 use bivouac_render::{Layout, Settings};
@@ -15,15 +15,11 @@ use std::process::ExitCode;
 
 /// Runs the command.
 pub fn run(args: &[OsString]) -> ExitCode {
-    match invocation::read(Program::Sinfo, args).and_then(|given| sinfo(&given)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(code) => code,
-    }
+    invocation::run(Program::Sinfo, args, sinfo)
 }
 
 fn fail(what: impl std::fmt::Display) -> ExitCode {
-    eprintln!("sinfo: error: {what}");
-    ExitCode::FAILURE
+    invocation::fail(Program::Sinfo, what)
 }
 
 /// What was asked for, apart from the format.
@@ -101,17 +97,8 @@ fn request(given: &Given, repeated: bool, fitted: bool) -> Result<Request, ExitC
 
 /// The format, and whether it is one of those whose columns grow.
 fn layout(given: &Given) -> Result<(Layout<Nodes>, bool), ExitCode> {
-    let typed = |option| given.get(option).filter(|c| c.source == Source::CommandLine).is_some();
+    let Formats { letters, names } = invocation::formats(given)?;
     let long = given.has("long");
-    if typed("format") && typed("Format") {
-        return Err(fail("-O (--Format) is incompatible with -o (--format)"));
-    }
-    if typed("format") && long {
-        eprintln!(
-            "sinfo: fatal: Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry."
-        );
-        return Err(ExitCode::FAILURE);
-    }
     let default = match (given.has("list-reasons"), given.has("summarize"), given.has("Node"), long) {
         (true, _, _, true) => sinfo::LONG_REASON_FORMAT,
         (true, _, _, false) => sinfo::REASON_FORMAT,
@@ -121,8 +108,7 @@ fn layout(given: &Given) -> Result<(Layout<Nodes>, bool), ExitCode> {
         (_, _, false, true) => sinfo::LONG_FORMAT,
         (_, _, false, false) => sinfo::DEFAULT_FORMAT,
     };
-    let letters = given.value("format").filter(|_| !typed("Format") && !long);
-    let Parsed { layout, invalid } = match (letters, given.value("Format")) {
+    let Parsed { layout, invalid } = match (letters, names) {
         (Some(letters), _) => Layout::letters(letters),
         (None, Some(names)) => Layout::names(names),
         (None, None) => return Ok((Layout::letters(default).layout, true)),

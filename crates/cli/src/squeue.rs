@@ -1,9 +1,9 @@
 //! `squeue`.
 
 use crate::report::{self, Trouble};
-use crate::{invocation, terminal};
+use crate::{invocation, invocation::Formats, terminal};
 use bivouac_options::value::list;
-use bivouac_options::{Given, Program, Source};
+use bivouac_options::{Given, Program};
 use bivouac_proto::client::Client;
 use bivouac_proto::message::{Ask, JobQuery};
 use bivouac_render::squeue::{self, BadId, BadState, Filter, Jobs, Steps};
@@ -18,15 +18,11 @@ use std::time::Duration;
 
 /// Runs the command.
 pub fn run(args: &[OsString]) -> ExitCode {
-    match invocation::read(Program::Squeue, args).and_then(|given| squeue(&given)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(code) => code,
-    }
+    invocation::run(Program::Squeue, args, squeue)
 }
 
 fn fail(what: impl std::fmt::Display) -> ExitCode {
-    eprintln!("squeue: error: {what}");
-    ExitCode::FAILURE
+    invocation::fail(Program::Squeue, what)
 }
 
 /// What was asked for, apart from the format.
@@ -166,20 +162,8 @@ fn hostname() -> String {
 
 /// The format and the order.
 fn report_of(given: &Given) -> Result<Report, ExitCode> {
-    let typed = |option| given.get(option).filter(|c| c.source == Source::CommandLine).is_some();
+    let Formats { letters, names } = invocation::formats(given)?;
     let long = given.has("long");
-    if typed("format") && typed("Format") {
-        return Err(fail("-O (--Format) is incompatible with -o (--format)"));
-    }
-    if typed("format") && long {
-        eprintln!(
-            "squeue: fatal: Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry."
-        );
-        return Err(ExitCode::FAILURE);
-    }
-    // Of two variables -o's counts; an option that was typed counts more than a variable.
-    let letters = given.value("format").filter(|_| !typed("Format") && !long);
-    let names = given.value("Format").filter(|_| letters.is_none());
     let sort = given.value("sort");
     if given.has("steps") {
         let layout = layout::<Steps>(letters.unwrap_or(squeue::STEPS_FORMAT), names, true);

@@ -48,10 +48,7 @@ const LATER: [&str; 8] =
 
 /// Runs the command.
 pub fn run(args: &[OsString]) -> ExitCode {
-    match invocation::read(Program::Scontrol, args).and_then(|given| scontrol(&given)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(code) => code,
-    }
+    invocation::run(Program::Scontrol, args, scontrol)
 }
 
 /// How scontrol was called.
