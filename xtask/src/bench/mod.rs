@@ -40,6 +40,9 @@ pub fn run(arguments: &[String]) -> Outcome {
         let known: Vec<&str> = BENCHMARKS.iter().map(|(n, _)| *n).collect();
         return Err(format!("there is no benchmark {unknown}; there are {}", known.join(", ")));
     }
+    if write && !names.is_empty() {
+        return Err("--write replaces the whole table: name no benchmark".to_owned());
+    }
     let workspace = crate::workspace();
     let programs = crate::release::build()?;
     let mut table = String::from("| what | bivouac | peer | ratio |\n|---|---|---|---|\n");
@@ -56,22 +59,31 @@ pub fn run(arguments: &[String]) -> Outcome {
     println!("{table}");
     if write {
         let path = workspace.join("docs/performance.md");
-        std::fs::write(&path, document(&table)).map_err(|e| format!("{}: {e}", path.display()))?;
+        let said = |e: std::io::Error| format!("{}: {e}", path.display());
+        let old = std::fs::read_to_string(&path).map_err(said)?;
+        std::fs::write(&path, document(&table, &old)?).map_err(said)?;
     }
     Ok(())
 }
 
-fn document(table: &str) -> String {
+/// The page with a new table; what people wrote below it, from `## Rows` on, stays.
+///
+/// # Errors
+/// The page has no `## Rows`.
+fn document(table: &str, old: &str) -> Result<String, String> {
+    let rows = old.find("## Rows").ok_or(
+        "docs/performance.md has no line \"## Rows\"; what was written below the table is kept from there on",
+    )?;
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let date =
         std::process::Command::new("date").arg("+%Y-%m-%d").output().map(|o| o.stdout).unwrap_or_default();
-    format!(
+    Ok(format!(
         "# Performance\n\nMeasured by `cargo xtask bench --write` on {}, {cores} cores, release build. Every figure stands beside a peer \
          measured in the same run, alternating, medians; a ratio is bivouac's figure over the peer's. Where bivouac loses, the table says \
-         so.\n\n{table}\nWhat the rows mean: [below](#rows).\n\n## Rows\n\n{}",
+         so.\n\n{table}\nWhat the rows mean: [below](#rows).\n\n{}",
         String::from_utf8_lossy(&date).trim(),
-        include_str!("rows.md")
-    )
+        &old[rows..]
+    ))
 }
 
 /// The middle of some measurements.
@@ -85,4 +97,18 @@ pub fn timed<T>(what: impl FnOnce() -> Result<T, String>) -> Result<(Duration, T
     let start = Instant::now();
     let value = what()?;
     Ok((start.elapsed(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::document;
+
+    #[test]
+    fn a_new_table_keeps_what_was_written_below_it() {
+        let old = "# Performance\n\n| old |\n\n## Rows\n\n- a\n\n## Where it stands\n\nby hand\n";
+        let new = document("| new |\n", old).unwrap();
+        assert!(new.contains("| new |") && !new.contains("| old |"));
+        assert!(new.ends_with("## Rows\n\n- a\n\n## Where it stands\n\nby hand\n"));
+        assert!(document("| new |\n", "# Performance\n").is_err());
+    }
 }
