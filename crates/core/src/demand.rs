@@ -118,7 +118,7 @@ impl Demand {
             max_nodes: range.max.unwrap_or(u32::MAX).min(p.max_nodes.unwrap_or(u32::MAX)),
             tasks_per_node: per_node.unwrap_or(u32::MAX),
             exclusive: ask.exclusive,
-            mem: memory(ask.mem, p),
+            mem: memory(ask.mem, &gres, p),
             gres,
             max_cpus_per_node: p.max_cpus_per_node.unwrap_or(u32::MAX),
             max_mem_per_node_mb: p.max_mem_per_node_mb.unwrap_or(u64::MAX),
@@ -202,11 +202,15 @@ impl Demand {
     }
 }
 
-fn memory(ask: Option<MemRequest>, p: &PartitionConfig) -> MemDemand {
+fn memory(ask: Option<MemRequest>, gres: &[GresRequest], p: &PartitionConfig) -> MemDemand {
     match (ask, p.def_mem_per_cpu_mb) {
         (Some(MemRequest::PerNode(0)), _) => MemDemand::WholeNode,
         (Some(MemRequest::PerNode(mb)), _) => MemDemand::PerNode(mb),
         (Some(MemRequest::PerCpu(mb)), _) => MemDemand::PerCpu(mb),
+        (Some(MemRequest::PerGpu(mb)), _) => {
+            let gpus: u64 = gres.iter().filter(|g| g.name == "gpu").map(|g| u64::from(g.count)).sum();
+            MemDemand::PerNode(mb.saturating_mul(gpus))
+        }
         (None, Some(mb)) => MemDemand::PerCpu(mb),
         (None, None) => MemDemand::WholeNode,
     }

@@ -58,6 +58,7 @@ pub fn batch(job: &JobInfo, config: &ClusterConfig) -> Vec<(&'static str, String
     match request.mem.or(default.map(MemRequest::PerCpu)) {
         Some(MemRequest::PerNode(mb)) if mb > 0 => set("SLURM_MEM_PER_NODE", mb.to_string()),
         Some(MemRequest::PerCpu(mb)) => set("SLURM_MEM_PER_CPU", mb.to_string()),
+        Some(MemRequest::PerGpu(mb)) => set("SLURM_MEM_PER_GPU", mb.to_string()),
         _ => {}
     }
     if let Some(gpus) = first.map(gpu_indices).filter(|g| !g.is_empty()) {

@@ -141,6 +141,7 @@ fn resources(given: &Given) -> Result<ResourceRequest, ValueError> {
         nodelist,
         exclude: hosts(given, "exclude")?,
         exclusive: exclusive(given)?,
+        ..ResourceRequest::default()
     })
 }
 

@@ -4,8 +4,9 @@
 use crate::array::ArraySpec;
 use crate::depend::Dependency;
 use crate::hostlist::HostList;
+use crate::license::LicenseRequest;
 use crate::memory::MemRequest;
-use crate::time::{TimeLimit, Timestamp};
+use crate::time::{Duration, TimeLimit, Timestamp};
 use crate::tres::GresRequest;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,10 @@ pub struct JobSpec {
     pub open_mode: Option<OpenMode>,
     /// -t.
     pub time_limit: Option<TimeLimit>,
+    /// --time-min: the least time limit that will do.
+    pub time_min: Option<TimeLimit>,
+    /// --deadline: it must be able to end by then.
+    pub deadline: Option<Timestamp>,
     /// -b.
     pub begin: Option<Timestamp>,
     /// -d.
@@ -51,6 +56,18 @@ pub struct JobSpec {
     pub requeue: Option<bool>,
     /// --nice.
     pub nice: i32,
+    /// --priority; none: as computed.
+    pub priority: Option<u32>,
+    /// --kill-on-invalid-dep; none: the cluster's default.
+    pub kill_on_invalid_dep: Option<bool>,
+    /// --no-kill: it goes on when a node of it fails.
+    pub no_kill: bool,
+    /// -L: licences of the whole job.
+    pub licenses: Vec<LicenseRequest>,
+    /// --reservation: one of these, joined by commas.
+    pub reservation: Option<String>,
+    /// --wckey.
+    pub wckey: Option<String>,
     /// --mail-type: Slurm's words, upper case, in the given order.
     pub mail_types: Vec<String>,
     /// --mail-user.
@@ -59,6 +76,16 @@ pub struct JobSpec {
     pub export: Export,
     /// --signal.
     pub signal: Option<SignalRequest>,
+    /// --switches.
+    pub switches: Option<SwitchRequest>,
+    /// --delay-boot.
+    pub delay_boot: Option<Duration>,
+    /// --network.
+    pub network: Option<String>,
+    /// --batch: features wanted of the node of the batch script.
+    pub batch_features: Option<String>,
+    /// The command line of the submission (sacct's SubmitLine).
+    pub submit_line: String,
     /// The host on which sbatch ran (SLURM_SUBMIT_HOST, scontrol's AllocNode).
     pub submit_host: String,
     /// The folder in which sbatch ran (SLURM_SUBMIT_DIR).
@@ -80,18 +107,84 @@ pub struct ResourceRequest {
     pub cpus_per_task: Option<u32>,
     /// --ntasks-per-node.
     pub ntasks_per_node: Option<u32>,
-    /// --mem or --mem-per-cpu.
+    /// --ntasks-per-socket.
+    pub ntasks_per_socket: Option<u32>,
+    /// --ntasks-per-core.
+    pub ntasks_per_core: Option<u32>,
+    /// --ntasks-per-gpu.
+    pub ntasks_per_gpu: Option<u32>,
+    /// --mincpus: CPUs of a node, at least.
+    pub min_cpus: Option<u32>,
+    /// --mem, --mem-per-cpu or --mem-per-gpu.
     pub mem: Option<MemRequest>,
+    /// --tmp: TmpDisk of a node, at least, MiB.
+    pub tmp_mb: Option<u64>,
     /// --gres, per node.
     pub gres: Vec<GresRequest>,
+    /// --gpus and its like.
+    pub gpus: GpuRequest,
+    /// --sockets-per-node: of a node, at least.
+    pub sockets_per_node: Option<u32>,
+    /// --cores-per-socket: of a node, at least.
+    pub cores_per_socket: Option<u32>,
+    /// --threads-per-core: threads of a core that are used.
+    pub threads_per_core: Option<u32>,
+    /// --core-spec or --thread-spec.
+    pub specialized: Option<Specialized>,
     /// -C: the expression as given.
     pub constraint: Option<String>,
+    /// --prefer: the expression as given.
+    pub prefer: Option<String>,
     /// -w: nodes that must be among the job's.
     pub nodelist: Option<HostList>,
     /// -x: nodes that must not be.
     pub exclude: Option<HostList>,
     /// --exclusive: whole nodes.
     pub exclusive: bool,
+    /// -s: shares its resources with others where the partition lets it.
+    pub oversubscribe: bool,
+    /// -O: one CPU for each node, whatever the number of tasks.
+    pub overcommit: bool,
+    /// --contiguous: adjacent nodes.
+    pub contiguous: bool,
+    /// --spread-job: as many nodes as possible.
+    pub spread_job: bool,
+    /// --use-min-nodes: the smaller number of nodes is preferred to an earlier start.
+    pub use_min_nodes: bool,
+}
+
+/// --gpus, --gpus-per-node, --gpus-per-socket, --gpus-per-task and --cpus-per-gpu; every entry is named `gpu`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GpuRequest {
+    /// --gpus: of the whole job.
+    pub per_job: Vec<GresRequest>,
+    /// --gpus-per-node.
+    pub per_node: Vec<GresRequest>,
+    /// --gpus-per-socket.
+    pub per_socket: Vec<GresRequest>,
+    /// --gpus-per-task.
+    pub per_task: Vec<GresRequest>,
+    /// --cpus-per-gpu.
+    pub cpus_per_gpu: Option<u32>,
+}
+
+/// What is set aside for the system on each node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Specialized {
+    /// --core-spec.
+    Cores(u32),
+    /// --thread-spec.
+    Threads(u32),
+}
+
+/// --switches=count[@time].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchRequest {
+    /// Leaf switches, at most.
+    pub count: u32,
+    /// How long they are waited for; none: as long as the cluster allows.
+    pub wait: Option<Duration>,
 }
 
 /// -N: how many nodes, inclusive.
@@ -131,7 +224,7 @@ impl Export {
     }
 }
 
-/// --signal=[B:]sig[@seconds].
+/// --signal=[{R|B}:]sig[@seconds].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignalRequest {
     /// Signal number.
@@ -140,4 +233,7 @@ pub struct SignalRequest {
     pub seconds: u32,
     /// `B:`: the batch shell only.
     pub batch_only: bool,
+    /// `R:`: it may overlap with a reservation that has MaxStartDelay.
+    #[serde(default)]
+    pub reservation: bool,
 }

@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-/// --mem or --mem-per-cpu, in MiB. `PerNode(0)` asks for the whole node's memory.
+/// --mem, --mem-per-cpu or --mem-per-gpu, in MiB. `PerNode(0)` asks for the whole node's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MemRequest {
     /// --mem.
     PerNode(u64),
     /// --mem-per-cpu.
     PerCpu(u64),
+    /// --mem-per-gpu.
+    PerGpu(u64),
 }
 
 /// Parses a size with one of the suffixes K, M, G, T (either case, `B` may follow) into MiB; without a suffix it is MiB. Sizes in K are rounded

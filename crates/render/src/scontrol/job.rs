@@ -89,6 +89,7 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
     let (what, mb) = match job::min_memory(job) {
         MemRequest::PerNode(mb) => ("MinMemoryNode", mb),
         MemRequest::PerCpu(mb) => ("MinMemoryCPU", mb),
+        MemRequest::PerGpu(_) => ("MinMemoryNode", 0),
     };
     lines.extend([
         format!(

@@ -64,6 +64,7 @@ fn exclusive(job: &JobInfo) -> &'static str {
 fn memory(r: &Row<'_>, s: &Settings, out: &mut String) {
     match job::min_memory(r.job) {
         MemRequest::PerNode(mb) | MemRequest::PerCpu(mb) => s.memory(out, mb),
+        MemRequest::PerGpu(_) => s.memory(out, 0),
     }
 }
 
@@ -82,6 +83,7 @@ fn time_left(r: &Row<'_>, _: &Settings, out: &mut String) {
 fn mem_mb(job: &JobInfo) -> u64 {
     match job::min_memory(job) {
         MemRequest::PerNode(mb) | MemRequest::PerCpu(mb) => mb,
+        MemRequest::PerGpu(_) => 0,
     }
 }
 

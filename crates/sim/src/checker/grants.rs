@@ -219,6 +219,8 @@ fn memory(ask: Option<MemRequest>, p: &PartitionConfig, node: &NodeConfig, cpus:
         Some(MemRequest::PerNode(0)) => node.memory_mb,
         Some(MemRequest::PerNode(mb)) => mb,
         Some(MemRequest::PerCpu(mb)) => mb * u64::from(cpus),
+        // No simulated user asks so.
+        Some(MemRequest::PerGpu(_)) => unreachable!("memory per GPU"),
         None => p.def_mem_per_cpu_mb.map_or(node.memory_mb, |mb| mb * u64::from(cpus)),
     }
 }
