@@ -35,6 +35,7 @@ fn node(name: &str, shape: (u32, u32), memory_mb: u64, features: &[&str], partit
             features: features.iter().map(|f| (*f).to_owned()).collect(),
             gres: Vec::new(),
             weight: 1,
+            ..NodeConfig::default()
         },
         partitions: vec![partition.into()],
         alloc_cpus: 0,
@@ -80,6 +81,7 @@ fn partition(name: &str, nodes: &[&str], total_cpus: u32) -> PartitionInfo {
             priority_tier: 1,
             priority_job_factor: 1,
             billing: None,
+            ..PartitionConfig::default()
         },
         total_cpus,
     }

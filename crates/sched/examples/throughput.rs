@@ -25,6 +25,7 @@ fn config() -> ClusterConfig {
         features: Vec::new(),
         gres: Vec::new(),
         weight: 1,
+        ..NodeConfig::default()
     };
     let partition = PartitionConfig {
         name: "main".into(),
@@ -41,6 +42,7 @@ fn config() -> ClusterConfig {
         priority_tier: 1,
         priority_job_factor: 1,
         billing: None,
+        ..PartitionConfig::default()
     };
     ClusterConfig {
         cluster: "bench".into(),
@@ -60,6 +62,7 @@ fn config() -> ClusterConfig {
         limit_clock: LimitClock::Monotonic,
         owner_is_operator: true,
         job_requeue: true,
+        parameters: Default::default(),
     }
 }
 

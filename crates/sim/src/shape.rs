@@ -77,6 +77,7 @@ fn node(rng: &mut Rng, name: String) -> NodeConfig {
         features: if rng.chance(50) { vec!["fast".into()] } else { vec!["slow".into(), "ib".into()] },
         gres,
         weight: rng.below(2) as u32,
+        ..NodeConfig::default()
     }
 }
 
@@ -123,6 +124,7 @@ fn config(rng: &mut Rng) -> ClusterConfig {
         priority_tier: rng.range(1, 2) as u32,
         priority_job_factor: 1,
         billing: None,
+        ..PartitionConfig::default()
     };
     ClusterConfig {
         cluster: "sim".into(),
@@ -142,5 +144,6 @@ fn config(rng: &mut Rng) -> ClusterConfig {
         limit_clock: *rng.pick(&[LimitClock::Monotonic, LimitClock::Wall]),
         owner_is_operator: false,
         job_requeue: rng.chance(70),
+        parameters: Default::default(),
     }
 }

@@ -62,6 +62,7 @@ pub(crate) fn build(
         },
         owner_is_operator: c.owner_is_operator.unwrap_or(false),
         job_requeue: c.job_requeue.unwrap_or(true),
+        parameters: Default::default(),
     };
     match config.validate() {
         Ok(()) => Ok(config),
@@ -117,6 +118,7 @@ fn expand(
         features: group.features.clone(),
         gres: gres(group),
         weight: group.weight.unwrap_or(1),
+        ..NodeConfig::default()
     };
     Ok(names.as_ref().0.iter().map(shape).collect())
 }
@@ -178,6 +180,7 @@ fn partition(
         priority_job_factor: p.priority_job_factor.unwrap_or(1),
         billing: p.billing.as_ref().map(|b| b.as_ref().clone()),
         nodes: names,
+        ..PartitionConfig::default()
     })
 }
 

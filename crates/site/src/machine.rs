@@ -68,6 +68,7 @@ impl Machine {
             features: Vec::new(),
             gres: if self.gpus > 0 { vec![gpu] } else { Vec::new() },
             weight: 1,
+            ..NodeConfig::default()
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a cluster is made of: nodes, partitions, QoS and the parameters that Slurm keeps in slurm.conf.
 //! Built by a site profile, used by the core and printed by `sinfo` and `scontrol show`.
 
+use crate::parameters::Parameters;
 use crate::time::{Duration, TimeLimit};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,9 @@ pub struct ClusterConfig {
     pub owner_is_operator: bool,
     /// JobRequeue: whether a job may be requeued that says neither.
     pub job_requeue: bool,
+    /// What else slurm.conf says.
+    #[serde(default)]
+    pub parameters: Parameters,
 }
 
 /// What a running job's time limit counts.
@@ -55,6 +59,7 @@ pub enum LimitClock {
 
 /// A node's shape.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct NodeConfig {
     /// NodeName.
     pub name: String,
@@ -74,12 +79,68 @@ pub struct NodeConfig {
     pub gres: Vec<GresConfig>,
     /// Weight: nodes of lower weight are filled first.
     pub weight: u32,
+    /// Boards; the sockets are those of all boards together.
+    pub boards: u32,
+    /// CPUs where they are not the product of sockets, cores and threads: then they are the cores.
+    pub cpu_count: Option<u32>,
+    /// State: what the node begins in.
+    pub state: InitialState,
+    /// Reason: why it is in that state.
+    pub reason: Option<String>,
+    /// NodeAddr; none: its name.
+    pub address: Option<String>,
+    /// NodeHostname; none: its name.
+    pub hostname: Option<String>,
+    /// Port; none: SlurmdPort.
+    pub port: Option<u16>,
+}
+
+/// What slurm.conf's State of a node says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InitialState {
+    /// `UNKNOWN`: up, as all nodes here are.
+    #[default]
+    Up,
+    /// `DOWN`.
+    Down,
+    /// `DRAIN`.
+    Drain,
+    /// `FAIL`, `FAILING`.
+    Fail,
+    /// `FUTURE`: defined, but not there.
+    Future,
+}
+
+impl Default for NodeConfig {
+    /// One CPU and 1 MiB, as of a `NodeName=` line that says nothing else.
+    fn default() -> NodeConfig {
+        NodeConfig {
+            name: String::new(),
+            sockets: 1,
+            cores_per_socket: 1,
+            threads_per_core: 1,
+            memory_mb: 1,
+            tmp_disk_mb: 0,
+            features: Vec::new(),
+            gres: Vec::new(),
+            weight: 1,
+            boards: 1,
+            cpu_count: None,
+            state: InitialState::Up,
+            reason: None,
+            address: None,
+            hostname: None,
+            port: None,
+        }
+    }
 }
 
 impl NodeConfig {
-    /// Logical CPUs: sockets x cores x threads.
+    /// Logical CPUs: sockets x cores x threads, unless counted otherwise.
     pub fn cpus(&self) -> u32 {
-        self.sockets * self.cores_per_socket * self.threads_per_core
+        let product =
+            self.sockets.saturating_mul(self.cores_per_socket).saturating_mul(self.threads_per_core);
+        self.cpu_count.unwrap_or(product)
     }
 }
 
@@ -96,6 +157,7 @@ pub struct GresConfig {
 
 /// A partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PartitionConfig {
     /// PartitionName.
     pub name: String,
@@ -125,6 +187,127 @@ pub struct PartitionConfig {
     pub priority_job_factor: u32,
     /// TRES weights that sacct's billing uses, for example `CPU=1.0`.
     pub billing: Option<String>,
+    /// State.
+    pub state: PartitionState,
+    /// DefMemPerNode in MiB.
+    pub def_mem_per_node_mb: Option<u64>,
+    /// MaxMemPerCPU in MiB.
+    pub max_mem_per_cpu_mb: Option<u64>,
+    /// AllowAccounts; empty: all.
+    pub allow_accounts: Vec<String>,
+    /// DenyAccounts; only where AllowAccounts is empty.
+    pub deny_accounts: Vec<String>,
+    /// DenyQos; only where AllowQos is empty.
+    pub deny_qos: Vec<String>,
+    /// AllowGroups; empty: all.
+    pub allow_groups: Vec<String>,
+    /// AllocNodes: submit hosts; empty: all.
+    pub alloc_nodes: Vec<String>,
+    /// QOS of the partition: its limits hold for all of its jobs.
+    pub qos: Option<String>,
+    /// Alternate: where jobs go while this one is not to be used.
+    pub alternate: Option<String>,
+    /// Hidden.
+    pub hidden: bool,
+    /// RootOnly.
+    pub root_only: bool,
+    /// DisableRootJobs.
+    pub disable_root_jobs: bool,
+    /// ReqResv.
+    pub require_reservation: bool,
+    /// ExclusiveUser: a node runs jobs of one user at a time.
+    pub exclusive_user: bool,
+    /// LLN: least loaded nodes first.
+    pub least_loaded: bool,
+    /// OverSubscribe as `scontrol show partition` prints it; none: `NO`.
+    pub over_subscribe: Option<String>,
+    /// OverTimeLimit in minutes; none: the cluster's.
+    pub over_time_limit: Option<TimeLimit>,
+    /// GraceTime in seconds.
+    pub grace_time: u32,
+    /// PreemptMode; none: the cluster's.
+    pub preempt_mode: Option<String>,
+    /// DefCpuPerGPU and DefMemPerGPU as `scontrol show partition` prints them under JobDefaults.
+    pub job_defaults: Vec<(String, u64)>,
+}
+
+/// State of a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PartitionState {
+    /// Takes jobs and starts them.
+    #[default]
+    Up,
+    /// Takes jobs, starts none.
+    Down,
+    /// Takes none, starts those it has.
+    Drain,
+    /// Neither.
+    Inactive,
+}
+
+impl PartitionState {
+    /// As `scontrol show partition` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            PartitionState::Up => "UP",
+            PartitionState::Down => "DOWN",
+            PartitionState::Drain => "DRAIN",
+            PartitionState::Inactive => "INACTIVE",
+        }
+    }
+
+    /// Whether jobs may be submitted to it.
+    pub fn takes_jobs(self) -> bool {
+        matches!(self, PartitionState::Up | PartitionState::Down)
+    }
+
+    /// Whether its jobs may start.
+    pub fn starts_jobs(self) -> bool {
+        matches!(self, PartitionState::Up | PartitionState::Drain)
+    }
+}
+
+impl Default for PartitionConfig {
+    /// Without nodes and without limits, as of a `PartitionName=` line that says nothing else.
+    fn default() -> PartitionConfig {
+        PartitionConfig {
+            name: String::new(),
+            nodes: Vec::new(),
+            default: false,
+            default_time: None,
+            max_time: TimeLimit::Unlimited,
+            min_nodes: 0,
+            max_nodes: None,
+            max_cpus_per_node: None,
+            def_mem_per_cpu_mb: None,
+            max_mem_per_node_mb: None,
+            allow_qos: Vec::new(),
+            priority_tier: 1,
+            priority_job_factor: 1,
+            billing: None,
+            state: PartitionState::Up,
+            def_mem_per_node_mb: None,
+            max_mem_per_cpu_mb: None,
+            allow_accounts: Vec::new(),
+            deny_accounts: Vec::new(),
+            deny_qos: Vec::new(),
+            allow_groups: Vec::new(),
+            alloc_nodes: Vec::new(),
+            qos: None,
+            alternate: None,
+            hidden: false,
+            root_only: false,
+            disable_root_jobs: false,
+            require_reservation: false,
+            exclusive_user: false,
+            least_loaded: false,
+            over_subscribe: None,
+            over_time_limit: None,
+            grace_time: 0,
+            preempt_mode: None,
+            job_defaults: Vec::new(),
+        }
+    }
 }
 
 /// A quality of service and its limits. `None` is no limit.

@@ -16,6 +16,7 @@ pub mod info;
 pub mod job;
 pub mod license;
 pub mod memory;
+pub mod parameters;
 pub mod pattern;
 pub mod reason;
 pub mod reject;

@@ -29,6 +29,7 @@ pub fn config() -> ClusterConfig {
             .into_iter()
             .collect(),
         weight: 1,
+        ..NodeConfig::default()
     };
     let partition = |name: &str, nodes: &[&str]| PartitionConfig {
         name: name.into(),
@@ -45,6 +46,7 @@ pub fn config() -> ClusterConfig {
         priority_tier: 1,
         priority_job_factor: 1,
         billing: None,
+        ..PartitionConfig::default()
     };
     ClusterConfig {
         cluster: "test".into(),
@@ -67,6 +69,7 @@ pub fn config() -> ClusterConfig {
         limit_clock: LimitClock::Monotonic,
         owner_is_operator: false,
         job_requeue: true,
+        parameters: Default::default(),
     }
 }
 

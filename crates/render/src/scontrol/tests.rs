@@ -236,6 +236,7 @@ fn the_configuration() {
         limit_clock: LimitClock::Wall,
         owner_is_operator: true,
         job_requeue: true,
+        parameters: Default::default(),
     };
     let text = show_config(&config, "vm", "/state", &settings());
     assert!(
