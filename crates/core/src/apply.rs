@@ -90,7 +90,7 @@ impl Cluster {
         };
         let Some(submission) = self.state.submissions.get(&job.origin) else { return };
         self.index.remove(&self.world, submission, job);
-        change(job);
+        change(Arc::make_mut(job));
         self.index.add(&self.world, submission, job);
     }
 
@@ -106,7 +106,7 @@ impl Cluster {
         if let Some(submission) = self.state.submissions.get(&job.origin) {
             self.index.add(&self.world, submission, &job);
         }
-        self.state.jobs.insert(job.id, job);
+        self.state.jobs.insert(job.id, Arc::new(job));
     }
 
     fn submitted(&mut self, submission: &Submission, at: Now) {
@@ -118,7 +118,7 @@ impl Cluster {
             *pending = Pending { waits: Vec::new(), eligible: Some(time) };
         }
         self.index.add_submission(&self.world, submission);
-        self.state.submissions.insert(submission.id, submission.clone());
+        self.state.submissions.insert(submission.id, Arc::new(submission.clone()));
         self.insert(job);
     }
 
@@ -127,7 +127,7 @@ impl Cluster {
             debug_assert!(false, "a split of job {from}, which does not exist");
             return;
         };
-        let part = Job { id: job, place: Place::Tasks(tasks.clone()), ..record.clone() };
+        let part = Job { id: job, place: Place::Tasks(tasks.clone()), ..Job::clone(record) };
         self.edit(from, |record| {
             if let Place::Tasks(set) = &mut record.place {
                 *set = set.difference(tasks);
@@ -171,6 +171,7 @@ impl Cluster {
         let origin = self.state.jobs.get(&id).map(|j| j.origin);
         if let Some(origin) = origin.filter(|_| first) {
             if let Some(submission) = self.state.submissions.get_mut(&origin) {
+                let submission = Arc::make_mut(submission);
                 submission.tally.begun += 1;
                 submission.tally.last_begun = at.wall;
             }
@@ -203,7 +204,7 @@ impl Cluster {
         let Some(job) = self.state.jobs.get(&id) else { return };
         let (origin, name, count) = (job.origin, job.name.clone(), job.count());
         let Some(submission) = self.state.submissions.get_mut(&origin) else { return };
-        let tally = &mut submission.tally;
+        let tally = &mut Arc::make_mut(submission).tally;
         tally.ended += count;
         if outcome.state() != JobState::Completed {
             tally.failed += count;

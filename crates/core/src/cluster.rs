@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// The cluster.
 #[derive(Clone, Debug)]
 pub struct Cluster {
-    pub(crate) world: World,
+    pub(crate) world: Arc<World>,
     pub(crate) state: State,
     pub(crate) index: Index,
 }
@@ -58,7 +58,7 @@ impl Cluster {
     }
 
     pub(crate) fn assemble(config: Arc<ClusterConfig>, state: State) -> Cluster {
-        let world = World::new(config);
+        let world = Arc::new(World::new(config));
         let mut index = Index::new(&world);
         index.key_ages = state.used_keys.iter().map(|(key, used)| (used.at, *key)).collect();
         for submission in state.submissions.values() {
@@ -94,12 +94,12 @@ impl Cluster {
 
     /// Every job that is not forgotten, by number.
     pub fn jobs(&self) -> impl Iterator<Item = &Job> {
-        self.state.jobs.values()
+        self.state.jobs.values().map(Arc::as_ref)
     }
 
     /// The job of that number.
     pub fn job(&self, id: JobId) -> Option<&Job> {
-        self.state.jobs.get(&id)
+        self.state.jobs.get(&id).map(Arc::as_ref)
     }
 
     /// What was submitted when the job was.
@@ -127,7 +127,7 @@ impl Cluster {
 
     /// The job's needs in each of its partitions, parallel to the submission's; none where it cannot be.
     pub fn demands(&self, job: &Job) -> &[Option<Arc<Demand>>] {
-        self.index.demands.get(&job.origin).map_or(&[], Vec::as_slice)
+        self.index.demands.get(&job.origin).map_or(&[], Arc::as_ref)
     }
 
     /// Jobs that only resources and limits keep from starting, the first to start first. A job is listed once

@@ -100,10 +100,10 @@ pub fn standing(on: WaitOn, state: &State, index: &Index, me: &Identity, at: Tim
 fn single<'a>(target: DependencyTarget, state: &'a State, index: &Index) -> Option<&'a Job> {
     let task = target.task?;
     if let Some(id) = index.tasks.get(&(target.job, task)) {
-        return state.jobs.get(id);
+        return state.jobs.get(id).map(|j| &**j);
     }
     let records = index.rests.range((target.job, JobId(0))..=(target.job, JobId(u32::MAX)));
-    records.filter_map(|(_, id)| state.jobs.get(id)).find(|job| match &job.place {
+    records.filter_map(|(_, id)| state.jobs.get(id).map(|j| &**j)).find(|job| match &job.place {
         Place::Tasks(set) => set.contains(task),
         _ => false,
     })

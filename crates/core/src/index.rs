@@ -50,7 +50,7 @@ pub struct Index {
     /// Keys of forgotten submissions by age.
     pub key_ages: BTreeSet<(Duration, RequestKey)>,
     /// The needs of each submission, parallel to its partitions.
-    pub demands: BTreeMap<JobId, Vec<Option<Arc<Demand>>>>,
+    pub demands: BTreeMap<JobId, Arc<[Option<Arc<Demand>>]>>,
     /// What each QoS has running.
     pub qos: BTreeMap<usize, Use>,
     /// What each user has running in each QoS.
@@ -101,7 +101,7 @@ impl Index {
     /// Makes a submission known; before any job of it.
     pub fn add_submission(&mut self, world: &World, submission: &Submission) {
         self.keys.insert(submission.key, submission.id);
-        self.demands.insert(submission.id, world.demands(submission));
+        self.demands.insert(submission.id, world.demands(submission).into());
     }
 
     /// Forgets a submission; after all jobs of it.
@@ -215,7 +215,7 @@ impl Index {
         if job.hold.is_some() {
             return;
         }
-        for (choice, demand) in self.demands.get(&job.origin).into_iter().flatten().enumerate() {
+        for (choice, demand) in self.demands.get(&job.origin).into_iter().flat_map(|d| d.iter()).enumerate() {
             let Some(demand) = demand else { continue };
             if world.never(job, submission, demand).is_none() {
                 member(&mut self.queue, world.queue_entry(job, submission, choice, demand), put);

@@ -10,76 +10,164 @@ use crate::job::{
 use crate::ledger::Ledger;
 use crate::limits::Use;
 use crate::plan::Plan;
-use crate::world::Gate;
+use crate::world::{Gate, World};
 use bivouac_types::config::PartitionConfig;
 use bivouac_types::depend::DependencyTerm;
 use bivouac_types::info::{
     ArrayInfo, ArrayTasks, GresShare, JobInfo, NodeInfo, NodeShare, PartitionInfo, StepInfo, Unmet, Usage,
 };
 use bivouac_types::{
-    Duration, ExitStatus, JobState, Now, Outcome, PendingReason, StepKind, TimeLimit, Timestamp,
+    Duration, ExitStatus, JobId, JobState, Now, Outcome, PendingReason, StepKind, TimeLimit, Timestamp,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-impl Cluster {
-    /// The job as it stands. `plan` is the latest, for its reasons and expectations. The names of the job's
-    /// files are left empty: the caller, who knows the patterns' other parts, expands them.
+/// All that a job's row is made of, taken out of the cluster cheaply, so that rows can be made where nobody waits
+/// for the owner of the state.
+#[derive(Clone, Debug)]
+pub struct JobView {
+    world: Arc<World>,
+    job: Arc<Job>,
+    submission: Arc<Submission>,
+    demands: Arc<[Option<Arc<Demand>>]>,
+    reason: PendingReason,
+    expected: Option<(Timestamp, Vec<String>)>,
+}
+
+impl JobView {
+    /// The job as it stands. The names of its files are left empty: the caller, who knows the patterns' other parts,
+    /// expands them.
     ///
     /// For a job that has ended this is its accounting record.
-    pub fn job_info(&self, job: &Job, plan: &Plan, now: Now) -> Option<JobInfo> {
-        let submission = self.submission(job)?;
+    pub fn row(&self, now: Now) -> JobInfo {
+        let JobView { world, job, submission, .. } = self;
         let run = job.last_run();
-        let first = self.demands(job).iter().flatten().next().map(|d| &**d);
-        let expected = plan.expected.get(&job.id).filter(|_| job.pending().is_some());
-        let (start, end, elapsed) = self.times(job, run, expected.map(|e| e.0), now);
+        let first = self.demands.iter().flatten().next().map(|d| &**d);
+        let (start, end, elapsed) = world.times(job, run, self.expected.as_ref().map(|e| e.0), now);
         let (outcome, cancelled_by) = outcome(job);
         let ask = &submission.spec.resources;
         let partition = match run {
             Some(run) => run.partition.to_string(),
             None => submission.partitions.join(","),
         };
-        Some(JobInfo {
+        JobInfo {
             id: job.id,
             array: array_info(job, submission),
             uid: submission.owner.uid,
             user: submission.owner.user.clone(),
             gid: submission.owner.gid,
             group: submission.owner.group.clone(),
-            spec: self.spec_now(job, submission),
+            spec: spec_now(job, submission),
             account: submission.account.clone(),
             qos: submission.qos.clone(),
             partition,
             state: job.state(),
-            reason: self.reason(job, plan),
+            reason: self.reason,
             unmet: job.pending().map_or(Vec::new(), |p| unmet(p, now)),
-            priority: self.world.shown_priority(job, submission),
-            time_limit: self.shown_limit(job, run, first),
+            priority: world.shown_priority(job, submission),
+            time_limit: world.shown_limit(job, run, first),
             submit: submission.at.wall,
-            eligible: self.eligible(job, submission),
+            eligible: world.eligible(job, submission),
             start,
             end,
             elapsed,
             nodes: run.map_or(Vec::new(), |r| r.alloc.iter().map(node_share).collect()),
             num_nodes: run
-                .map_or(first.map_or(1, |d| d.node_estimate(&self.world.tables)), |r| r.alloc.len() as u32),
+                .map_or(first.map_or(1, |d| d.node_estimate(&world.tables)), |r| r.alloc.len() as u32),
             num_cpus: run.map_or(first.map_or(1, Demand::min_cpus), Run::cpus),
             num_tasks: first.map_or(ask.ntasks.unwrap_or(1), |d| d.tasks),
             cpus_per_task: ask.cpus_per_task.unwrap_or(1),
-            mem_mb: run.map_or(first.map_or(0, |d| d.min_mem_mb(&self.world.tables)), Run::mem_mb),
+            mem_mb: run.map_or(first.map_or(0, |d| d.min_mem_mb(&world.tables)), Run::mem_mb),
             exit: outcome.map_or(ExitStatus::default(), Outcome::status),
             cancelled_by,
             restarts: job.restarts,
-            requeue: submission.requeue(&self.world.config),
+            requeue: submission.requeue(&world.config),
             steps: steps(job, run),
             pid: job.run().and_then(|r| match r.launch {
                 Launch::Launched { pid } => Some(pid),
                 Launch::Granted => None,
             }),
-            planned_nodes: expected.map_or(Vec::new(), |e| e.1.clone()),
+            planned_nodes: self.expected.as_ref().map_or(Vec::new(), |e| e.1.clone()),
             std_out: String::new(),
             std_err: String::new(),
             std_in: String::new(),
+        }
+    }
+
+    /// The job's number.
+    pub fn id(&self) -> JobId {
+        self.job.id
+    }
+}
+
+impl World {
+    fn shown_limit(&self, job: &Job, run: Option<&Run>, demand: Option<&Demand>) -> TimeLimit {
+        match (run, demand) {
+            (Some(run), _) => run.time_limit,
+            (None, Some(d)) => self.time_limit(job, d.partition),
+            (None, None) => job.time_limit.unwrap_or(TimeLimit::Unlimited),
+        }
+    }
+
+    fn eligible(&self, job: &Job, submission: &Submission) -> Option<Timestamp> {
+        match job.pending() {
+            Some(pending) => match self.gate(pending, submission) {
+                Gate::From(time) => Some(time),
+                _ => None,
+            },
+            None => job.last_run().map(|r| r.eligible),
+        }
+    }
+
+    fn times(
+        &self,
+        job: &Job,
+        run: Option<&Run>,
+        expected: Option<Timestamp>,
+        now: Now,
+    ) -> (Option<Timestamp>, Option<Timestamp>, Duration) {
+        match (&job.phase, run) {
+            (Phase::Ended(e), Some(run)) => (Some(run.start.wall), Some(e.end), e.ran()),
+            (Phase::Ended(e), None) => (None, Some(e.end), Duration::ZERO),
+            (_, Some(run)) => {
+                let clock = self.limit_clock(now);
+                let left = self.deadline(run).map(|d| now.wall + Duration(d.saturating_sub(clock)));
+                let elapsed = clock.saturating_sub(self.limit_clock(run.start));
+                (Some(run.start.wall), left, Duration(elapsed))
+            }
+            (_, None) => (expected, None, Duration::ZERO),
+        }
+    }
+}
+
+/// The submission's request with what has been changed since.
+fn spec_now(job: &Job, submission: &Submission) -> bivouac_types::JobSpec {
+    let mut spec = submission.spec.clone();
+    spec.name = job.name.to_string();
+    spec.nice = job.nice;
+    spec.time_limit = job.time_limit;
+    spec.hold = job.hold.is_some();
+    spec
+}
+
+impl Cluster {
+    /// What the job's row is made of. `plan` is the latest, for its reasons and expectations.
+    pub fn view(&self, id: JobId, plan: &Plan) -> Option<JobView> {
+        let job = self.state.jobs.get(&id)?;
+        let submission = self.state.submissions.get(&job.origin)?;
+        Some(JobView {
+            world: self.world.clone(),
+            reason: self.reason(job, plan),
+            expected: plan.expected.get(&id).filter(|_| job.pending().is_some()).cloned(),
+            demands: self.index.demands.get(&job.origin).cloned().unwrap_or_else(|| Arc::new([])),
+            job: job.clone(),
+            submission: submission.clone(),
         })
+    }
+
+    /// The job as it stands: see [`JobView::row`].
+    pub fn job_info(&self, job: &Job, plan: &Plan, now: Now) -> Option<JobInfo> {
+        Some(self.view(job.id, plan)?.row(now))
     }
 
     /// Why the job waits: what is known of the job itself, then what the plan says, then the first limit that
@@ -110,54 +198,6 @@ impl Cluster {
         }
         let least = Use::least(open, &self.world.tables);
         Ledger::new(self).blocking(job, submission, &least).unwrap_or(PendingReason::Priority)
-    }
-
-    /// The submission's request with what has been changed since.
-    fn spec_now(&self, job: &Job, submission: &Submission) -> bivouac_types::JobSpec {
-        let mut spec = submission.spec.clone();
-        spec.name = job.name.to_string();
-        spec.nice = job.nice;
-        spec.time_limit = job.time_limit;
-        spec.hold = job.hold.is_some();
-        spec
-    }
-
-    fn shown_limit(&self, job: &Job, run: Option<&Run>, demand: Option<&Demand>) -> TimeLimit {
-        match (run, demand) {
-            (Some(run), _) => run.time_limit,
-            (None, Some(d)) => self.world.time_limit(job, d.partition),
-            (None, None) => job.time_limit.unwrap_or(TimeLimit::Unlimited),
-        }
-    }
-
-    fn eligible(&self, job: &Job, submission: &Submission) -> Option<Timestamp> {
-        match job.pending() {
-            Some(pending) => match self.world.gate(pending, submission) {
-                Gate::From(time) => Some(time),
-                _ => None,
-            },
-            None => job.last_run().map(|r| r.eligible),
-        }
-    }
-
-    fn times(
-        &self,
-        job: &Job,
-        run: Option<&Run>,
-        expected: Option<Timestamp>,
-        now: Now,
-    ) -> (Option<Timestamp>, Option<Timestamp>, Duration) {
-        match (&job.phase, run) {
-            (Phase::Ended(e), Some(run)) => (Some(run.start.wall), Some(e.end), e.ran()),
-            (Phase::Ended(e), None) => (None, Some(e.end), Duration::ZERO),
-            (_, Some(run)) => {
-                let clock = self.world.limit_clock(now);
-                let left = self.world.deadline(run).map(|d| now.wall + Duration(d.saturating_sub(clock)));
-                let elapsed = clock.saturating_sub(self.world.limit_clock(run.start));
-                (Some(run.start.wall), left, Duration(elapsed))
-            }
-            (_, None) => (expected, None, Duration::ZERO),
-        }
     }
 
     /// Every node, in the configuration's order. `up_since` is when the controller started.

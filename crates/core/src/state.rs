@@ -5,6 +5,7 @@ use crate::job::{Job, Submission};
 use bivouac_types::{Duration, JobId, Uid};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// All that is stored of a cluster: the fold of its events. A snapshot is this, serialized.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,10 +14,10 @@ pub struct State {
     pub first_id: u32,
     /// The next job id.
     pub next_id: u32,
-    /// Every submission that a job is of.
-    pub submissions: BTreeMap<JobId, Submission>,
+    /// Every submission that a job is of. It is shared, as jobs are: rows are made of both while the state goes on.
+    pub submissions: BTreeMap<JobId, Arc<Submission>>,
     /// Every job that is not forgotten.
-    pub jobs: BTreeMap<JobId, Job>,
+    pub jobs: BTreeMap<JobId, Arc<Job>>,
     /// Keys of forgotten submissions, for clients that ask again late: when each was used, by whom, for what.
     #[serde(default)]
     pub used_keys: BTreeMap<RequestKey, UsedKey>,
@@ -44,6 +45,6 @@ impl State {
 
     /// What the job is of.
     pub fn submission(&self, job: &Job) -> Option<&Submission> {
-        self.submissions.get(&job.origin)
+        self.submissions.get(&job.origin).map(Arc::as_ref)
     }
 }

@@ -1,7 +1,7 @@
 //! Clients' connections: one thread each, which knows who the client is and hands his requests to the owner of the
 //! state, in order.
 
-use crate::mailbox::{Mail, Peer, Reply};
+use crate::mailbox::{Answer, Mail, Peer, Reply};
 use bivouac_proto::frame::{self, FrameError};
 use bivouac_proto::message::{Request, Response};
 use std::io::BufReader;
@@ -89,28 +89,32 @@ fn talk(stream: UnixStream, peer: Peer, owner: &Sender<Mail>) {
         if owner.send(Mail::Request { peer, request: Box::new(request), reply: Reply(to) }).is_err() {
             return;
         }
-        loop {
-            let answer = match answers.recv_timeout(LOOK_AFTER) {
-                Ok(answer) => answer,
+        let answer = loop {
+            match answers.recv_timeout(LOOK_AFTER) {
+                Ok(answer) => break answer,
                 Err(RecvTimeoutError::Timeout) if hung_up(&stream) => return,
-                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
-            };
-            let more = matches!(answer, Response::Jobs { more: true, .. });
-            match frame::write(&mut out, &answer) {
-                Ok(()) => {}
-                Err(FrameError::TooLong(_)) => {
-                    let what = "the answer is too long; ask for fewer jobs".to_owned();
-                    let _ = frame::write(&mut out, &Response::Failed(what));
-                    return;
-                }
-                Err(_) => return,
             }
-            if !more {
-                break;
-            }
+        };
+        let written = match answer {
+            Answer::One(response) => write(&mut out, &response),
+            Answer::Parts(mut parts) => parts.all(|part| write(&mut out, &part)),
+        };
+        if !written {
+            return;
         }
     }
+}
+
+/// Whether the answer is on its way and the connection goes on.
+fn write(mut out: &UnixStream, answer: &Response) -> bool {
+    let outcome = frame::write(&mut out, answer);
+    if let Err(FrameError::TooLong(_)) = outcome {
+        let what = "the answer is too long; ask for fewer jobs".to_owned();
+        let _ = frame::write(&mut out, &Response::Failed(what));
+    }
+    outcome.is_ok()
 }
 
 /// Whether the other end is gone: it may have waited for a job's end (sbatch --wait) and been ended before.

@@ -13,13 +13,27 @@ pub struct Peer {
     pub gid: u32,
 }
 
+/// What goes back to a client's thread.
+pub enum Answer {
+    /// One answer.
+    One(Response),
+    /// An answer in parts. That thread makes them, each when the one before is written: the owner of the state has
+    /// only gathered what they are made of.
+    Parts(Box<dyn Iterator<Item = Response> + Send>),
+}
+
 /// Where an answer goes. A client that has gone away is no error.
-pub struct Reply(pub Sender<Response>);
+pub struct Reply(pub Sender<Answer>);
 
 impl Reply {
     /// Sends one answer.
     pub fn send(&self, response: Response) {
-        let _ = self.0.send(response);
+        let _ = self.0.send(Answer::One(response));
+    }
+
+    /// Sends an answer in parts, to be made by the client's thread.
+    pub fn send_parts(&self, parts: impl Iterator<Item = Response> + Send + 'static) {
+        let _ = self.0.send(Answer::Parts(Box::new(parts)));
     }
 }
 

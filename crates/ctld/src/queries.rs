@@ -2,7 +2,7 @@
 
 use crate::controller::Controller;
 use crate::mailbox::{Peer, Reply};
-use bivouac_core::{Job, Phase};
+use bivouac_core::{Job, JobView, Phase};
 use bivouac_proto::message::{AccountingQuery, Ask, JobQuery, Response, Status};
 use bivouac_store::Wanted;
 use bivouac_types::info::{ArrayTasks, JobInfo};
@@ -33,14 +33,14 @@ impl Controller {
                 }
             }
             Ask::Jobs(query) => {
-                return match self.jobs(&query, now) {
-                    Some(rows) => send_rows(rows, reply),
+                return match self.views(&query) {
+                    Some(views) => send_rows(views.into_iter().map(move |v| filled(&v, now)), reply),
                     None => reply.send(Response::Rejected(Reject::InvalidJobId)),
                 };
             }
             Ask::Accounting(query) => {
                 return match self.accounting(&query, now) {
-                    Ok(rows) => send_rows(rows, reply),
+                    Ok(rows) => send_rows(rows.into_iter(), reply),
                     Err(e) => reply.send(Response::Failed(e)),
                 };
             }
@@ -55,22 +55,24 @@ impl Controller {
 
     /// A job's row with its file names filled in.
     pub(crate) fn row(&self, id: JobId, now: Now) -> Option<JobInfo> {
-        let mut row = self.cluster.job_info(self.cluster.job(id)?, &self.plan, now)?;
-        fill_files(&mut row);
-        Some(row)
+        Some(filled(&self.cluster.view(id, &self.plan)?, now))
     }
 
-    /// None if jobs were named and none of them is known.
-    fn jobs(&self, query: &JobQuery, now: Now) -> Option<Vec<JobInfo>> {
+    /// What the rows are made of; none if jobs were named and none of them is known.
+    fn views(&self, query: &JobQuery) -> Option<Vec<JobView>> {
         let wanted: Option<BTreeSet<JobId>> = query.ids.as_ref().map(|ids| ids.iter().copied().collect());
         let uid = query.uid;
         let of_interest = |job: &&Job| {
             wanted.as_ref().is_none_or(|w| w.contains(&job.id) || w.contains(&job.origin))
                 && uid.is_none_or(|u| self.cluster.submission(job).is_some_and(|s| s.owner.uid.0 == u))
         };
-        let rows: Vec<JobInfo> =
-            self.cluster.jobs().filter(of_interest).filter_map(|j| self.row(j.id, now)).collect();
-        (wanted.is_none() || !rows.is_empty()).then_some(rows)
+        let views: Vec<JobView> = self
+            .cluster
+            .jobs()
+            .filter(of_interest)
+            .filter_map(|j| self.cluster.view(j.id, &self.plan))
+            .collect();
+        (wanted.is_none() || !views.is_empty()).then_some(views)
     }
 
     /// Ended jobs from the database, the others from the state.
@@ -89,7 +91,7 @@ impl Controller {
             .map(|r| (r.id, r))
             .collect();
         let live = JobQuery { ids: query.ids.clone(), uid: query.uid };
-        for row in self.jobs(&live, now).unwrap_or_default() {
+        for row in self.views(&live).unwrap_or_default().iter().map(|v| filled(v, now)) {
             let begun = query.until.is_none_or(|t| row.submit <= t);
             let not_over =
                 query.since.is_none_or(|t| !row.state.is_ended() || row.end.is_none_or(|e| e >= t));
@@ -168,16 +170,24 @@ impl Controller {
     }
 }
 
-fn send_rows(rows: Vec<JobInfo>, reply: &Reply) {
-    let mut rest = rows.into_iter().peekable();
-    loop {
-        let rows: Vec<JobInfo> = rest.by_ref().take(PART).collect();
-        let more = rest.peek().is_some();
-        reply.send(Response::Jobs { rows, more });
+fn send_rows(rows: impl Iterator<Item = JobInfo> + Send + 'static, reply: &Reply) {
+    let mut rest = Some(rows.peekable());
+    reply.send_parts(std::iter::from_fn(move || {
+        let left = rest.as_mut()?;
+        let rows: Vec<JobInfo> = left.by_ref().take(PART).collect();
+        let more = left.peek().is_some();
         if !more {
-            return;
+            rest = None;
         }
-    }
+        Some(Response::Jobs { rows, more })
+    }));
+}
+
+/// A job's row with its file names filled in.
+fn filled(view: &JobView, now: Now) -> JobInfo {
+    let mut row = view.row(now);
+    fill_files(&mut row);
+    row
 }
 
 /// This machine's name.
