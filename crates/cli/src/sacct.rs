@@ -4,11 +4,12 @@ use crate::report::{self, Trouble};
 use crate::{invocation, terminal};
 use bivouac_options::value::list;
 use bivouac_options::{Given, Program};
-use bivouac_proto::message::{AccountingQuery, Ask};
+use bivouac_proto::client::Accounted;
+use bivouac_proto::message::AccountingQuery;
 use bivouac_render::sacct::{self, BadState, Entries, Filter, Style};
 use bivouac_render::{Layout, Settings, Units};
 use bivouac_types::info::JobInfo;
-use bivouac_types::{HostList, Reject, Timestamp, when};
+use bivouac_types::{HostList, Timestamp, when};
 use jiff::{Span, Zoned};
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
@@ -197,10 +198,11 @@ fn fetch(filter: &Filter) -> Result<Vec<JobInfo>, Trouble> {
         since: Some(filter.since),
         until: Some(filter.until),
     };
-    match report::jobs(&mut report::connect()?, Ask::Accounting(query)) {
-        Err(Trouble::Rejected(Reject::InvalidJobId)) => Ok(Vec::new()),
-        answer => answer,
+    let Accounted { jobs, damaged } = report::connect()?.accounting(query)??;
+    for job in damaged {
+        eprintln!("sacct: error: job {job}: its accounting record is damaged and is left out");
     }
+    Ok(jobs)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ macro_rules! say {
     }};
 }
 
+mod accounting;
 mod clock;
 mod connection;
 mod controller;

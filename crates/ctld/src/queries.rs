@@ -1,10 +1,10 @@
 //! Reads: answered after the turn is stored, from the state as it is stored.
 
+use crate::accounting;
 use crate::controller::Controller;
 use crate::mailbox::{Peer, Reply};
 use bivouac_core::{Job, JobView, Phase};
-use bivouac_proto::message::{AccountingQuery, Ask, JobQuery, Response, Status};
-use bivouac_store::Wanted;
+use bivouac_proto::message::{Ask, JobQuery, Response, Status};
 use bivouac_types::info::{ArrayTasks, JobInfo};
 use bivouac_types::pattern::{PatternContext, expand};
 use bivouac_types::{Blob, ExitStatus, JobId, Now, Reject};
@@ -39,10 +39,10 @@ impl Controller {
                 };
             }
             Ask::Accounting(query) => {
-                return match self.accounting(&query, now) {
-                    Ok(rows) => send_rows(rows.into_iter(), reply),
-                    Err(e) => reply.send(Response::Failed(e)),
-                };
+                let live = JobQuery { ids: query.ids.clone(), uid: query.uid };
+                let live = self.views(&live).unwrap_or_default();
+                let rows = live.into_iter().map(move |view| filled(&view, now));
+                return reply.send_parts(accounting::parts(self.place.state_dir.clone(), query, rows));
             }
             Ask::Nodes => Response::Nodes(self.cluster.node_infos(self.up_since)),
             Ask::Partitions => Response::Partitions(self.cluster.partition_infos()),
@@ -73,33 +73,6 @@ impl Controller {
             .filter_map(|j| self.cluster.view(j.id, &self.plan))
             .collect();
         (wanted.is_none() || !views.is_empty()).then_some(views)
-    }
-
-    /// Ended jobs from the database, the others from the state.
-    fn accounting(&self, query: &AccountingQuery, now: Now) -> Result<Vec<JobInfo>, String> {
-        let wanted = Wanted {
-            ids: query.ids.as_ref().map(|ids| ids.iter().map(|i| i.0).collect()),
-            uid: query.uid,
-            since: query.since.map(|t| t.0),
-            until: query.until.map(|t| t.0),
-        };
-        let mut rows: BTreeMap<JobId, JobInfo> = self
-            .store
-            .accounting(&wanted)
-            .map_err(|e| e.to_string())?
-            .into_iter()
-            .map(|r| (r.id, r))
-            .collect();
-        let live = JobQuery { ids: query.ids.clone(), uid: query.uid };
-        for row in self.views(&live).unwrap_or_default().iter().map(|v| filled(v, now)) {
-            let begun = query.until.is_none_or(|t| row.submit <= t);
-            let not_over =
-                query.since.is_none_or(|t| !row.state.is_ended() || row.end.is_none_or(|e| e >= t));
-            if begun && not_over {
-                rows.insert(row.id, row);
-            }
-        }
-        Ok(rows.into_values().collect())
     }
 
     fn script_of(&mut self, peer: Peer, id: JobId) -> Response {

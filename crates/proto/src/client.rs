@@ -1,10 +1,21 @@
 //! One blocking connection to the controller.
 
 use crate::frame::{self, FrameError};
-use crate::message::{Ask, Request, Response};
+use crate::message::{AccountingQuery, Ask, Request, Response};
 use crate::place::Place;
+use bivouac_types::JobId;
+use bivouac_types::info::JobInfo;
 use std::io::{self, BufReader};
 use std::os::unix::net::UnixStream;
+
+/// What the accounting holds.
+#[derive(Default)]
+pub struct Accounted {
+    /// Jobs, each run of a requeued one by itself, in no order.
+    pub jobs: Vec<JobInfo>,
+    /// Jobs whose record is damaged, or was written by a version that said it otherwise.
+    pub damaged: Vec<JobId>,
+}
 
 /// A connection.
 pub struct Client {
@@ -43,10 +54,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::call`]; `Ok(Err(_))` is the controller's refusal.
-    pub fn jobs(
-        &mut self,
-        ask: Ask,
-    ) -> Result<Result<Vec<bivouac_types::info::JobInfo>, Response>, FrameError> {
+    pub fn jobs(&mut self, ask: Ask) -> Result<Result<Vec<JobInfo>, Response>, FrameError> {
         let mut all = Vec::new();
         let mut part = self.call(ask)?;
         loop {
@@ -58,6 +66,29 @@ impl Client {
                     }
                 }
                 other => return Ok(Err(other)),
+            }
+            part = self.more()?;
+        }
+    }
+
+    /// Asks for jobs of the accounting and collects all parts of the answer.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `Ok(Err(_))` is the controller's refusal.
+    pub fn accounting(&mut self, query: AccountingQuery) -> Result<Result<Accounted, Response>, FrameError> {
+        let mut all = Accounted::default();
+        let mut part = self.call(Ask::Accounting(query))?;
+        loop {
+            let Response::Records { records, damaged, more } = part else { return Ok(Err(part)) };
+            all.damaged.extend(damaged);
+            for record in records {
+                match serde_json::from_str(record.body.get()) {
+                    Ok(job) => all.jobs.push(job),
+                    Err(_) => all.damaged.push(record.job),
+                }
+            }
+            if !more {
+                return Ok(Ok(all));
             }
             part = self.more()?;
         }

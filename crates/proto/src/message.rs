@@ -4,6 +4,7 @@ use bivouac_types::config::ClusterConfig;
 use bivouac_types::info::{JobInfo, NodeInfo, PartitionInfo, Usage};
 use bivouac_types::{Blob, ExitStatus, JobId, JobSpec, Reject, StepId, TaskSet, TimeLimit, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::path::PathBuf;
 
 /// One request. Who asks is not part of it: the kernel tells the controller.
@@ -29,7 +30,7 @@ pub enum Ask {
     TestOnly(Box<JobSpec>),
     /// Jobs that the controller still knows. Answered by one or more `Jobs`.
     Jobs(JobQuery),
-    /// Jobs of the accounting, ended ones included. Answered by one or more `Jobs`.
+    /// Jobs of the accounting, ended ones included. Answered by one or more `Records`.
     Accounting(AccountingQuery),
     /// All nodes.
     Nodes,
@@ -218,6 +219,15 @@ pub enum Response {
         /// Whether another part follows.
         more: bool,
     },
+    /// Accounting records; the last part has `more` false.
+    Records {
+        /// Some of them.
+        records: Vec<Record>,
+        /// Jobs whose record is damaged.
+        damaged: Vec<JobId>,
+        /// Whether another part follows.
+        more: bool,
+    },
     /// To `Nodes`.
     Nodes(Vec<NodeInfo>),
     /// To `Partitions`.
@@ -239,6 +249,15 @@ pub enum Response {
     Rejected(Reject),
     /// The request could not be understood, or the controller could not serve it.
     Failed(String),
+}
+
+/// An accounting record, as it is stored: the controller passes it on unread.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// The job.
+    pub job: JobId,
+    /// Its [`JobInfo`].
+    pub body: Box<RawValue>,
 }
 
 /// Where a step's tasks go.

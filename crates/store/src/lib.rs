@@ -6,14 +6,15 @@
 //! when it fails, none of it is. SQLite does not checksum its pages, so every body carries a checksum and a
 //! flipped byte is found when it is read. A reader starts at [`Store::open`].
 
+mod accounting;
 mod error;
 mod place;
 mod schema;
 
+pub use accounting::{Accounting, RunKey, RunRow, Wanted};
 pub use error::StoreError;
 
 use bivouac_types::info::JobInfo;
-use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -52,7 +53,7 @@ pub struct Batch {
     pub events: Vec<(u64, Vec<u8>)>,
     /// Payloads by [`payload_id`]; one that is there already is left alone.
     pub payloads: Vec<(String, Vec<u8>)>,
-    /// Accounting records of jobs that ended; a requeued job's later record replaces the earlier.
+    /// Accounting records of runs of jobs that ended; a later record of the same run replaces the earlier.
     pub ended: Vec<JobInfo>,
 }
 
@@ -61,19 +62,6 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.events.is_empty() && self.payloads.is_empty() && self.ended.is_empty()
     }
-}
-
-/// Which accounting records are wanted: all conditions that are given must hold.
-#[derive(Clone, Debug, Default)]
-pub struct Wanted {
-    /// Jobs, or arrays.
-    pub ids: Option<Vec<u32>>,
-    /// The owner.
-    pub uid: Option<u32>,
-    /// Ended at or after this time (ms).
-    pub since: Option<i64>,
-    /// Submitted at or before this time (ms).
-    pub until: Option<i64>,
 }
 
 /// The name under which a payload is stored: the SHA-256 of its bytes, in hexadecimal.
@@ -169,7 +157,8 @@ impl Store {
                 add.execute(params![id, body])?;
             }
             let mut add = tx.prepare_cached(
-                "INSERT OR REPLACE INTO job(id, array_job, uid, submit, ended, crc, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT OR REPLACE INTO job(id, restarts, array_job, uid, submit, ended, crc, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?;
             for job in &batch.ended {
                 let body =
@@ -178,6 +167,7 @@ impl Store {
                 let end = job.end.map_or(0, |t| t.0);
                 add.execute(params![
                     job.id.0,
+                    job.restarts,
                     array.0,
                     job.uid.0,
                     job.submit.0,
@@ -236,49 +226,6 @@ impl Store {
             }
             None => Err(StoreError::damaged(&self.file, format!("payload {id} is missing"))),
         }
-    }
-
-    /// Accounting records, by job number.
-    ///
-    /// # Errors
-    /// A record is damaged, or the database cannot be read.
-    pub fn accounting(&self, wanted: &Wanted) -> Result<Vec<JobInfo>, StoreError> {
-        let mut sql = String::from("SELECT id, crc, body FROM job WHERE 1");
-        let mut values: Vec<Value> = Vec::new();
-        if let Some(ids) = &wanted.ids {
-            // As one value: a statement has room for a limited number of them.
-            let list = Value::from(serde_json::json!(ids).to_string());
-            sql += " AND (id IN (SELECT value FROM json_each(?)) OR array_job IN (SELECT value FROM json_each(?)))";
-            values.extend([list.clone(), list]);
-        }
-        for (condition, value) in [
-            (" AND uid = ?", wanted.uid.map(i64::from)),
-            (" AND ended >= ?", wanted.since),
-            (" AND submit <= ?", wanted.until),
-        ] {
-            if let Some(v) = value {
-                sql += condition;
-                values.push(v.into());
-            }
-        }
-        sql += " ORDER BY id";
-        let mut query = self.db.prepare(&sql).map_err(|e| self.failed(e))?;
-        let rows = query
-            .query_map(rusqlite::params_from_iter(values), |r| {
-                Ok((r.get::<_, u32>(0)?, r.get::<_, u32>(1)?, r.get::<_, Vec<u8>>(2)?))
-            })
-            .map_err(|e| self.failed(e))?;
-        let mut found = Vec::new();
-        for row in rows {
-            let (id, crc, body) = row.map_err(|e| self.failed(e))?;
-            let what = format!("accounting record of job {id}");
-            self.verify(&what, crc, &body)?;
-            found.push(
-                serde_json::from_slice(&body)
-                    .map_err(|e| StoreError::damaged(&self.file, format!("{what} cannot be read: {e}")))?,
-            );
-        }
-        Ok(found)
     }
 
     /// A value kept beside the log, for example the profile's name.

@@ -5,17 +5,34 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// Raised with every change of a table or of the form of a body. Older versions are migrated here, step by step.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE event(seq INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT NULL);
     CREATE TABLE snapshot(seq INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT NULL);
     CREATE TABLE payload(id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE job(id INTEGER PRIMARY KEY, array_job INTEGER NOT NULL, uid INTEGER NOT NULL, submit INTEGER NOT NULL,
-                     ended INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL);
-    CREATE INDEX job_array ON job(array_job);
-    CREATE INDEX job_ended ON job(ended);
     CREATE TABLE note(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+";
+
+/// One row for each run of a job: a requeued job has several. Looking for rows touches the indexes alone, because a
+/// body is some kilobytes.
+const ACCOUNTING: &str = "
+    CREATE TABLE job(row INTEGER PRIMARY KEY, id INTEGER NOT NULL, restarts INTEGER NOT NULL, array_job INTEGER NOT NULL,
+                     uid INTEGER NOT NULL, submit INTEGER NOT NULL, ended INTEGER NOT NULL, crc INTEGER NOT NULL,
+                     body BLOB NOT NULL);
+    CREATE UNIQUE INDEX job_run ON job(id, restarts);
+    CREATE INDEX job_array ON job(array_job);
+    CREATE INDEX job_window ON job(ended, submit, uid, id, restarts);
+";
+
+/// Version 1 kept the last run of a job only. How often it had been restarted stands in the body; of a damaged one
+/// nobody knows.
+const FROM_1: &str = "
+    INSERT INTO job(id, restarts, array_job, uid, submit, ended, crc, body)
+        SELECT id, CASE WHEN json_valid(CAST(body AS TEXT))
+                        THEN coalesce(json_extract(CAST(body AS TEXT), '$.restarts'), 0) ELSE 0 END,
+               array_job, uid, submit, ended, crc, body FROM job_1;
+    DROP TABLE job_1;
 ";
 
 pub(crate) fn prepare(db: &Connection, file: &Path) -> Result<(), StoreError> {
@@ -29,10 +46,14 @@ pub(crate) fn prepare(db: &Connection, file: &Path) -> Result<(), StoreError> {
     if found == 0 && tables > 0 {
         return Err(StoreError::damaged(file, "it holds tables of something else".into()));
     }
-    db.execute_batch("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
-        .map_err(wrap)?;
-    if found == 0 {
-        db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version={VERSION}; COMMIT;")).map_err(wrap)?;
-    }
-    Ok(())
+    db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;").map_err(wrap)?;
+    let steps = match found {
+        0 => format!("{TABLES} {ACCOUNTING}"),
+        1 => format!(
+            "DROP INDEX job_array; DROP INDEX job_ended; ALTER TABLE job RENAME TO job_1; {ACCOUNTING} {FROM_1}"
+        ),
+        _ => return Ok(()),
+    };
+    db.execute_batch(&format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version={VERSION}; COMMIT;"))
+        .map_err(wrap)
 }

@@ -1,6 +1,6 @@
 //! What the controller relies on: durable together, found again, damage noticed, foreign files left alone.
 
-use bivouac_store::{Batch, FILE, Store, StoreError, Wanted, payload_id};
+use bivouac_store::{Batch, FILE, Store, StoreError, payload_id};
 
 fn events(range: std::ops::RangeInclusive<u64>) -> Batch {
     Batch {
@@ -115,12 +115,4 @@ fn a_failed_commit_leaves_nothing() {
     assert!(store.commit(&clash).is_err());
     store.commit(&events(3..=3)).unwrap();
     assert!(store.payload(&id).is_err());
-}
-
-#[test]
-fn any_number_of_jobs_may_be_asked_for() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).unwrap().store;
-    let wanted = Wanted { ids: Some((1..100_000).collect()), ..Wanted::default() };
-    assert!(store.accounting(&wanted).unwrap().is_empty());
 }
