@@ -6,6 +6,7 @@
 mod bench;
 mod channel;
 mod demo;
+mod diff;
 mod link;
 mod release;
 mod test;
@@ -22,7 +23,7 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 5] = [
+const COMMANDS: [Command; 6] = [
     Command {
         name: "demo",
         summary: "play the published Alpine example in the login view, for real",
@@ -42,6 +43,11 @@ const COMMANDS: [Command; 5] = [
         name: "test",
         summary: "install what tests need, then format, clippy, licences, channel and all tests; what CI runs",
         run: test::run,
+    },
+    Command {
+        name: "diff",
+        summary: "run the same cases on real Slurm and on bivouac and compare (diff [--only PATTERN] [--list] ...)",
+        run: diff::run,
     },
     Command {
         name: "bench",
