@@ -161,7 +161,7 @@ impl Context {
         if let Some(rank) = self.jobs.iter().position(|&job| job == number) {
             return Some(Token::Job(rank + 1));
         }
-        let near = self.started - 2 * DAY..self.started + 400 * DAY;
+        let near = (self.started - 2 * DAY).max(1_000_000_000)..self.started + 400 * DAY;
         near.contains(&number).then_some(Token::Time { at: number, offset: number - self.started })
     }
 }
