@@ -110,6 +110,14 @@ const TRIES: u32 = 10;
 /// Where systemd runs a manager for the user, the daemon gets a scope of its own: without one an ordinary user has no
 /// cgroup to contain jobs in, and the end of the login may take the cluster along. Where that fails, it starts plainly.
 fn start(place: &Place, site: Option<&str>) -> Result<(), Unreachable> {
+    // A folder named in vain is a slip, or that of an ephemeral cluster that is over.
+    let named = std::env::var_os("BIVOUAC_STATE_DIR").filter(|d| !d.is_empty());
+    if let (Some(named), Some(root)) = (named, place.state_dir.parent())
+        && !root.exists()
+    {
+        let gone = format!("BIVOUAC_STATE_DIR={} does not exist: make the folder first", named.display());
+        return Err(Unreachable::Start(gone));
+    }
     place.create().map_err(Unreachable::Place)?;
     let daemon = sibling("bivouacd").map_err(Unreachable::Place)?;
     let mut words = vec![daemon.into_os_string()];
@@ -171,11 +179,14 @@ fn launch(
         command.env("XDG_RUNTIME_DIR", dir);
     }
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    // SAFETY: setsid and umask are async-signal-safe.
+    // SAFETY: setsid, umask and the calls for the mask are async-signal-safe.
     unsafe {
         command.pre_exec(|| {
             libc::setsid();
             libc::umask(0o077);
+            let mut none = std::mem::zeroed();
+            libc::sigemptyset(&mut none);
+            libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
             Ok(())
         })
     };

@@ -1,14 +1,15 @@
 //! Where a cluster lives: its state folder and its socket.
 //!
 //! Both follow from the passwd entry and the cluster's name, because cron, su and batch shells lack every other
-//! variable. Within a site view the folder is at a fixed place. Socket paths may be longer than the 108 bytes of a
+//! variable. Within a site view the folder is at a fixed place; a command called from a cluster's own link folder, and one
+//! below a cluster's keeper, mean that cluster. Socket paths may be longer than the 108 bytes of a
 //! socket address: they are reached through `/proc/self/fd`.
 
-use std::ffi::{CStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -19,8 +20,14 @@ pub const DEFAULT_CLUSTER: &str = "bivouac";
 pub const VIEW_STATE: &str = "/.bivouac/run";
 /// The controller's socket in the state folder.
 pub const SOCKET: &str = "ctl.sock";
+/// In the state folder: the cluster's own link folder, Slurm's commands by their names.
+pub const LINKS: &str = "site/bin";
 /// The keeper's socket in the state folder.
 const KEEPER_SOCKET: &str = "keeper.sock";
+/// The controller's lock in the state folder: a sign that a folder is one.
+const LOCK: &str = "controller.lock";
+/// How many processes may lie between a command and its job's keeper.
+const DEEPEST: u32 = 256;
 
 /// A cluster's place on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,8 +113,9 @@ pub fn valid_cluster_name(name: &str) -> bool {
 }
 
 impl Place {
-    /// The cluster meant: `--cluster`, then BIVOUAC_CLUSTER, then that of the view we are in, then the personal one.
-    /// BIVOUAC_STATE_DIR replaces the folder that holds the clusters (`~/.local/state/bivouac`).
+    /// The cluster meant: `--cluster`, then BIVOUAC_CLUSTER, then that of the view we are in, then that in whose link
+    /// folder the command was called, then that of the job we are in, then the personal one. BIVOUAC_STATE_DIR replaces
+    /// the folder that holds the clusters (`~/.local/state/bivouac`).
     ///
     /// # Errors
     /// `InvalidInput` for a name that cannot be a cluster's; what the passwd look-up says.
@@ -121,6 +129,13 @@ impl Place {
                 return Ok(Place { cluster: here, state_dir: VIEW_STATE.into(), inside: true });
             }
         }
+        let above = std::env::var_os("BIVOUAC_STATE_DIR").filter(|d| !d.is_empty());
+        if named.is_none()
+            && above.is_none()
+            && let Some(found) = called_as().and_then(|path| Place::of_link(&path)).or_else(Place::of_job)
+        {
+            return Ok(found);
+        }
         let cluster = named.unwrap_or_else(|| DEFAULT_CLUSTER.to_owned());
         if !valid_cluster_name(&cluster) {
             return Err(io::Error::new(
@@ -128,12 +143,46 @@ impl Place {
                 format!("`{cluster}` cannot be a cluster's name: use letters, digits, `.`, `_` and `-`"),
             ));
         }
-        let root = match std::env::var_os("BIVOUAC_STATE_DIR").filter(|d| !d.is_empty()) {
+        let root = match above {
             Some(dir) => std::path::absolute(PathBuf::from(dir))?,
             None => Account::own()?.home.join(".local/state/bivouac"),
         };
-        let inside = std::env::var_os("SLURM_JOB_ID").is_some();
-        Ok(Place { state_dir: root.join(&cluster), cluster, inside })
+        Ok(Place { state_dir: root.join(&cluster), cluster, inside: in_job() })
+    }
+
+    /// The cluster in whose link folder this path is: an absolute path alone leads a command without any variable to it.
+    fn of_link(path: &Path) -> Option<Place> {
+        let folder = path.parent().filter(|f| f.ends_with(LINKS))?;
+        let state_dir = folder.parent()?.parent()?.canonicalize().ok()?;
+        state_dir.join(LOCK).exists().then(|| Place::at(state_dir, in_job()))?
+    }
+
+    /// The cluster whose keeper is above this process: jobs' processes are the keeper's, or of its reaper, whatever
+    /// became of their environment.
+    fn of_job() -> Option<Place> {
+        // SAFETY: no preconditions.
+        let mut pid = unsafe { libc::getppid() };
+        for _ in 0..DEEPEST {
+            if pid <= 1 {
+                return None;
+            }
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+            if let Some(state_dir) = keepers_folder(&line) {
+                return Place::at(state_dir, true);
+            }
+            pid = parent(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)?;
+        }
+        None
+    }
+
+    fn at(state_dir: PathBuf, inside: bool) -> Option<Place> {
+        let cluster = state_dir.file_name()?.to_str().filter(|n| valid_cluster_name(n))?.to_owned();
+        Some(Place { cluster, state_dir, inside })
+    }
+
+    /// The cluster's own link folder, Slurm's commands by their names; there once the controller has served.
+    pub fn link_folder(&self) -> PathBuf {
+        self.state_dir.join(LINKS)
     }
 
     /// Makes the state folder, mode 0700, and checks that it is ours.
@@ -199,6 +248,38 @@ impl Place {
     }
 }
 
+/// Whether this is a job's process, as its environment says.
+fn in_job() -> bool {
+    std::env::var_os("SLURM_JOB_ID").is_some()
+}
+
+/// The path by which this program was executed, links not resolved.
+fn called_as() -> Option<PathBuf> {
+    // SAFETY: AT_EXECFN is the address of a string that lives as long as the process.
+    let path = unsafe {
+        let address = libc::getauxval(libc::AT_EXECFN) as *const libc::c_char;
+        (!address.is_null()).then(|| CStr::from_ptr(address))?
+    };
+    std::path::absolute(OsStr::from_bytes(path.to_bytes())).ok()
+}
+
+/// The state folder that a keeper's, or a reaper's, command line names.
+fn keepers_folder(line: &[u8]) -> Option<PathBuf> {
+    let mut words = line.split(|b| *b == 0);
+    let program = words.next()?;
+    if program.rsplit(|b| *b == b'/').next()? != b"bivouac-keeper" {
+        return None;
+    }
+    words.find(|w| *w == b"--state-dir")?;
+    words.next().map(|dir| OsStr::from_bytes(dir).into())
+}
+
+/// The parent's number in `/proc/PID/stat`, after the name, which may hold anything.
+fn parent(stat: &[u8]) -> Option<i32> {
+    let end = stat.iter().rposition(|b| *b == b')')?;
+    std::str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 fn named(path: &Path, e: io::Error) -> io::Error {
     io::Error::new(e.kind(), format!("{}: {e}", path.display()))
 }
@@ -222,6 +303,38 @@ mod tests {
         drop(listener);
         assert_eq!(place.connect().unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
         place.listen().unwrap();
+    }
+
+    #[test]
+    fn a_link_leads_to_its_cluster_and_to_nothing_elsewhere() {
+        let tmp = tempfile::tempdir().unwrap();
+        let state = tmp.path().canonicalize().unwrap().join("camp");
+        let links = state.join(LINKS);
+        std::fs::create_dir_all(&links).unwrap();
+        assert_eq!(Place::of_link(&links.join("sbatch")), None, "no controller was ever there");
+        std::fs::write(state.join(LOCK), "").unwrap();
+        let found = Place::of_link(&links.join("sbatch")).unwrap();
+        assert_eq!((found.cluster.as_str(), &found.state_dir), ("camp", &state));
+        for other in [tmp.path().join("bin/sbatch"), "/usr/bin/sbatch".into(), "sbatch".into()] {
+            assert_eq!(Place::of_link(&other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_keeper_is_known_by_its_command_line() {
+        let line = b"/opt/b/bivouac-keeper\0reaper\0--state-dir\0/s t/c\0";
+        assert_eq!(keepers_folder(line), Some("/s t/c".into()));
+        assert_eq!(
+            keepers_folder(b"bivouac-keeper\0keeper\0--state-dir\0/c\0--lock-fd\x003\0"),
+            Some("/c".into())
+        );
+        for other in
+            [&b"bash\0--state-dir\0/c\0"[..], b"bivouac-keeper\0--help\0", b"", b"x-bivouac-keeper\0a"]
+        {
+            assert_eq!(keepers_folder(other), None);
+        }
+        assert_eq!(parent(b"7 (a) b) 3) S 42 7 7"), Some(42));
+        assert_eq!(parent(b"7 (x"), None);
     }
 
     #[test]

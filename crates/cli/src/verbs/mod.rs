@@ -1,6 +1,7 @@
 //! `bivouac VERB`: what is about the cluster itself and not a command of Slurm's.
 
 mod down;
+mod ephemeral;
 mod link;
 mod login;
 mod setup;
@@ -18,6 +19,8 @@ usage: bivouac [--cluster NAME] [--admin] VERB [OPTIONS]
 
   up [--site PROFILE]       start the cluster (a first command starts one of the site `local` by itself)
   down [--cancel]           stop it; running jobs go on, with --cancel they are cancelled first
+  ephemeral [--site PROFILE] -- COMMAND...
+                            a private cluster while COMMAND runs, first on its PATH; nothing is left of it
   status [--json]           what runs where
   login [-- COMMAND...]     a shell on the site's login node, or one command there
   link DIR                  make sbatch, squeue, ... in DIR as links to this program
@@ -80,6 +83,7 @@ pub fn run(args: &[OsString]) -> ExitCode {
     match verb {
         "up" => up::run(options),
         "down" => down::run(options),
+        "ephemeral" => ephemeral::run(options),
         "status" => status::run(options),
         "login" => login::run(options),
         "link" => link::run(options),
@@ -105,7 +109,7 @@ fn verb_of(words: &[OsString]) -> Option<&str> {
 
 /// Whether a verb is ours, so that its options are, too.
 fn is_own(verb: &str) -> bool {
-    ["up", "down", "status", "login", "link", "setup"].contains(&verb)
+    ["up", "down", "ephemeral", "status", "login", "link", "setup"].contains(&verb)
 }
 
 /// What is wrong with the command line, and where to look.

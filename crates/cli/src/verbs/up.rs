@@ -25,14 +25,7 @@ fn up(site: Option<&str>) -> Result<ExitCode, ExitCode> {
     // The profile is looked at here first, so that its errors come from the command that names it.
     let account = Account::own().map_err(|e| fail(format!("the passwd database: {e}")))?;
     let wanted = site.map(|s| Site::load(s, &account.home)).transpose().map_err(fail)?;
-    // A path is made absolute: the daemon works in another folder.
-    let site = match site {
-        Some(s) if s.contains('/') => {
-            let path = std::fs::canonicalize(s).map_err(|e| fail(format!("{s}: {e}")))?;
-            Some(path.to_str().ok_or_else(|| fail("the profile's path is not UTF-8"))?.to_owned())
-        }
-        other => other.map(str::to_owned),
-    };
+    let site = absolute(site.map(str::to_owned))?;
     let mut client = connect_to(&place, site.as_deref()).map_err(fail)?;
     match client.call(Ask::Status).map_err(fail)? {
         Response::Status(s) => {
@@ -58,4 +51,11 @@ fn up(site: Option<&str>) -> Result<ExitCode, ExitCode> {
         Response::Failed(e) => Err(fail(e)),
         other => Err(fail(format!("unexpected answer {other:?}"))),
     }
+}
+
+/// A profile's path made absolute: the daemon works in another folder. A name stays as it is.
+pub(super) fn absolute(site: Option<String>) -> Result<Option<String>, ExitCode> {
+    let Some(path) = site.as_ref().filter(|s| s.contains('/')) else { return Ok(site) };
+    let found = std::fs::canonicalize(path).map_err(|e| fail(format!("{path}: {e}")))?;
+    Ok(Some(found.to_str().ok_or_else(|| fail("the profile's path is not UTF-8"))?.to_owned()))
 }
