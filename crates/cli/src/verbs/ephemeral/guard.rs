@@ -177,7 +177,9 @@ fn clean_up(place: &Place) -> Result<(), String> {
     stop(place);
     let root = place.state_dir.parent().unwrap_or(&place.state_dir);
     // At once gone under its name: a command that outlived its cluster must not start it again.
-    let aside = root.with_extension("removing");
+    let mut aside = root.as_os_str().to_owned();
+    aside.push(".removing");
+    let aside = PathBuf::from(aside);
     let failed = |e: io::Error| format!("{} could not be removed: {e}", root.display());
     std::fs::rename(root, &aside).map_err(failed)?;
     let until = Instant::now() + PATIENCE;
