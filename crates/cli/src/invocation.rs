@@ -99,6 +99,12 @@ pub fn error_exit(code: u8) -> ExitCode {
     ExitCode::from(wanted.filter(|_| code == 255).unwrap_or(code))
 }
 
+/// The command line as it was typed, words joined by blanks: sacct's SubmitLine.
+pub fn submit_line() -> String {
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    words.join(" ")
+}
+
 /// Says on a terminal which options were accepted without effect, those of one reason together.
 pub fn hint_listed(given: &Given) {
     let listed = given.listed();

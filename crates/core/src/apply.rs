@@ -6,13 +6,13 @@ use crate::command::JobChange;
 use crate::deps::{self, Identity};
 use crate::event::{Change, Event};
 use crate::job::{
-    EndCause, Ended, Ending, Job, Launch, Pending, Phase, Place, Run, Step, StepEnd, Submission, WaitOn,
-    WaitState,
+    EndCause, Ended, Ending, Hold, Job, Launch, Pending, Phase, Place, Run, Step, StepEnd, Submission,
+    WaitOn, WaitState,
 };
 use crate::state::{KEY_MEMORY, UsedKey};
 use crate::world::Gate;
 use bivouac_types::info::Usage;
-use bivouac_types::{Attempt, JobId, JobState, Now, Outcome, TaskSet, Timestamp};
+use bivouac_types::{Attempt, JobId, JobState, Now, Outcome, PendingReason, TaskSet, Timestamp};
 use std::sync::Arc;
 
 impl Cluster {
@@ -22,7 +22,7 @@ impl Cluster {
         match &event.change {
             Change::Submitted(submission) => self.submitted(submission, at),
             Change::Split { from, tasks, job } => self.split(*from, tasks, *job),
-            Change::Started { job, from, task, partition, time_limit, alloc } => {
+            Change::Started { job, from, task, partition, time_limit, alloc, backfill, waited } => {
                 let grant = |eligible| Run {
                     start: at,
                     partition: partition.clone(),
@@ -30,8 +30,12 @@ impl Cluster {
                     alloc: alloc.clone(),
                     launch: Launch::Granted,
                     eligible,
+                    backfill: *backfill,
                 };
                 self.started(*job, *from, *task, grant, at);
+                if !waited.is_turn() {
+                    self.edit(*job, |job| job.waited = *waited);
+                }
             }
             Change::Launched { attempt, pid } => self.edit_attempt(*attempt, |phase| match phase {
                 Phase::Running(run) | Phase::Ending(run, _) => run.launch = Launch::Launched { pid: *pid },
@@ -47,10 +51,17 @@ impl Cluster {
             Change::Ended { job, outcome, end, usage } => self.ended(*job, *outcome, *end, *usage, at),
             Change::Requeued { job, .. } => self.edit(*job, |job| {
                 job.restarts += 1;
+                job.requeued = Some(at.wall);
                 job.steps.clear();
                 job.phase = Phase::Pending(Pending { waits: Vec::new(), eligible: Some(at.wall) });
             }),
-            Change::Held { job, hold } => self.edit(*job, |job| job.hold = Some(*hold)),
+            Change::Held { job, hold } => self.edit(*job, |job| {
+                job.hold = Some(*hold);
+                job.waited = match hold {
+                    Hold::User => PendingReason::JobHeldUser,
+                    Hold::Admin => PendingReason::JobHeldAdmin,
+                };
+            }),
             Change::Released { job } => self.edit(*job, |job| job.hold = None),
             Change::Updated { job, change } => self.updated(*job, change, at),
             Change::Eligible { job } => self.edit(*job, |job| {
@@ -58,13 +69,14 @@ impl Cluster {
                     *pending = Pending { waits: Vec::new(), eligible: Some(at.wall) };
                 }
             }),
-            Change::StepStarted { job, step, name, layout, cpus_per_task, overlap } => {
+            Change::StepStarted { job, step, name, layout, cpus_per_task, overlap, submit_line } => {
                 let step = Step {
                     number: *step,
                     name: name.clone(),
                     layout: layout.clone(),
                     cpus_per_task: *cpus_per_task,
                     overlap: *overlap,
+                    submit_line: submit_line.clone(),
                     start: at,
                     end: None,
                 };
@@ -111,11 +123,15 @@ impl Cluster {
 
     fn submitted(&mut self, submission: &Submission, at: Now) {
         let mut job = Job::of(submission);
-        if let Phase::Pending(pending) = &mut job.phase
-            && let Gate::From(time) = self.world.gate(pending, submission)
-            && time <= at.wall
-        {
-            *pending = Pending { waits: Vec::new(), eligible: Some(time) };
+        if let Phase::Pending(pending) = &mut job.phase {
+            match self.world.gate(pending, submission) {
+                Gate::From(time) if time <= at.wall => {
+                    *pending = Pending { waits: Vec::new(), eligible: Some(time) };
+                }
+                _ if job.hold.is_some() => {}
+                Gate::From(_) => job.waited = PendingReason::BeginTime,
+                Gate::Waiting | Gate::Never => job.waited = PendingReason::Dependency,
+            }
         }
         self.index.add_submission(&self.world, submission);
         self.state.submissions.insert(submission.id, Arc::new(submission.clone()));
@@ -196,10 +212,11 @@ impl Cluster {
         let mut run = None;
         self.edit(id, |job| {
             run = job.run().cloned();
+            let eligible = job.pending().and_then(|p| p.eligible);
             for step in job.steps.iter_mut().filter(|s| s.end.is_none()) {
                 step.end = Some(StepEnd { at: end, exit: None, usage: Usage::default() });
             }
-            job.phase = Phase::Ended(Ended { outcome, at, end, run: run.clone(), usage });
+            job.phase = Phase::Ended(Ended { outcome, at, end, run: run.clone(), usage, eligible });
         });
         let Some(job) = self.state.jobs.get(&id) else { return };
         let (origin, name, count) = (job.origin, job.name.clone(), job.count());
@@ -309,6 +326,8 @@ impl Job {
             time_limit: self.time_limit,
             restarts: self.restarts,
             hold: self.hold,
+            waited: self.waited,
+            requeued: self.requeued,
             phase: self.phase.clone(),
             steps: Vec::new(),
         }

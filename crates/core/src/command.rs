@@ -169,6 +169,8 @@ pub enum Command {
         nodelist: Vec<String>,
         /// --ntasks-per-node: at most so many tasks on a node.
         ntasks_per_node: Option<u32>,
+        /// srun's command line, for the accounting.
+        submit_line: String,
     },
     /// A step is over.
     StepEnd {

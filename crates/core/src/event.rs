@@ -4,7 +4,7 @@ use crate::alloc::NodeAlloc;
 use crate::command::{CancelScope, JobChange};
 use crate::job::{EndCause, Hold, StepNode, Submission};
 use bivouac_types::info::Usage;
-use bivouac_types::{Attempt, ExitStatus, JobId, Now, Outcome, TaskSet, TimeLimit, Timestamp};
+use bivouac_types::{Attempt, ExitStatus, JobId, Now, Outcome, PendingReason, TaskSet, TimeLimit, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -47,6 +47,12 @@ pub enum Change {
         time_limit: TimeLimit,
         /// The resources.
         alloc: Vec<NodeAlloc>,
+        /// It overtook a job that had a reservation.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        backfill: bool,
+        /// Why it had waited, as far as the planner knew.
+        #[serde(default, skip_serializing_if = "PendingReason::is_none")]
+        waited: PendingReason,
     },
     /// The keeper confirmed the launch.
     Launched {
@@ -134,6 +140,9 @@ pub enum Change {
         /// It shares CPUs with other steps.
         #[serde(default)]
         overlap: bool,
+        /// The command line of its srun.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        submit_line: String,
     },
     /// A step is over.
     StepEnded {

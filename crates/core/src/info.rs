@@ -14,7 +14,8 @@ use crate::world::{Gate, World};
 use bivouac_types::config::PartitionConfig;
 use bivouac_types::depend::DependencyTerm;
 use bivouac_types::info::{
-    ArrayInfo, ArrayTasks, GresShare, JobInfo, NodeInfo, NodeShare, PartitionInfo, StepInfo, Unmet, Usage,
+    Accounting, ArrayInfo, ArrayTasks, GresShare, JobInfo, NodeInfo, NodeShare, PartitionInfo, Scheduler,
+    StepInfo, Unmet, Usage,
 };
 use bivouac_types::{
     Duration, ExitStatus, JobId, JobState, Now, Outcome, PendingReason, StepKind, TimeLimit, Timestamp,
@@ -66,7 +67,7 @@ impl JobView {
             unmet: job.pending().map_or(Vec::new(), |p| unmet(p, now)),
             priority: world.shown_priority(job, submission),
             time_limit: world.shown_limit(job, run, first),
-            submit: submission.at.wall,
+            submit: job.requeued.unwrap_or(submission.at.wall),
             eligible: world.eligible(job, submission),
             start,
             end,
@@ -91,7 +92,39 @@ impl JobView {
             std_out: String::new(),
             std_err: String::new(),
             std_in: String::new(),
+            accounting: self.accounting(run, first),
         }
+    }
+
+    fn accounting(&self, run: Option<&Run>, demand: Option<&Demand>) -> Accounting {
+        let tables = &self.world.tables;
+        Accounting {
+            req_cpus: demand.map_or(1, Demand::min_cpus),
+            req_nodes: demand.map_or(1, |d| d.min_nodes),
+            req_mem_mb: demand.map_or(0, |d| d.min_mem_mb(tables)),
+            waited: if self.reason.is_turn() { self.job.waited } else { self.reason },
+            scheduler: run.map(|r| if r.backfill { Scheduler::Backfill } else { Scheduler::Main }),
+            suspended: Duration::ZERO,
+        }
+    }
+
+    /// The accounting record of a run that ended then, before the job waits to be run again: it was told to end, or its
+    /// node failed.
+    pub fn requeued(&self, end: Timestamp, now: Now) -> JobInfo {
+        let row = self.row(now);
+        let state = if row.state == JobState::Completing { JobState::Requeued } else { JobState::NodeFail };
+        let stop = |step: StepInfo| match step.state {
+            JobState::Running => StepInfo {
+                state: JobState::Cancelled,
+                end: Some(end),
+                exit: ExitStatus { code: 0, signal: 15 },
+                ..step
+            },
+            _ => step,
+        };
+        let elapsed = row.start.map_or(Duration::ZERO, |start| end.since(start));
+        let steps = row.steps.into_iter().map(stop).collect();
+        JobInfo { state, end: Some(end), elapsed, steps, pid: None, ..row }
     }
 
     /// The job's number.
@@ -115,7 +148,11 @@ impl World {
                 Gate::From(time) => Some(time),
                 _ => None,
             },
-            None => job.last_run().map(|r| r.eligible),
+            None => match (&job.phase, job.last_run()) {
+                (_, Some(run)) => Some(run.eligible),
+                (Phase::Ended(ended), None) => ended.eligible,
+                _ => None,
+            },
         }
     }
 
@@ -322,6 +359,7 @@ fn steps(job: &Job, run: Option<&Run>) -> Vec<StepInfo> {
         end,
         exit,
         usage,
+        submit_line: String::new(),
     }];
     steps.extend(job.steps.iter().map(step_info));
     steps
@@ -362,6 +400,7 @@ fn step_info(step: &Step) -> StepInfo {
         end: step.end.map(|e| e.at),
         exit,
         usage: step.end.map_or(Usage::default(), |e| e.usage),
+        submit_line: step.submit_line.clone(),
     }
 }
 

@@ -7,8 +7,8 @@ use bivouac_types::config::ClusterConfig;
 use bivouac_types::depend::DependencyTarget;
 use bivouac_types::info::Usage;
 use bivouac_types::{
-    Attempt, Duration, ExitStatus, Gid, JobId, JobSpec, JobState, Now, Outcome, TaskSet, TimeLimit,
-    Timestamp, Uid,
+    Attempt, Duration, ExitStatus, Gid, JobId, JobSpec, JobState, Now, Outcome, PendingReason, TaskSet,
+    TimeLimit, Timestamp, Uid,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -107,6 +107,12 @@ pub struct Job {
     /// Held, by whom: it does not start (again) until released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// The last reason for which it waited, other than for its turn.
+    #[serde(default, skip_serializing_if = "PendingReason::is_none")]
+    pub waited: PendingReason,
+    /// When it was requeued last: the time that counts as its submission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requeued: Option<Timestamp>,
     /// Where it stands.
     pub phase: Phase,
     /// The steps that srun made in the present or last run, oldest first.
@@ -208,6 +214,9 @@ pub struct Run {
     pub launch: Launch,
     /// Since when the job was eligible.
     pub eligible: Timestamp,
+    /// It overtook a job that had a reservation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backfill: bool,
 }
 
 /// How far a launch is.
@@ -260,6 +269,9 @@ pub struct Ended {
     pub run: Option<Run>,
     /// What the batch step used.
     pub usage: Usage,
+    /// Since when a job that never ran was eligible, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eligible: Option<Timestamp>,
 }
 
 /// A step made by srun.
@@ -276,6 +288,9 @@ pub struct Step {
     /// It shares CPUs with other steps.
     #[serde(default)]
     pub overlap: bool,
+    /// The command line of its srun.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub submit_line: String,
     /// When it started.
     pub start: Now,
     /// How it ended, and when.
@@ -324,6 +339,8 @@ impl Job {
             time_limit: spec.time_limit,
             restarts: 0,
             hold: spec.hold.then_some(Hold::User),
+            waited: if spec.hold { PendingReason::JobHeldUser } else { PendingReason::None },
+            requeued: None,
             phase: Phase::Pending(Pending { waits: submission.waits.clone(), eligible: None }),
             steps: Vec::new(),
         }

@@ -16,7 +16,7 @@ pub struct Plan {
 }
 
 /// One job, or one task of an array, to start.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Start {
     /// The record.
     pub job: JobId,
@@ -26,6 +26,10 @@ pub struct Start {
     pub partition: usize,
     /// On which nodes.
     pub nodes: Vec<NodePick>,
+    /// It overtakes a job that has a reservation.
+    pub backfill: bool,
+    /// Why it waited, as the plan before this one said.
+    pub waited: PendingReason,
 }
 
 /// A node and how many of the job's tasks go there. The core chooses the CPUs.

@@ -27,6 +27,7 @@ fn another_users_job_is_left_alone() {
         exact: true,
         nodelist: Vec::new(),
         ntasks_per_node: None,
+        submit_line: String::new(),
     };
     assert_eq!(w.command(step), Err(Reject::AccessDenied));
     assert!(w.cancel(root(), id).is_ok());

@@ -54,7 +54,7 @@ fn a_running_job_shows_what_it_has_and_an_ended_one_what_it_had() {
     spec.resources.ntasks = Some(3);
     let id = w.submit(spec);
     let nodes = vec![NodePick { node: 0, tasks: 2 }, NodePick { node: 1, tasks: 1 }];
-    let start = Start { job: id, task: None, partition: 0, nodes };
+    let start = Start { job: id, task: None, partition: 0, nodes, ..Start::default() };
     w.command(bivouac_core::Command::ApplyPlan(Plan { starts: vec![start], ..Plan::default() })).unwrap();
     w.launched(id);
     w.secs += 90;

@@ -83,7 +83,8 @@ fn perform(w: &mut World, what: Do) {
                 .filter(|_| w.job(entry.job).task().is_none())
                 .and_then(|t| t.first());
             let nodes = vec![NodePick { node: n as usize % 2, tasks: entry.demand.tasks }];
-            let start = Start { job: entry.job, task, partition: entry.demand.partition, nodes };
+            let start =
+                Start { job: entry.job, task, partition: entry.demand.partition, nodes, ..Start::default() };
             Command::ApplyPlan(Plan { starts: vec![start], ..Plan::default() })
         }
         Do::Launched(n) => match attempt(w, n) {

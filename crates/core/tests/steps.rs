@@ -35,6 +35,7 @@ fn step_on(
         exact: true,
         nodelist: nodelist.iter().map(|n| n.to_string()).collect(),
         ntasks_per_node,
+        submit_line: String::new(),
     };
     let changes = w.command(command)?;
     let Some(Change::StepStarted { layout, .. }) = changes.first() else { panic!("{changes:?}") };
@@ -53,7 +54,7 @@ fn on_two_nodes(w: &mut World) -> JobId {
     spec.resources.nodes = Some(NodeRange { min: 2, max: Some(2) });
     let job = w.submit(spec);
     let nodes = vec![NodePick { node: 0, tasks: 4 }, NodePick { node: 1, tasks: 2 }];
-    let start = Start { job, task: None, partition: 0, nodes };
+    let start = Start { job, task: None, partition: 0, nodes, ..Start::default() };
     w.command(Command::ApplyPlan(Plan { starts: vec![start], ..Plan::default() })).unwrap();
     job
 }
@@ -131,6 +132,7 @@ fn a_step_that_is_not_exact_has_its_nodes_to_itself() {
             exact,
             nodelist: vec!["n1".into()],
             ntasks_per_node: None,
+            submit_line: String::new(),
         })
     };
     assert!(begin(&mut w, false, false).is_ok());

@@ -9,7 +9,7 @@ use crate::history::{self, Replayed};
 use crate::keeper_link::Link;
 use crate::mailbox::{Mail, Reply};
 use crate::names::Names;
-use bivouac_core::{Cluster, Command, Effect, Event, KeeperReport, Plan};
+use bivouac_core::{Change, Cluster, Command, Effect, Event, KeeperReport, Plan};
 use bivouac_proto::message::{Ask, Response};
 use bivouac_proto::place::Place;
 use bivouac_site::{Access, Installed, Site};
@@ -229,6 +229,9 @@ impl Controller {
 
     pub(crate) fn apply(&mut self, turn: &mut Turn, events: Vec<Event>) {
         for event in events {
+            if let Change::Requeued { job, end } = &event.change {
+                turn.batch.ended.extend(self.requeued_record(*job, *end, event.at));
+            }
             self.cluster.apply(&event);
             for effect in self.cluster.effects(&event) {
                 if let Effect::JobEnded { job } = effect {
@@ -263,7 +266,11 @@ impl Controller {
             return;
         }
         self.planned = true;
+        let before = std::mem::take(&mut self.plan);
         self.plan = bivouac_sched::plan(&self.cluster, now, PLAN_BUDGET);
+        for start in &mut self.plan.starts {
+            start.waited = before.reasons.get(&start.job).copied().unwrap_or_default();
+        }
         if !self.plan.starts.is_empty() {
             let plan = self.plan.clone();
             let _ = self.command(turn, Command::ApplyPlan(plan), now);

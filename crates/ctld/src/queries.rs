@@ -7,7 +7,7 @@ use bivouac_core::{Job, JobView, Phase};
 use bivouac_proto::message::{Ask, JobQuery, Response, Status};
 use bivouac_types::info::{ArrayTasks, JobInfo};
 use bivouac_types::pattern::{PatternContext, expand};
-use bivouac_types::{Blob, ExitStatus, JobId, Now, Reject};
+use bivouac_types::{Blob, ExitStatus, JobId, Now, Reject, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows of one part of an answer: a frame stays far below its limit.
@@ -56,6 +56,13 @@ impl Controller {
     /// A job's row with its file names filled in.
     pub(crate) fn row(&self, id: JobId, now: Now) -> Option<JobInfo> {
         Some(filled(&self.cluster.view(id, &self.plan)?, now))
+    }
+
+    /// The accounting record of a run that is over, of a job that is about to wait again.
+    pub(crate) fn requeued_record(&self, id: JobId, end: Timestamp, now: Now) -> Option<JobInfo> {
+        let mut record = self.cluster.view(id, &self.plan)?.requeued(end, now);
+        fill_files(&mut record);
+        Some(record)
     }
 
     /// What the rows are made of; none if jobs were named and none of them is known.

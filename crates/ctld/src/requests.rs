@@ -58,6 +58,7 @@ impl Controller {
                     exact: s.exact,
                     nodelist: s.nodelist,
                     ntasks_per_node: s.ntasks_per_node,
+                    submit_line: s.submit_line,
                 };
                 match self.command(turn, command, now) {
                     Ok(()) => self.step_started(s.job),

@@ -185,6 +185,9 @@ pub struct StepRequest {
     /// --ntasks-per-node: at most so many tasks on a node.
     #[serde(default)]
     pub ntasks_per_node: Option<u32>,
+    /// srun's command line, for the accounting.
+    #[serde(default)]
+    pub submit_line: String,
 }
 
 /// Answers.

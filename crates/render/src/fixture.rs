@@ -145,6 +145,7 @@ pub fn job(id: u32, name: &str) -> JobInfo {
         std_out: format!("/tmp/j/slurm-{id}.out"),
         std_err: format!("/tmp/j/slurm-{id}.out"),
         std_in: "/dev/null".into(),
+        accounting: bivouac_types::info::Accounting::default(),
     }
 }
 
@@ -202,6 +203,7 @@ pub fn step(step: StepKind, name: &str, tasks: u32, cpus: u32, nodes: &str) -> S
         end: None,
         exit: ExitStatus::default(),
         usage: Usage::default(),
+        submit_line: String::new(),
     }
 }
 

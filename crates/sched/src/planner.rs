@@ -95,7 +95,10 @@ impl<'a> Planner<'a> {
             match self.try_start(job, submission, demand) {
                 Ok(nodes) => {
                     self.plan.reasons.remove(&job.id);
-                    self.plan.starts.push(Start { job: job.id, task, partition: demand.partition, nodes });
+                    let backfill = demand.nodes.iter().any(|n| self.reserved.contains(n));
+                    let partition = demand.partition;
+                    let waited = PendingReason::None;
+                    self.plan.starts.push(Start { job: job.id, task, partition, nodes, backfill, waited });
                     self.last_task.insert(job.id, task.unwrap_or(0));
                 }
                 Err(reason) => {

@@ -182,7 +182,7 @@ impl Checker {
                 let part: BTreeSet<u32> = tasks.iter().collect();
                 self.take_tasks(*from, &part, *job);
             }
-            Change::Started { job, from, task, partition, time_limit, alloc } => {
+            Change::Started { job, from, task, partition, time_limit, alloc, .. } => {
                 self.seen.started += 1;
                 if let (Some(from), Some(task)) = (from, task) {
                     self.take_tasks(*from, &BTreeSet::from([*task]), *job);

@@ -145,6 +145,7 @@ impl Sim {
             exact: self.rng.chance(70),
             nodelist: if self.rng.chance(20) { vec!["n1".into()] } else { Vec::new() },
             ntasks_per_node: if self.rng.chance(20) { Some(2) } else { None },
+            submit_line: String::new(),
         }
     }
 

@@ -46,6 +46,7 @@ fn record(id: u32, restarts: u32, end: i64) -> JobInfo {
         std_out: String::new(),
         std_err: String::new(),
         std_in: String::new(),
+        accounting: bivouac_types::info::Accounting::default(),
     }
 }
 

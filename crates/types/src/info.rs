@@ -86,6 +86,36 @@ pub struct JobInfo {
     pub std_err: String,
     /// Expanded name of its input file.
     pub std_in: String,
+    /// What only the accounting tells.
+    #[serde(default)]
+    pub accounting: Accounting,
+}
+
+/// What only the accounting tells of a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Accounting {
+    /// CPUs asked for.
+    pub req_cpus: u32,
+    /// Nodes asked for, at least.
+    pub req_nodes: u32,
+    /// Memory asked for in MiB, all nodes together.
+    pub req_mem_mb: u64,
+    /// The last reason for which it waited, other than for its turn.
+    pub waited: PendingReason,
+    /// Which part of the planner started it.
+    pub scheduler: Option<Scheduler>,
+    /// How long it was suspended.
+    pub suspended: Duration,
+}
+
+/// Which part of the planner started a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scheduler {
+    /// In the order of the queue.
+    Main,
+    /// Before a job that had a reservation.
+    Backfill,
 }
 
 /// A condition of a pending job's dependency that does not hold.
@@ -166,6 +196,9 @@ pub struct StepInfo {
     pub exit: ExitStatus,
     /// What it used, where known.
     pub usage: Usage,
+    /// The command line of its srun.
+    #[serde(default)]
+    pub submit_line: String,
 }
 
 /// Measured use of a step.

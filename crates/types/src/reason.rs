@@ -71,6 +71,19 @@ pub enum PendingReason {
     ReqNodeNotAvail,
 }
 
+impl PendingReason {
+    /// Whether it is [`PendingReason::None`].
+    pub fn is_none(&self) -> bool {
+        *self == PendingReason::None
+    }
+
+    /// Whether the job waits for its turn only: for resources, or for jobs of higher priority. sacct's Reason tells of
+    /// nothing of the kind.
+    pub fn is_turn(self) -> bool {
+        matches!(self, PendingReason::None | PendingReason::Resources | PendingReason::Priority)
+    }
+}
+
 impl fmt::Display for PendingReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The variants are spelled as Slurm spells them.

@@ -131,6 +131,7 @@ fn submission(
     }
     spec.work_dir = text(request.chdir.as_ref().map_or_else(|| cwd.clone(), |d| cwd.join(d)))?;
     spec.submit_dir = text(cwd)?;
+    spec.submit_line = crate::invocation::submit_line();
     spec.submit_host = host_name();
     spec.kept_dir = match bivouac_view::Marker::read() {
         Some(marker) => marker.kept.map(text).transpose()?,

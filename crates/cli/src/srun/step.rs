@@ -48,6 +48,7 @@ pub fn start(job: JobId, request: &Request, command: &OsStr) -> Result<StepLayou
         exact: request.exact,
         nodelist,
         ntasks_per_node: request.ntasks_per_node,
+        submit_line: crate::invocation::submit_line(),
     });
     let begun = Instant::now();
     let mut pause = Duration::from_millis(50);

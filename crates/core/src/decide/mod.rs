@@ -45,6 +45,7 @@ impl Cluster {
                 exact,
                 nodelist,
                 ntasks_per_node,
+                submit_line,
             } => {
                 let ask = step::StepAsk {
                     name,
@@ -55,6 +56,7 @@ impl Cluster {
                     exact,
                     nodelist,
                     ntasks_per_node,
+                    submit_line,
                 };
                 self.start_step(&caller, job, ask)?
             }

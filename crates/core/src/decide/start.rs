@@ -83,6 +83,8 @@ impl Starting<'_> {
             partition: world.tables.partitions[start.partition].name.clone(),
             time_limit: world.time_limit(record, start.partition),
             alloc,
+            backfill: start.backfill,
+            waited: start.waited,
         })
     }
 

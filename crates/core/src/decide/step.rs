@@ -18,6 +18,7 @@ pub(super) struct StepAsk {
     pub exact: bool,
     pub nodelist: Vec<String>,
     pub ntasks_per_node: Option<u32>,
+    pub submit_line: String,
 }
 
 impl Cluster {
@@ -40,8 +41,8 @@ impl Cluster {
             if ask.overlap { Vec::new() } else { run.alloc.iter().map(|n| in_steps(job, &n.node)).collect() };
         let layout = layout(run, &used, &ask, nodes).ok_or(Reject::StepBusy)?;
         let step = job.steps.last().map_or(0, |s| s.number + 1);
-        let StepAsk { name, cpus_per_task, overlap, .. } = ask;
-        Ok(vec![Change::StepStarted { job: id, step, name, layout, cpus_per_task, overlap }])
+        let StepAsk { name, cpus_per_task, overlap, submit_line, .. } = ask;
+        Ok(vec![Change::StepStarted { job: id, step, name, layout, cpus_per_task, overlap, submit_line }])
     }
 
     pub(super) fn end_step(

@@ -157,7 +157,7 @@ impl World {
         let record = self.cluster.job(job)?;
         let demand = self.cluster.demands(record)[0].as_ref()?;
         let nodes = vec![NodePick { node, tasks: demand.tasks }];
-        let start = Start { job, task, partition: demand.partition, nodes };
+        let start = Start { job, task, partition: demand.partition, nodes, ..Start::default() };
         let changes =
             self.command(Command::ApplyPlan(Plan { starts: vec![start], ..Plan::default() })).unwrap();
         match changes.first()? {
