@@ -32,6 +32,8 @@ pub enum SiteError {
     },
     /// The machine, or a program that belongs to bivouac, did not do what a site needs.
     Machine(String),
+    /// A slurm.conf, or a file beside it, is wrong: each sentence begins with file and line.
+    SlurmConf(Vec<String>),
 }
 
 /// A place in a profile and what is wrong there.
@@ -83,6 +85,7 @@ impl fmt::Display for SiteError {
             SiteError::Profile(error) => error.fmt(f),
             SiteError::File { doing, path, cause } => write!(f, "cannot {doing} {}: {cause}", path.display()),
             SiteError::Machine(text) => f.write_str(text),
+            SiteError::SlurmConf(problems) => f.write_str(&problems.join("\n")),
         }
     }
 }

@@ -38,6 +38,7 @@ mod machine;
 mod near;
 mod session;
 mod site;
+mod slurm_conf;
 mod sources;
 mod values;
 mod view;

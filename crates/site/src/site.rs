@@ -23,6 +23,9 @@ pub struct Site {
     pub(crate) modules: Option<ModuleSpec>,
     pub(crate) tree: Option<&'static Tree>,
     sources: Sources,
+    /// Of a folder with a slurm.conf: what it says.
+    pub(crate) conf: Option<Box<ClusterConfig>>,
+    pub(crate) listed: Vec<String>,
 }
 
 /// A running cluster's name and places.
@@ -37,7 +40,7 @@ pub struct Cluster {
 }
 
 impl Site {
-    /// Loads the profile called `name`: a path (it contains `/` or ends in `.toml`), else
+    /// Loads the profile called `name`: a folder with a slurm.conf, a path (it contains `/` or ends in `.toml`), else
     /// `~/.config/bivouac/sites/NAME.toml`, else an embedded one (`local`, `alpine@2023-07`, or `alpine` for
     /// the newest of that family). `home` is the user's home folder by the passwd entry.
     ///
@@ -45,6 +48,9 @@ impl Site {
     /// [`SiteError`]: no such profile (with the known names), a file that cannot be read, or the place in the
     /// profile that is wrong.
     pub fn load(name: &str, home: &Path) -> Result<Site, SiteError> {
+        if Site::is_slurm_conf(name) {
+            return Site::from_slurm_conf(Path::new(name));
+        }
         Site::from(sources::find(name, home)?)
     }
 
@@ -56,7 +62,7 @@ impl Site {
         Site::from(sources::parse_own(name, file, text)?)
     }
 
-    fn from(found: Found) -> Result<Site, SiteError> {
+    pub(crate) fn from(found: Found) -> Result<Site, SiteError> {
         let Found { name, profile, sources } = found;
         let view = profile.view.as_ref().map(|v| ViewSpec::new(v, &sources)).transpose()?;
         for (name, value) in &profile.environment {
@@ -76,7 +82,7 @@ impl Site {
             })?),
         };
         let modules = profile.modules.as_ref().map(|m| ModuleSpec::new(m, tree, &sources)).transpose()?;
-        Ok(Site { name, profile, view, modules, tree, sources })
+        Ok(Site { name, profile, view, modules, tree, sources, conf: None, listed: Vec::new() })
     }
 
     /// The name under which it was found, for example `alpine@2023-07`.
@@ -86,7 +92,10 @@ impl Site {
 
     /// One line about it.
     pub fn description(&self) -> &str {
-        self.profile.description.as_deref().unwrap_or_default()
+        match self.conf {
+            Some(_) => "a cluster as slurm.conf describes it",
+            None => self.profile.description.as_deref().unwrap_or_default(),
+        }
     }
 
     /// Whether users and jobs of this site live in a view ([`bivouac_view`]); `local` has none.
@@ -112,11 +121,17 @@ impl Site {
         cluster: &str,
         machine: impl FnOnce() -> Result<Machine, SiteError>,
     ) -> Result<ClusterConfig, SiteError> {
+        if let Some(conf) = &self.conf {
+            return Ok(ClusterConfig { cluster: cluster.to_owned(), ..(**conf).clone() });
+        }
         cluster::build(&self.profile, &self.sources, cluster, &self.name, machine)
     }
 
     /// Names of the nodes that are listed by name, for the view's `/etc/hosts`.
     pub(crate) fn node_names(&self) -> Vec<String> {
+        if let Some(conf) = &self.conf {
+            return conf.nodes.iter().map(|n| n.name.clone()).collect();
+        }
         let groups = self.profile.nodes.iter().filter_map(|g| g.names.as_ref());
         groups.flat_map(|names| names.as_ref().0.iter().cloned()).collect()
     }

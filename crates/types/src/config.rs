@@ -419,9 +419,6 @@ impl ClusterConfig {
         }
         for p in &self.partitions {
             let place = || format!("partition {}", p.name);
-            if p.nodes.is_empty() {
-                return fail(place(), "has no nodes".into());
-            }
             if let Some(n) = p.nodes.iter().find(|n| !self.nodes.iter().any(|c| &c.name == *n)) {
                 return fail(place(), format!("names node {n}, which does not exist"));
             }

@@ -18,6 +18,7 @@ bivouac: your own Slurm cluster on one machine
 usage: bivouac [--cluster NAME] [--admin] VERB [OPTIONS]
 
   up [--site PROFILE]       start the cluster (a first command starts one of the site `local` by itself)
+     [--slurm-conf DIR]     of the shape that DIR/slurm.conf describes; --dry-run only reads and checks it
   down [--cancel]           stop it; running jobs go on, with --cancel they are cancelled first
   ephemeral [--site PROFILE] -- COMMAND...
                             a private cluster while COMMAND runs, first on its PATH; nothing is left of it
@@ -120,7 +121,9 @@ fn usage(what: &str) -> ExitCode {
 
 /// One line of error, exit 1.
 fn fail(what: impl std::fmt::Display) -> ExitCode {
-    eprintln!("bivouac: error: {what}");
+    for line in what.to_string().lines() {
+        eprintln!("bivouac: error: {line}");
+    }
     ExitCode::FAILURE
 }
 

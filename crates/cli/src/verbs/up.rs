@@ -1,23 +1,72 @@
 //! `bivouac up`: starts the cluster, or says that it is there.
 
-use super::{Words, fail, place};
+use super::{Words, fail, place, usage};
 use crate::cluster::connect_to;
 use bivouac_proto::message::{Ask, Response};
-use bivouac_proto::place::Account;
+use bivouac_proto::place::{Account, DEFAULT_CLUSTER};
 use bivouac_site::Site;
 use std::process::ExitCode;
 
 pub(super) fn run(mut words: Words) -> ExitCode {
-    let site = match words.value("--site") {
-        Ok(site) => site,
-        Err(code) => return code,
+    let (site, conf) = match (words.value("--site"), words.value("--slurm-conf")) {
+        (Ok(site), Ok(conf)) => (site, conf),
+        (Err(code), _) | (_, Err(code)) => return code,
     };
+    let dry_run = words.flag("--dry-run");
     if let Err(code) = words.end() {
         return code;
     }
-    match up(site.as_deref()) {
+    let done = match (site, conf) {
+        (Some(_), Some(_)) => return usage("--site and --slurm-conf exclude each other"),
+        (site, None) if dry_run => return check(site.as_deref().unwrap_or(DEFAULT_SITE)),
+        (site, None) => up(site.as_deref()),
+        (None, Some(dir)) => slurm_conf_up(&dir, dry_run),
+    };
+    match done {
         Ok(code) | Err(code) => code,
     }
+}
+
+/// What `bivouac up` alone starts.
+const DEFAULT_SITE: &str = "local";
+
+/// `--dry-run`: the profile or the files are read, and nothing is started.
+fn check(site: &str) -> ExitCode {
+    let checked = || {
+        let account = Account::own().map_err(|e| fail(format!("the passwd database: {e}")))?;
+        let site = Site::load(site, &account.home).map_err(fail)?;
+        let config = site.cluster_config(DEFAULT_CLUSTER).map_err(fail)?;
+        for listed in site.listed() {
+            println!("{listed}");
+        }
+        println!("{}: {} nodes, {} partitions", config.site, config.nodes.len(), config.partitions.len());
+        Ok::<(), ExitCode>(())
+    };
+    checked().map_or_else(|code| code, |()| ExitCode::SUCCESS)
+}
+
+/// The cluster of a slurm.conf has the name that the file gives it, unless the command line does.
+fn slurm_conf_up(dir: &str, dry_run: bool) -> Result<ExitCode, ExitCode> {
+    let path = std::fs::canonicalize(dir).map_err(|e| fail(format!("{dir}: {e}")))?;
+    if !path.is_dir() {
+        return Err(fail(format!("{dir} is no folder; --slurm-conf takes the folder that slurm.conf is in")));
+    }
+    let path = path.to_str().ok_or_else(|| fail("the folder's path is not UTF-8"))?;
+    if dry_run {
+        return Ok(check(path));
+    }
+    if std::env::var_os("BIVOUAC_CLUSTER").is_none_or(|c| c.is_empty()) {
+        let site = Site::from_slurm_conf(path.as_ref()).map_err(fail)?;
+        let name = site.slurm_conf().map_or("", |c| c.cluster.as_str()).to_owned();
+        if name != DEFAULT_CLUSTER {
+            crate::terminal::hint(&format!(
+                "this cluster is called {name}: `export BIVOUAC_CLUSTER={name}` to use it from here"
+            ));
+        }
+        // SAFETY: no other thread exists yet.
+        unsafe { std::env::set_var("BIVOUAC_CLUSTER", name) };
+    }
+    up(Some(path))
 }
 
 fn up(site: Option<&str>) -> Result<ExitCode, ExitCode> {
