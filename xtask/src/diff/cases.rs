@@ -1,7 +1,8 @@
 //! The cases: named pieces of bash in `tests/diff/*.cases`.
 //!
 //! A line `== NAME [as USER] [within SECONDS] [for VAR in WORDS...]` begins a case; what follows, up to the next such
-//! line, is its script. With `for` every word makes a case of its own, named `NAME[WORD]`, in which VAR has that value.
+//! line, is its script. With `for` every word makes a case of its own, named `NAME[WORD]`, in which VAR has that value. A
+//! header goes on in the next line where it ends with a backslash.
 
 use std::path::Path;
 
@@ -62,11 +63,16 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Case>, String> {
         }
         body.clear();
     };
-    for (number, line) in text.lines().enumerate() {
+    let mut lines = text.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
         let place = format!("{file}.cases:{}", number + 1);
         if let Some(header) = line.strip_prefix("== ") {
+            let mut header = header.to_owned();
+            while let Some(begun) = header.strip_suffix('\\') {
+                header = format!("{begun} {}", lines.next().map_or("", |(_, line)| line));
+            }
             close(&mut open, &values, &mut body);
-            (open, values) = begin(file, &place, header).map_err(|e| format!("{place}: {e}"))?;
+            (open, values) = begin(file, &place, &header).map_err(|e| format!("{place}: {e}"))?;
         } else if open.is_empty() && !line.trim().is_empty() && !line.starts_with('#') {
             return Err(format!("{place}: this stands before the first `== NAME`"));
         } else {
@@ -166,6 +172,13 @@ mod tests {
         let names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
         assert_eq!(names, ["f/bad[abc]", "f/bad[1 2]", "f/bad[it's]"]);
         assert_eq!(cases[2].script, "v='it'\\''s'; run x \"$v\"\n");
+    }
+
+    #[test]
+    fn a_long_header_goes_on_in_the_next_line() {
+        let cases = parse("f", "== bad for v in a \\\n  b \\\n  c\nrun x\n").unwrap();
+        assert_eq!(cases.len(), 3);
+        assert_eq!(cases[2].script, "v='c'; run x\n");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod system;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -52,7 +53,7 @@ pub fn run(arguments: &[String]) -> Outcome {
         .map_err(|e| format!("deviations.rules: {e}"))?;
     let rules = Rules::parse(&rules)?;
     let complete = options.is_complete();
-    let verdicts = Harness { folder, options, cases }.run(&rules)?;
+    let verdicts = Harness { folder, options, cases, stop: AtomicBool::new(false) }.run(&rules)?;
     verdicts.finish(&rules, complete)
 }
 
@@ -69,6 +70,8 @@ struct Harness {
     folder: PathBuf,
     options: Options,
     cases: Vec<Case>,
+    /// Set when the workers shall end, whatever they do.
+    stop: AtomicBool,
 }
 
 /// A case's two runs, by its number.
@@ -105,17 +108,24 @@ impl Harness {
         let waiting = Arc::new(Mutex::new(waiting));
         let (done, results) = channel();
         let workers = harness.options.workers.min(harness.cases.len());
+        let mut threads = Vec::new();
         for number in 1..=workers {
             let (harness, waiting, done) = (Arc::clone(&harness), Arc::clone(&waiting), done.clone());
             let (folder, database) = (base.join(format!("w{number}")), database.clone());
-            std::thread::spawn(move || {
+            threads.push(std::thread::spawn(move || {
                 if let Err(e) = harness.work(&folder, &database, &waiting, &done) {
                     let _ = done.send(Err(e));
                 }
-            });
+            }));
         }
         drop(done);
         let verdicts = harness.collect(rules, tasks, &results);
+        // What a worker still starts would escape the guard.
+        harness.stop.store(true, Ordering::Relaxed);
+        let panicked = threads.into_iter().filter_map(|thread| thread.join().err()).count();
+        if panicked > 0 {
+            return Err(format!("{panicked} workers panicked"));
+        }
         println!("{} workers took {:.0} s", workers, start.elapsed().as_secs_f64());
         drop(guard);
         verdicts
@@ -134,6 +144,9 @@ impl Harness {
         loop {
             let task = waiting.lock().map_err(|e| e.to_string())?.recv();
             let Ok((number, run)) = task else { return Ok(()) };
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
             let case = &self.cases[number];
             let other = case.user.as_deref().map(|name| {
                 clusters
@@ -161,7 +174,13 @@ impl Harness {
 
     fn start(&self, folder: &Path, database: &Path) -> Result<Clusters, String> {
         let templates = self.folder.join("reference");
-        let slurm = reference::start(&templates, database, &folder.join("real"), reference::free_ports()?)?;
+        let slurm = reference::start(
+            &templates,
+            database,
+            &folder.join("real"),
+            reference::free_ports()?,
+            &self.stop,
+        )?;
         let programs = self.options.programs.clone().unwrap_or_else(|| release::target().join("debug"));
         let profile = self.folder.join("reference.toml");
         let ours =

@@ -27,8 +27,10 @@ last() { cat "$LAST"; }
 # note TEXT: a text that is compared.
 note() { run echo "$*"; }
 
-# submit ARGUMENTS...: `sbatch --parsable`; the id is J.
+# submit ARGUMENTS...: `sbatch --parsable`; the id is J (empty after a refusal).
+J=
 submit() {
+    J=
     run sbatch --parsable "$@" || return
     J=$(last)
     J=${J%%;*}

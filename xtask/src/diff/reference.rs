@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use super::system::{Account, System};
@@ -42,17 +43,19 @@ pub fn configure(templates: &Path, folder: &Path, ports: &[u16; 8]) -> Result<()
     Ok(())
 }
 
-/// Eight neighbouring ports that nobody listens on, below those that connections take.
+/// Eight neighbouring ports that nobody listens on, below those that connections take; other ones with each call.
 ///
 /// # Errors
 /// None were found.
 pub fn free_ports() -> Result<[u16; 8], String> {
-    let seed = std::process::id() as u16;
-    for attempt in 0..2000_u16 {
-        let first = 20_000 + seed.wrapping_mul(64).wrapping_add(attempt.wrapping_mul(8)) % 12_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let seed = (std::process::id() as u16).wrapping_mul(64);
+    for _ in 0..2000 {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(8);
+        let first = 20_000 + seed.wrapping_add(step) % 12_000;
         let ports: [u16; 8] = std::array::from_fn(|n| first + n as u16);
-        let listeners: Vec<_> =
-            ports.iter().filter_map(|port| TcpListener::bind(("127.0.0.1", *port)).ok()).collect();
+        let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).ok();
+        let listeners: Vec<_> = ports.iter().filter_map(free).collect();
         if listeners.len() == ports.len() {
             return Ok(ports);
         }
@@ -76,11 +79,17 @@ pub fn database(folder: &Path) -> Result<(), String> {
     succeed(&mut install)
 }
 
-/// Starts a cluster in `folder`, which is empty and whose processes the guard knows to stop.
+/// Starts a cluster in `folder`, which is empty and whose processes the guard knows to stop. Gives up once `stop` is set.
 ///
 /// # Errors
 /// What did not start, and where its log is.
-pub fn start(templates: &Path, database: &Path, folder: &Path, ports: [u16; 8]) -> Result<System, String> {
+pub fn start(
+    templates: &Path,
+    database: &Path,
+    folder: &Path,
+    ports: [u16; 8],
+    stop: &AtomicBool,
+) -> Result<System, String> {
     for name in ["munge", "run", "state", "spool", "log", "sqltmp", "bin", "home", "work", "said"] {
         std::fs::create_dir_all(folder.join(name)).map_err(|e| format!("{}: {e}", folder.display()))?;
     }
@@ -139,17 +148,22 @@ pub fn start(templates: &Path, database: &Path, folder: &Path, ports: [u16; 8]) 
         .stderr(Stdio::null());
     use std::os::unix::process::CommandExt;
     mariadb.process_group(0).spawn().map_err(|e| format!("mariadbd: {e}"))?;
-    until("MariaDB listens", || TcpStream::connect(("127.0.0.1", ports[2])).is_ok())?;
+    until("MariaDB listens", stop, || TcpStream::connect(("127.0.0.1", ports[2])).is_ok())?;
     start("slurmdbd", &[])?;
-    until("slurmdbd listens", || TcpStream::connect(("127.0.0.1", ports[1])).is_ok())?;
+    until("slurmdbd listens", stop, || TcpStream::connect(("127.0.0.1", ports[1])).is_ok())?;
+    until("slurmdbd answers", stop, || {
+        let qos = system.command("sacctmgr", &root).args(["-n", "-P", "show", "qos", "format=name"]).output();
+        qos.is_ok_and(|o| o.stdout == b"normal\n")
+    })?;
     let accounts = std::fs::File::open(templates.join("accounts.sacctmgr"))
         .map_err(|e| format!("accounts.sacctmgr: {e}"))?;
-    succeed(system.command("sacctmgr", &root).args(["-i", "-Q"]).stdin(accounts))?;
+    succeed(system.command("sacctmgr", &root).args(["-i", "-Q"]).stdin(accounts))
+        .map_err(|e| format!("{e}; logs: {}", path("log")))?;
     start("slurmctld", &["-c".to_owned()])?;
     for node in NODES {
         start("slurmd", &["-N".to_owned(), node.to_owned()])?;
     }
-    until("all nodes are idle", || {
+    until("all nodes are idle", stop, || {
         let states = system.command("sinfo", &root).args(["-h", "-N", "-p", "main", "-o", "%T"]).output();
         states.is_ok_and(|o| o.stdout == "idle\n".repeat(NODES.len()).as_bytes())
     })
@@ -177,10 +191,10 @@ pub fn succeed(command: &mut Command) -> Result<(), String> {
     Err(format!("{name}: {status}: {}", text.trim()))
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) -> Result<(), String> {
+fn until(what: &str, stop: &AtomicBool, mut holds: impl FnMut() -> bool) -> Result<(), String> {
     let until = Instant::now() + Duration::from_secs(60);
     while !holds() {
-        if Instant::now() > until {
+        if Instant::now() > until || stop.load(Ordering::Relaxed) {
             return Err(format!("in vain: {what}"));
         }
         std::thread::sleep(Duration::from_millis(50));
