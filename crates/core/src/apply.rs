@@ -2,17 +2,16 @@
 //! release builds survive by leaving the state as it is.
 
 use crate::cluster::Cluster;
-use crate::command::JobChange;
 use crate::deps::{self, Identity};
 use crate::event::{Change, Event};
 use crate::job::{
-    EndCause, Ended, Ending, Hold, Job, Launch, Pending, Phase, Place, Run, Step, StepEnd, Submission,
+    EndCause, Ended, Ending, Hold, Job, Launch, Pending, Phase, Place, Run, Step, StepEnd, Submission, Wait,
     WaitOn, WaitState,
 };
 use crate::state::{KEY_MEMORY, UsedKey};
 use crate::world::Gate;
 use bivouac_types::info::Usage;
-use bivouac_types::{Attempt, JobId, JobState, Now, Outcome, PendingReason, TaskSet, Timestamp};
+use bivouac_types::{Attempt, JobChange, JobId, JobState, Now, Outcome, PendingReason, TaskSet, Timestamp};
 use std::sync::Arc;
 
 impl Cluster {
@@ -64,6 +63,7 @@ impl Cluster {
             }),
             Change::Released { job } => self.edit(*job, |job| job.hold = None),
             Change::Updated { job, change } => self.updated(*job, change, at),
+            Change::Amended { job, submission, waits } => self.amended(*job, submission, waits.clone(), at),
             Change::Eligible { job } => self.edit(*job, |job| {
                 if let Phase::Pending(pending) = &mut job.phase {
                     *pending = Pending { waits: Vec::new(), eligible: Some(at.wall) };
@@ -100,10 +100,14 @@ impl Cluster {
             debug_assert!(false, "an event names job {id}, which does not exist");
             return;
         };
-        let Some(submission) = self.state.submissions.get(&job.origin) else { return };
-        self.index.remove(&self.world, submission, job);
+        let origin = self.state.submissions.get(&job.origin).cloned();
+        if let Some(submission) = job.amended.as_ref().or(origin.as_ref()) {
+            self.index.remove(&self.world, submission, job);
+        }
         change(Arc::make_mut(job));
-        self.index.add(&self.world, submission, job);
+        if let Some(submission) = job.amended.as_ref().or(origin.as_ref()) {
+            self.index.add(&self.world, submission, job);
+        }
     }
 
     fn edit_attempt(&mut self, attempt: Attempt, change: impl FnOnce(&mut Phase)) {
@@ -115,7 +119,7 @@ impl Cluster {
 
     fn insert(&mut self, job: Job) {
         self.state.next_id = self.state.next_id.max(job.id.0.saturating_add(1));
-        if let Some(submission) = self.state.submissions.get(&job.origin) {
+        if let Some(submission) = self.state.submission(&job) {
             self.index.add(&self.world, submission, &job);
         }
         self.state.jobs.insert(job.id, Arc::new(job));
@@ -246,6 +250,7 @@ impl Cluster {
             }
             JobChange::Name(name) => job.name = name.as_str().into(),
             JobChange::Nice(nice) => job.nice = *nice,
+            other => debug_assert!(false, "{other:?} of job {id} is an amendment"),
         });
         if let (JobChange::Name(_), Some((name, origin))) = (change, before)
             && let Some(uid) = self.state.submissions.get(&origin).map(|s| s.owner.uid)
@@ -255,13 +260,37 @@ impl Cluster {
         }
     }
 
+    /// A new dependency or a later begin time takes a job's eligibility away; an earlier one may give it.
+    fn amended(&mut self, id: JobId, submission: &Submission, waits: Option<Vec<Wait>>, at: Now) {
+        self.edit(id, |job| {
+            job.amended = Some(Arc::new(submission.clone()));
+            let Phase::Pending(pending) = &mut job.phase else { return };
+            if waits.is_some() || submission.spec.begin.is_some_and(|begin| begin > at.wall) {
+                pending.eligible = None;
+            }
+            if let Some(waits) = waits {
+                pending.waits = waits;
+            }
+        });
+        let Some(job) = self.state.jobs.get(&id) else { return };
+        if let Some(pending) = job.pending().filter(|p| p.eligible.is_none())
+            && let Gate::From(time) = self.world.gate(pending, submission)
+            && time <= at.wall
+        {
+            let eligible = Pending { waits: Vec::new(), eligible: Some(at.wall) };
+            self.edit(id, |job| job.phase = Phase::Pending(eligible));
+        }
+    }
+
     fn purge(&mut self, id: JobId) {
         let Some(job) = self.state.jobs.remove(&id) else {
             debug_assert!(false, "job {id} is forgotten twice");
             return;
         };
+        if let Some(submission) = self.state.submission(&job) {
+            self.index.remove(&self.world, submission, &job);
+        }
         let Some(submission) = self.state.submissions.get(&job.origin) else { return };
-        self.index.remove(&self.world, submission, &job);
         if self.index.records(job.origin).next().is_none() {
             let used = UsedKey { job: submission.id, uid: submission.owner.uid, at: submission.at.run };
             self.index.key_ages.insert((used.at, submission.key));
@@ -295,7 +324,7 @@ impl Cluster {
     /// Settles what can be settled of a job's dependency.
     fn settle(&mut self, id: JobId, at: Now) {
         let Some(job) = self.state.jobs.get(&id) else { return };
-        let Some(submission) = self.state.submissions.get(&job.origin) else { return };
+        let Some(submission) = self.state.submission(job) else { return };
         let Some(pending) = job.pending() else { return };
         let me = Identity { uid: submission.owner.uid, name: job.name.clone(), origin: job.origin };
         let mut settled = pending.clone();
@@ -328,6 +357,7 @@ impl Job {
             hold: self.hold,
             waited: self.waited,
             requeued: self.requeued,
+            amended: self.amended.clone(),
             phase: self.phase.clone(),
             steps: Vec::new(),
         }

@@ -102,9 +102,9 @@ impl Cluster {
         self.state.jobs.get(&id).map(Arc::as_ref)
     }
 
-    /// What was submitted when the job was.
-    pub fn submission(&self, job: &Job) -> Option<&Submission> {
-        self.state.submission(job)
+    /// What the job asks for: its submission, as changed for it.
+    pub fn submission<'a>(&'a self, job: &'a Job) -> Option<&'a Submission> {
+        self.state.submission(job).map(Arc::as_ref)
     }
 
     /// All records of a submission that are not forgotten.
@@ -127,7 +127,7 @@ impl Cluster {
 
     /// The job's needs in each of its partitions, parallel to the submission's; none where it cannot be.
     pub fn demands(&self, job: &Job) -> &[Option<Arc<Demand>>] {
-        self.index.demands.get(&job.origin).map_or(&[], Arc::as_ref)
+        self.index.demands(job).map_or(&[], Arc::as_ref)
     }
 
     /// Jobs that only resources and limits keep from starting, the first to start first. A job is listed once
@@ -169,7 +169,7 @@ impl Cluster {
         if job.last_run().is_some() {
             effects.push(Effect::AckKeeper { attempt: job.attempt() });
         }
-        if let Some(submission) = self.submission(job).filter(|s| s.is_over()) {
+        if let Some(submission) = self.state.submissions.get(&job.origin).filter(|s| s.is_over()) {
             effects.push(Effect::DropPayload { payload: submission.payload.clone() });
         }
         effects

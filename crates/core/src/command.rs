@@ -2,7 +2,7 @@
 
 use crate::plan::Plan;
 use bivouac_types::info::Usage;
-use bivouac_types::{Attempt, ExitStatus, Gid, JobId, JobSpec, TaskSet, TimeLimit, Timestamp, Uid};
+use bivouac_types::{Attempt, ExitStatus, Gid, JobChange, JobId, JobSpec, TaskSet, Timestamp, Uid};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -71,17 +71,6 @@ pub enum CancelScope {
     Full,
 }
 
-/// A change by `scontrol update`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum JobChange {
-    /// TimeLimit.
-    TimeLimit(TimeLimit),
-    /// JobName.
-    Name(String),
-    /// Nice.
-    Nice(i32),
-}
-
 /// What is asked.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(
@@ -140,8 +129,8 @@ pub enum Command {
         caller: Caller,
         /// What.
         target: JobTarget,
-        /// How.
-        change: JobChange,
+        /// How: all of it, or nothing.
+        changes: Vec<JobChange>,
     },
     /// The planner's proposal. Starts that do not hold (any more) are left out, never an error.
     ApplyPlan(Plan),

@@ -1,10 +1,12 @@
 //! All that can happen. Events are what is stored, for ever: fields are only added, with a default.
 
 use crate::alloc::NodeAlloc;
-use crate::command::{CancelScope, JobChange};
-use crate::job::{EndCause, Hold, StepNode, Submission};
+use crate::command::CancelScope;
+use crate::job::{EndCause, Hold, StepNode, Submission, Wait};
 use bivouac_types::info::Usage;
-use bivouac_types::{Attempt, ExitStatus, JobId, Now, Outcome, PendingReason, TaskSet, TimeLimit, Timestamp};
+use bivouac_types::{
+    Attempt, ExitStatus, JobChange, JobId, Now, Outcome, PendingReason, TaskSet, TimeLimit, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -113,12 +115,22 @@ pub enum Change {
         /// Which.
         job: JobId,
     },
-    /// scontrol update.
+    /// scontrol update of what is kept with the job: time limit, name, nice value.
     Updated {
         /// Which.
         job: JobId,
         /// How.
         change: JobChange,
+    },
+    /// scontrol update of anything else.
+    Amended {
+        /// Which.
+        job: JobId,
+        /// What it asks for from now on.
+        submission: Box<Submission>,
+        /// The terms of a new dependency, as they stand.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waits: Option<Vec<Wait>>,
     },
     /// Begin time or a dependency's delay is over.
     Eligible {

@@ -51,6 +51,8 @@ pub struct Index {
     pub key_ages: BTreeSet<(Duration, RequestKey)>,
     /// The needs of each submission, parallel to its partitions.
     pub demands: BTreeMap<JobId, Arc<[Option<Arc<Demand>>]>>,
+    /// The same of each job that is amended.
+    pub amended: BTreeMap<JobId, Arc<[Option<Arc<Demand>>]>>,
     /// What each QoS has running.
     pub qos: BTreeMap<usize, Use>,
     /// What each user has running in each QoS.
@@ -110,6 +112,14 @@ impl Index {
         self.demands.remove(&submission.id);
     }
 
+    /// The needs of a job in each of its partitions.
+    pub fn demands(&self, job: &Job) -> Option<&Arc<[Option<Arc<Demand>>]>> {
+        match job.amended {
+            Some(_) => self.amended.get(&job.id),
+            None => self.demands.get(&job.origin),
+        }
+    }
+
     /// Counts a job in.
     pub fn add(&mut self, world: &World, submission: &Submission, job: &Job) {
         self.count(world, submission, job, true);
@@ -122,6 +132,16 @@ impl Index {
 
     /// One function for both directions, so that they cannot differ.
     fn count(&mut self, world: &World, submission: &Submission, job: &Job, put: bool) {
+        if job.amended.is_some() && put {
+            self.amended.insert(job.id, world.demands(submission).into());
+        }
+        self.count_parts(world, submission, job, put);
+        if !put {
+            self.amended.remove(&job.id);
+        }
+    }
+
+    fn count_parts(&mut self, world: &World, submission: &Submission, job: &Job, put: bool) {
         match job.place {
             Place::Task(t) if put => {
                 self.tasks.insert((job.origin, t), job.id);
@@ -215,7 +235,7 @@ impl Index {
         if job.hold.is_some() {
             return;
         }
-        for (choice, demand) in self.demands.get(&job.origin).into_iter().flat_map(|d| d.iter()).enumerate() {
+        for (choice, demand) in self.demands(job).cloned().iter().flat_map(|d| d.iter()).enumerate() {
             let Some(demand) = demand else { continue };
             if world.never(job, submission, demand).is_none() {
                 member(&mut self.queue, world.queue_entry(job, submission, choice, demand), put);

@@ -191,12 +191,12 @@ impl Cluster {
     /// What the job's row is made of. `plan` is the latest, for its reasons and expectations.
     pub fn view(&self, id: JobId, plan: &Plan) -> Option<JobView> {
         let job = self.state.jobs.get(&id)?;
-        let submission = self.state.submissions.get(&job.origin)?;
+        let submission = self.state.submission(job)?;
         Some(JobView {
             world: self.world.clone(),
             reason: self.reason(job, plan),
             expected: plan.expected.get(&id).filter(|_| job.pending().is_some()).cloned(),
-            demands: self.index.demands.get(&job.origin).cloned().unwrap_or_else(|| Arc::new([])),
+            demands: self.index.demands(job).cloned().unwrap_or_else(|| Arc::new([])),
             job: job.clone(),
             submission: submission.clone(),
         })

@@ -27,7 +27,7 @@ pub struct Owner {
 }
 
 /// One accepted submission, shared by all tasks of an array. Only its tally changes; what `scontrol update`
-/// changes stands in [`Job`].
+/// changes stands in [`Job`] and in [`Job::amended`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submission {
     /// The job's number, and the array's.
@@ -113,6 +113,9 @@ pub struct Job {
     /// When it was requeued last: the time that counts as its submission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requeued: Option<Timestamp>,
+    /// The submission as `scontrol update` has changed it for this job; none: unchanged. Its tally does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amended: Option<Arc<Submission>>,
     /// Where it stands.
     pub phase: Phase,
     /// The steps that srun made in the present or last run, oldest first.
@@ -341,6 +344,7 @@ impl Job {
             hold: spec.hold.then_some(Hold::User),
             waited: if spec.hold { PendingReason::JobHeldUser } else { PendingReason::None },
             requeued: None,
+            amended: None,
             phase: Phase::Pending(Pending { waits: submission.waits.clone(), eligible: None }),
             steps: Vec::new(),
         }

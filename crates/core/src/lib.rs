@@ -43,9 +43,10 @@ pub mod tables;
 pub mod world;
 
 pub use alloc::NodeAlloc;
+pub use bivouac_types::JobChange;
 pub use check::Violation;
 pub use cluster::{Cluster, RestoreError};
-pub use command::{Caller, CancelScope, Command, JobChange, JobTarget, KeeperReport, PayloadId, RequestKey};
+pub use command::{Caller, CancelScope, Command, JobTarget, KeeperReport, PayloadId, RequestKey};
 pub use effect::{Effect, SignalScope};
 pub use event::{Change, Event};
 pub use index_set::IndexSet;

@@ -43,8 +43,8 @@ impl State {
         State { first_id, next_id: first_id, ..State::default() }
     }
 
-    /// What the job is of.
-    pub fn submission(&self, job: &Job) -> Option<&Submission> {
-        self.submissions.get(&job.origin).map(Arc::as_ref)
+    /// What the job asks for: its submission, as changed for it.
+    pub fn submission<'a>(&'a self, job: &'a Job) -> Option<&'a Arc<Submission>> {
+        job.amended.as_ref().or_else(|| self.submissions.get(&job.origin))
     }
 }

@@ -139,8 +139,12 @@ impl World {
         })
     }
 
-    /// What orders pending jobs within a tier: the QoS's priority and the partition's factor, less --nice.
+    /// What orders pending jobs within a tier: the priority that was set, or the QoS's priority and the partition's
+    /// factor, less --nice.
     fn rank(&self, job: &Job, submission: &Submission, partition: usize) -> i64 {
+        if let Some(set) = submission.spec.priority {
+            return i64::from(set) - BASE_PRIORITY;
+        }
         let qos = self.qos_of(submission).map_or(0, |q| self.qos(q).priority);
         i64::from(qos) + i64::from(self.config.partitions[partition].priority_job_factor)
             - i64::from(job.nice)

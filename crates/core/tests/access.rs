@@ -58,7 +58,7 @@ fn an_ordinary_user_may_not_gain_by_an_update() {
     let id = w.submit(spec());
     assert_eq!(w.update(user(1000), id, JobChange::Nice(-1)), Err(Reject::AccessDenied));
     let limit = |m| JobChange::TimeLimit(TimeLimit::Minutes(m));
-    assert_eq!(w.update(user(1000), id, limit(61)), Err(Reject::InvalidTimeLimit));
+    assert_eq!(w.update(user(1000), id, limit(61)), Err(Reject::AccessDenied));
     w.update(user(1000), id, limit(60)).unwrap();
     w.update(root(), id, JobChange::Nice(-1)).unwrap();
     w.update(user(1000), id, JobChange::Name("better".into())).unwrap();

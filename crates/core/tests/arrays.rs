@@ -91,8 +91,8 @@ fn a_part_can_be_held_released_and_changed() {
     w.command(Command::Release { caller: user(1000), target: id.into() }).unwrap();
     assert!(w.is_ready(part));
     let target = of(id, "6");
-    let change = JobChange::TimeLimit(TimeLimit::Minutes(1));
-    w.command(Command::Update { caller: user(1000), target, change }).unwrap();
+    let changes = vec![JobChange::TimeLimit(TimeLimit::Minutes(1))];
+    w.command(Command::Update { caller: user(1000), target, changes }).unwrap();
     let started = w.start_task(part, 2);
     assert_eq!(w.job(started).run().unwrap().time_limit, TimeLimit::Minutes(10));
     let six = w.cluster.jobs_of(id).find(|j| j.place == Place::Tasks(tasks("6"))).unwrap().id;

@@ -42,7 +42,7 @@ fn doing() -> impl Strategy<Value = Do> {
         1 => which.clone().prop_map(Do::Hold),
         1 => which.clone().prop_map(Do::Release),
         1 => which.clone().prop_map(Do::Requeue),
-        1 => (which, 0u8..3).prop_map(|(n, what)| Do::Update(n, what)),
+        1 => (which, 0u8..5).prop_map(|(n, what)| Do::Update(n, what)),
         3 => (1u64..400).prop_map(Do::Pass),
     ]
 }
@@ -116,9 +116,11 @@ fn perform(w: &mut World, what: Do) {
             let change = match what {
                 0 => JobChange::TimeLimit(TimeLimit::Minutes(n)),
                 1 => JobChange::Name(format!("job{}", n % 2)),
+                2 => JobChange::Tasks(n % 4),
+                3 => JobChange::Requeue(n % 2 == 0),
                 _ => JobChange::Nice(n as i32),
             };
-            Command::Update { caller: user(1000), target: target(n), change }
+            Command::Update { caller: user(1000), target: target(n), changes: vec![change] }
         }
         Do::Pass(secs) => {
             w.pass(secs);

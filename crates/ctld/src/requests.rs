@@ -2,10 +2,8 @@
 
 use crate::controller::{Controller, Turn};
 use crate::mailbox::{Peer, Reply};
-use bivouac_core::{Caller, CancelScope, Command, JobChange, JobTarget, PayloadId, RequestKey};
-use bivouac_proto::message::{
-    Ask, JobChange as AskedChange, Request, Response, SignalScope, StepLayout, StepNode, Submission,
-};
+use bivouac_core::{Caller, CancelScope, Command, JobTarget, PayloadId, RequestKey};
+use bivouac_proto::message::{Ask, Request, Response, SignalScope, StepLayout, StepNode, Submission};
 use bivouac_types::{Gid, JobId, Now, Reject, StepId, StepKind, Uid};
 
 /// Longest script that is taken, bytes (Slurm's max_script_size).
@@ -42,7 +40,9 @@ impl Controller {
             }
             Ask::Release(t) => self.done(turn, Command::Release { caller, target: target(t) }, now),
             Ask::Requeue(t) => self.done(turn, Command::Requeue { caller, target: target(t) }, now),
-            Ask::Update { target: t, changes } => self.update(turn, &caller, &target(t), changes, now),
+            Ask::Update { target: t, changes } => {
+                self.done(turn, Command::Update { caller, target: target(t), changes }, now)
+            }
             Ask::StepStart(s) => {
                 let Some((tasks, cpus)) = self.step_defaults(s.job) else {
                     return turn.answer(reply, Response::Rejected(Reject::InvalidJobId));
@@ -134,34 +134,6 @@ impl Controller {
             },
             Err(e) => Response::Rejected(e),
         }
-    }
-
-    /// All changes are decided before the first is applied: all or nothing.
-    fn update(
-        &mut self,
-        turn: &mut Turn,
-        caller: &Caller,
-        target: &JobTarget,
-        changes: Vec<AskedChange>,
-        now: Now,
-    ) -> Response {
-        let mut events = Vec::new();
-        for change in changes {
-            let change = match change {
-                AskedChange::TimeLimit(t) => JobChange::TimeLimit(t),
-                AskedChange::Name(n) => JobChange::Name(n),
-                AskedChange::Nice(n) => JobChange::Nice(n),
-            };
-            match self
-                .cluster
-                .decide(Command::Update { caller: caller.clone(), target: target.clone(), change }, now)
-            {
-                Ok(more) => events.extend(more),
-                Err(e) => return Response::Rejected(e),
-            }
-        }
-        self.apply(turn, events);
-        Response::Done
     }
 
     /// -n and -c of a step that says neither: those of the job.

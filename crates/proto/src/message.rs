@@ -2,7 +2,7 @@
 
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::info::{JobInfo, NodeInfo, PartitionInfo, Usage};
-use bivouac_types::{Blob, ExitStatus, JobId, JobSpec, Reject, StepId, TaskSet, TimeLimit, Timestamp};
+use bivouac_types::{Blob, ExitStatus, JobChange, JobId, JobSpec, Reject, StepId, TaskSet, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::path::PathBuf;
@@ -148,17 +148,6 @@ pub enum SignalScope {
     Batch,
     /// The batch shell and its steps (--full).
     All,
-}
-
-/// A change of a job by scontrol update.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum JobChange {
-    /// TimeLimit.
-    TimeLimit(TimeLimit),
-    /// JobName.
-    Name(String),
-    /// Nice.
-    Nice(i32),
 }
 
 /// A step that srun wants.

@@ -7,7 +7,7 @@ mod waiting;
 
 use crate::controller::Answer;
 use crate::sim::Seen;
-use bivouac_core::{Caller, Change, EndCause, Event, Hold, JobChange, RequestKey};
+use bivouac_core::{Caller, Change, EndCause, Event, Hold, JobChange, RequestKey, Submission};
 use bivouac_types::config::{ClusterConfig, LimitClock};
 use bivouac_types::info::JobInfo;
 use bivouac_types::{Attempt, ExitStatus, JobId, JobSpec, Now, Outcome, TimeLimit, Uid};
@@ -207,9 +207,10 @@ impl Checker {
                 self.edit(*job, |r| match change {
                     JobChange::TimeLimit(limit) => r.set_limit(*limit),
                     JobChange::Name(name) => r.name.clone_from(name),
-                    JobChange::Nice(_) => {}
+                    _ => {}
                 });
             }
+            Change::Amended { job, submission, waits } => self.amended(*job, submission, waits.is_some(), at),
             Change::Eligible { .. } => {}
             Change::StepStarted { job, step, layout, overlap, .. } => {
                 let parts = layout.iter().map(|n| (n.node.to_string(), n.cpus)).collect();
@@ -230,6 +231,25 @@ impl Checker {
                 }
             }
         }
+    }
+
+    /// A job asks for something else. Only a pending one gets other resources.
+    fn amended(&mut self, job: JobId, submission: &Submission, depends_anew: bool, at: Now) {
+        let Some(record) = self.model.records.get(&job) else {
+            return self.fail(format!("job {job} is amended and never was"));
+        };
+        let Some(before) = self.model.sub(record) else { return };
+        let same = before.spec.resources == submission.spec.resources
+            && before.partitions == submission.partitions
+            && before.qos == submission.qos;
+        let waits = record.stand == Stand::Waiting;
+        let terms = match depends_anew {
+            true => self.terms(&submission.spec, at),
+            false => before.waits.clone(),
+        };
+        let sub = Box::new(Sub::new(submission, terms));
+        self.ensure(waits || same, || format!("job {job} is given other resources while it runs"));
+        self.edit(job, |r| r.amended = Some(sub));
     }
 
     fn edit(&mut self, job: JobId, change: impl FnOnce(&mut Record)) {

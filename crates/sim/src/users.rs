@@ -44,14 +44,7 @@ impl Sim {
             78..=85 => Command::Release { caller, target: self.a_target() },
             86..=91 => Command::Requeue { caller, target: self.a_target() },
             92..=94 => self.a_step(caller),
-            _ => {
-                let change = match self.rng.below(3) {
-                    0 => JobChange::TimeLimit(TimeLimit::Minutes(self.rng.below(4) as u32)),
-                    1 => JobChange::Name(format!("job{}", self.rng.below(3))),
-                    _ => JobChange::Nice(self.rng.below(200) as i32 - 50),
-                };
-                Command::Update { caller, target: self.a_target(), change }
-            }
+            _ => self.an_update(caller),
         };
         self.requests += 1;
         self.ask(self.requests, command);
@@ -126,6 +119,38 @@ impl Sim {
             });
         }
         Dependency { terms, any: self.rng.chance(25) }
+    }
+
+    fn an_update(&mut self, caller: Caller) -> Command {
+        let mut changes = Vec::new();
+        for _ in 0..self.rng.range(1, 3) {
+            changes.push(self.a_change());
+        }
+        Command::Update { caller, target: self.a_target(), changes }
+    }
+
+    fn a_change(&mut self) -> JobChange {
+        let node = |rng: &mut crate::rng::Rng| HostList { names: vec![format!("n{}", rng.range(1, 4))] };
+        match self.rng.below(22) {
+            0..=2 => JobChange::TimeLimit(TimeLimit::Minutes(self.rng.below(4) as u32)),
+            3 | 4 => JobChange::Name(format!("job{}", self.rng.below(3))),
+            5 | 6 => JobChange::Nice(self.rng.below(200) as i32 - 50),
+            7 => JobChange::ArrayTaskThrottle(self.rng.below(4) as u32),
+            8 => JobChange::Tasks(self.rng.below(6) as u32),
+            9 => JobChange::CpusPerTask(self.rng.below(4) as u32),
+            10 => JobChange::Cpus(self.rng.below(7) as u32),
+            11 => JobChange::Memory(MemRequest::PerNode(self.rng.below(4000))),
+            12 => JobChange::Nodes(NodeRange { min: self.rng.below(4) as u32, max: None }),
+            13 => JobChange::Partitions(vec![self.rng.pick(&["main", "side", "nope"]).to_string()]),
+            14 => JobChange::Qos(self.rng.chance(70).then(|| self.rng.pick(&["long", "normal"]).to_string())),
+            15 => JobChange::NodeList(self.rng.chance(50).then(|| node(&mut self.rng))),
+            16 => JobChange::Exclude(self.rng.chance(50).then(|| node(&mut self.rng))),
+            17 => JobChange::Features(self.rng.chance(50).then(|| "fast".to_string())),
+            18 => JobChange::Begin(self.now().wall + Duration(self.rng.below(40_000))),
+            19 => JobChange::Dependency(self.rng.chance(60).then(|| self.a_dependency())),
+            20 => JobChange::Priority(self.rng.below(3) as u32 * 1000),
+            _ => JobChange::EndTime(self.now().wall + Duration(self.rng.below(200_000))),
+        }
     }
 
     fn a_step(&mut self, caller: Caller) -> Command {

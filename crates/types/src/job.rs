@@ -24,6 +24,8 @@ pub struct JobSpec {
     pub qos: Option<String>,
     /// --comment.
     pub comment: Option<String>,
+    /// What an administrator noted (`scontrol update AdminComment=`).
+    pub admin_comment: Option<String>,
     /// -D: absolute path of the working directory.
     pub work_dir: String,
     /// The submitted script's absolute path (scontrol's `Command=`), or none for standard input and --wrap.

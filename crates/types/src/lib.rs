@@ -8,6 +8,7 @@
 
 pub mod array;
 pub mod blob;
+pub mod change;
 pub mod config;
 pub mod depend;
 pub mod hostlist;
@@ -27,6 +28,7 @@ pub mod when;
 
 pub use array::{ArraySpec, TaskSet};
 pub use blob::Blob;
+pub use change::JobChange;
 pub use depend::Dependency;
 pub use hostlist::HostList;
 pub use ids::{Attempt, Gid, JobId, StepId, StepKind, Uid};

@@ -61,6 +61,26 @@ pub enum Reject {
     InvalidBeginTime,
     /// The job cannot be changed in this way in its state.
     NotInThisState,
+    /// Only a pending job can be changed in this way.
+    NotPending,
+    /// Only a running job can be changed in this way.
+    NotRunning,
+    /// The job is not suspended.
+    NotSuspended,
+    /// The job is held: its priority cannot be set.
+    JobHeld,
+    /// What this cluster does not have (burst buffers, resizing ...).
+    NotSupported,
+    /// A CPU count that the job's tasks cannot have.
+    InvalidCpuCount,
+    /// A licence that the cluster does not have, or not so many.
+    InvalidLicenses,
+    /// A reservation that does not exist, or that the job may not use.
+    InvalidReservation,
+    /// A preferred feature that no node has.
+    InvalidPrefer,
+    /// The least time limit is above the time limit.
+    InvalidTimeMin,
     /// A field that cannot be changed, or a value it cannot have.
     InvalidValue(String),
     /// A step cannot be made: more tasks or CPUs than the job has.
@@ -102,6 +122,16 @@ impl fmt::Display for Reject {
             Reject::AccessDenied => "Access/permission denied",
             Reject::InvalidBeginTime => "Incompatible begin and deadline time specification",
             Reject::NotInThisState => "Requested operation is presently disabled",
+            Reject::NotPending => "Job is no longer pending execution",
+            Reject::NotRunning => "Job is not running",
+            Reject::NotSuspended => "Job is not suspended",
+            Reject::JobHeld => "Job is in held state, pending scheduler release",
+            Reject::NotSupported => "Requested operation not supported on this system",
+            Reject::InvalidCpuCount => "CPU count specification invalid",
+            Reject::InvalidLicenses => "Invalid license specification",
+            Reject::InvalidReservation => "Requested reservation is invalid",
+            Reject::InvalidPrefer => "Invalid preferred feature specification",
+            Reject::InvalidTimeMin => "Invalid time-min specification (exceeds job's time or other limits)",
             Reject::InvalidValue(_) => "Invalid value specified",
             Reject::StepTooLarge => "More processors requested than permitted",
             Reject::Storage(what) | Reject::Other(what) => what,

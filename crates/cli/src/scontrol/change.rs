@@ -3,9 +3,9 @@
 use super::Session;
 use crate::report::{self, Trouble};
 use bivouac_proto::client::Client;
-use bivouac_proto::message::{Ask, JobChange, JobQuery, JobTarget, Response};
+use bivouac_proto::message::{Ask, JobQuery, JobTarget, Response};
 use bivouac_render::squeue::{Filter, job_ref};
-use bivouac_types::{JobId, Reject, TimeLimit};
+use bivouac_types::{JobChange, JobId, Reject, TimeLimit};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 

@@ -1,19 +1,21 @@
-//! scontrol hold, release, requeue and update.
+//! scontrol hold, release and requeue.
 
 use super::Changes;
 use super::target::{Selected, Splitter};
+use super::update::hold_of;
 use crate::cluster::Cluster;
-use crate::command::{Caller, JobChange, JobTarget};
+use crate::command::{Caller, JobTarget};
 use crate::event::Change;
 use crate::job::{EndCause, Hold, Phase};
-use bivouac_types::{Reject, Uid};
-
-/// Slurm's bounds of --nice.
-const NICE_MAX: i32 = 2_147_483_645;
+use bivouac_types::Reject;
 
 impl Cluster {
     /// The records to change: not over, and the caller's to change.
-    fn select_live(&self, caller: &Caller, target: &JobTarget) -> Result<Vec<Selected<'_>>, Reject> {
+    pub(super) fn select_live(
+        &self,
+        caller: &Caller,
+        target: &JobTarget,
+    ) -> Result<Vec<Selected<'_>>, Reject> {
         let mut selected = self.select(target)?;
         if !selected.iter().all(|s| caller.may_command(s.submission)) {
             return Err(Reject::InvalidUser);
@@ -33,9 +35,7 @@ impl Cluster {
         let mut splitter = Splitter::new(self);
         let mut changes = Vec::new();
         for s in &self.select_live(caller, target)? {
-            let anothers = caller.uid != s.submission.owner.uid;
-            let admin = !user_hold && (caller.uid == Uid::ROOT || anothers);
-            let hold = if admin { Hold::Admin } else { Hold::User };
+            let hold = hold_of(caller, s.submission, user_hold);
             if s.job.hold == Some(hold) || (s.job.hold == Some(Hold::Admin) && !caller.is_operator()) {
                 continue;
             }
@@ -56,6 +56,12 @@ impl Cluster {
             }
             let job = splitter.record(s, &mut changes);
             changes.push(Change::Released { job });
+            if s.submission.spec.priority.is_some() {
+                // It is computed again, as Slurm does after a release.
+                let mut submission = Box::new(s.submission.clone());
+                submission.spec.priority = None;
+                changes.push(Change::Amended { job, submission, waits: None });
+            }
         }
         Ok(changes)
     }
@@ -79,47 +85,5 @@ impl Cluster {
             }
         }
         if changes.is_empty() { Err(refusal) } else { Ok(changes) }
-    }
-
-    pub(super) fn update(
-        &self,
-        caller: &Caller,
-        target: &JobTarget,
-        change: &JobChange,
-    ) -> Result<Changes, Reject> {
-        let mut splitter = Splitter::new(self);
-        let mut changes = Vec::new();
-        for s in &self.select_live(caller, target)? {
-            if !caller.is_operator() {
-                self.check_user_change(s, change)?;
-            }
-            if matches!(change, JobChange::Nice(n) if !(-NICE_MAX..=NICE_MAX).contains(n)) {
-                return Err(Reject::InvalidValue("Nice".into()));
-            }
-            if matches!(s.job.phase, Phase::Ending(..)) && matches!(change, JobChange::TimeLimit(_)) {
-                return Err(Reject::NotInThisState);
-            }
-            let job = splitter.record(s, &mut changes);
-            changes.push(Change::Updated { job, change: change.clone() });
-        }
-        Ok(changes)
-    }
-
-    /// What an ordinary user may not do to an own job.
-    fn check_user_change(&self, s: &Selected, change: &JobChange) -> Result<(), Reject> {
-        match change {
-            JobChange::Nice(n) if *n < 0 => Err(Reject::AccessDenied),
-            JobChange::TimeLimit(limit) => match s.job.run() {
-                Some(run) if *limit > run.time_limit => Err(Reject::AccessDenied),
-                Some(_) => Ok(()),
-                None => {
-                    let maxima =
-                        s.submission.partitions.iter().filter_map(|p| self.world.config.partition(p));
-                    let max = maxima.map(|p| p.max_time).max();
-                    if max.is_some_and(|m| *limit > m) { Err(Reject::InvalidTimeLimit) } else { Ok(()) }
-                }
-            },
-            _ => Ok(()),
-        }
     }
 }

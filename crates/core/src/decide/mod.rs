@@ -8,6 +8,7 @@ mod step;
 mod submit;
 mod target;
 mod tick;
+mod update;
 
 use crate::cluster::Cluster;
 use crate::command::Command;
@@ -31,7 +32,7 @@ impl Cluster {
             Command::Hold { caller, target, user_hold } => self.hold(&caller, &target, user_hold)?,
             Command::Release { caller, target } => self.release(&caller, &target)?,
             Command::Requeue { caller, target } => self.requeue(&caller, &target)?,
-            Command::Update { caller, target, change } => self.update(&caller, &target, &change)?,
+            Command::Update { caller, target, changes } => self.update(&caller, &target, changes, now)?,
             Command::ApplyPlan(plan) => self.start_all(&plan),
             Command::Report(report) => self.report(&report, now),
             Command::StepStart {

@@ -73,7 +73,7 @@ impl Cluster {
         Ok(submission)
     }
 
-    fn partitions(&self, spec: &JobSpec) -> Result<Vec<String>, Reject> {
+    pub(super) fn partitions(&self, spec: &JobSpec) -> Result<Vec<String>, Reject> {
         let config = &self.world.config;
         if spec.partitions.is_empty() {
             let default =
@@ -92,7 +92,7 @@ impl Cluster {
         Ok(names)
     }
 
-    fn qos(&self, spec: &JobSpec, partitions: &[String]) -> Result<Option<String>, Reject> {
+    pub(super) fn qos(&self, spec: &JobSpec, partitions: &[String]) -> Result<Option<String>, Reject> {
         let config = &self.world.config;
         let qos = spec.qos.as_ref().or(config.default_qos.as_ref());
         if let Some(name) = qos.filter(|name| config.qos(name).is_none()) {
@@ -107,7 +107,7 @@ impl Cluster {
         Ok(qos.cloned())
     }
 
-    fn account(&self, spec: &JobSpec) -> Result<Option<String>, Reject> {
+    pub(super) fn account(&self, spec: &JobSpec) -> Result<Option<String>, Reject> {
         let config = &self.world.config;
         let account = spec.account.as_ref().or(config.default_account.as_ref());
         match account {
@@ -119,7 +119,7 @@ impl Cluster {
     }
 
     /// At least one of the partitions must have nodes for it.
-    fn check_nodes(&self, spec: &JobSpec, partitions: &[String]) -> Result<(), Reject> {
+    pub(super) fn check_nodes(&self, spec: &JobSpec, partitions: &[String]) -> Result<(), Reject> {
         let mut refusal = None;
         for partition in partitions.iter().filter_map(|p| self.world.tables.partition(p)) {
             match Demand::new(&spec.resources, partition, &self.world.config, &self.world.tables) {

@@ -210,7 +210,7 @@ impl World {
     }
 
     pub fn update(&mut self, caller: Caller, job: JobId, change: JobChange) -> Result<Vec<Change>, Reject> {
-        self.command(Command::Update { caller, target: job.into(), change })
+        self.command(Command::Update { caller, target: job.into(), changes: vec![change] })
     }
 
     pub fn pass(&mut self, secs: u64) -> Vec<Change> {

@@ -21,7 +21,7 @@ impl Checker {
         let Some(record) = self.model.records.get(&job).cloned() else {
             return self.fail(format!("job {job} starts and never was"));
         };
-        let Some(sub) = self.model.subs.get(&record.origin).cloned() else { return };
+        let Some(sub) = self.model.sub(&record).cloned() else { return };
         let what = |text: &str| format!("job {job} starts {text}");
         self.ensure(record.stand == Stand::Waiting, || what("and does not wait"));
         self.ensure(record.hold.is_none(), || what("while held"));
@@ -111,7 +111,7 @@ impl Checker {
                 for part in grant.alloc.iter().filter(|a| *a.node == *node.name) {
                     jobs += 1;
                     mem += part.mem_mb;
-                    whole |= self.model.subs.get(&record.origin).is_some_and(|s| s.spec.resources.exclusive);
+                    whole |= self.model.sub(record).is_some_and(|s| s.spec.resources.exclusive);
                     for cpu in part.cpus.iter() {
                         if cpu >= node.cpus() || !cpus.insert(cpu) {
                             problem =
@@ -147,7 +147,7 @@ impl Checker {
     /// The limits of the job's array and QoS hold with it.
     pub(super) fn check_limits(&mut self, job: JobId) {
         let Some(record) = self.model.records.get(&job) else { return };
-        let Some(sub) = self.model.subs.get(&record.origin) else { return };
+        let Some(sub) = self.model.sub(record) else { return };
         let running = self.model.running();
         let tasks = running.filter(|(_, r, _)| r.origin == record.origin && r.tasks.is_some()).count();
         if let Some(max) = sub.spec.array.as_ref().and_then(|a| a.max_running)
@@ -173,7 +173,7 @@ impl Checker {
     /// What runs in a QoS, of one user or of all.
     pub(super) fn used(&self, qos: &str, uid: Option<bivouac_types::Uid>) -> Used {
         let of = |record: &Record| {
-            let sub = self.model.subs.get(&record.origin);
+            let sub = self.model.sub(record);
             sub.is_some_and(|s| s.qos.as_deref() == Some(qos) && uid.is_none_or(|u| u == s.uid))
         };
         self.used_by(self.model.running().map(|(_, r, _)| r).filter(|r| of(r)))

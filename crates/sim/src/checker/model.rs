@@ -67,6 +67,8 @@ pub struct Record {
     pub restarts: u32,
     pub stand: Stand,
     pub forgotten: bool,
+    /// What it asks for, where that was changed.
+    pub amended: Option<Box<Sub>>,
     /// Its open steps: CPUs by node, or nothing for one that shares them.
     pub steps: BTreeMap<u32, Option<Vec<(String, u32)>>>,
 }
@@ -97,6 +99,7 @@ impl Record {
             restarts: 0,
             stand: Stand::Waiting,
             forgotten: false,
+            amended: None,
             steps: BTreeMap::new(),
         }
     }
@@ -142,6 +145,11 @@ impl Model {
                 sub.begun.entry(task).or_insert(at.wall);
             }
         }
+    }
+
+    /// What a record asks for.
+    pub fn sub<'a>(&'a self, record: &'a Record) -> Option<&'a Sub> {
+        record.amended.as_deref().or_else(|| self.subs.get(&record.origin))
     }
 
     /// Records that hold resources.

@@ -131,7 +131,7 @@ impl Checker {
 
     fn wrong_reason(&self, job: JobId, record: &Record, reason: PendingReason, now: Now) -> Option<String> {
         use PendingReason as R;
-        let sub = self.model.subs.get(&record.origin)?;
+        let sub = self.model.sub(record)?;
         let wrong = |why: &str| Some(format!("job {job} waits because of {reason}, but {why}"));
         if let Some(hold) = record.hold {
             let word = if super::is_admin(hold) { R::JobHeldAdmin } else { R::JobHeldUser };
