@@ -8,6 +8,7 @@
 //! The facts (headings, widths, forms of values) were observed on Slurm 22.05.8 and read in its man pages.
 
 pub mod job;
+pub mod json;
 pub mod sacct;
 pub mod scontrol;
 pub mod settings;
