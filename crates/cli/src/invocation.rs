@@ -52,6 +52,20 @@ pub struct Formats<'a> {
     pub names: Option<&'a str>,
 }
 
+/// Reads --format and --long of a command without --Format.
+///
+/// # Errors
+/// Both were typed; it has been said.
+pub fn letters(given: &Given) -> Result<Option<&str>, ExitCode> {
+    let typed = given.get("format").filter(|c| c.source == Source::CommandLine).is_some();
+    let long = given.has("long");
+    if typed && long {
+        let what = "Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry.";
+        return Err(fatal(given.program, what));
+    }
+    Ok(given.value("format").filter(|_| !long))
+}
+
 /// Reads --format, --Format and --long. Of two variables -o's counts; an option that was typed counts more than a
 /// variable, and --long more than -o's variable.
 ///
@@ -59,15 +73,10 @@ pub struct Formats<'a> {
 /// Options that exclude each other were typed; it has been said.
 pub fn formats(given: &Given) -> Result<Formats<'_>, ExitCode> {
     let typed = |option| given.get(option).filter(|c| c.source == Source::CommandLine).is_some();
-    let long = given.has("long");
     if typed("format") && typed("Format") {
         return Err(fail(given.program, "-O (--Format) is incompatible with -o (--format)"));
     }
-    if typed("format") && long {
-        let what = "Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry.";
-        return Err(fatal(given.program, what));
-    }
-    let letters = given.value("format").filter(|_| !typed("Format") && !long);
+    let letters = letters(given)?.filter(|_| !typed("Format"));
     Ok(Formats { letters, names: given.value("Format").filter(|_| letters.is_none()) })
 }
 

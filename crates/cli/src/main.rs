@@ -10,7 +10,9 @@ mod sacct;
 mod sbatch;
 mod scancel;
 mod scontrol;
+mod sdiag;
 mod sinfo;
+mod sprio;
 mod squeue;
 mod srun;
 mod terminal;
@@ -20,7 +22,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// The names under which the binary is a command of Slurm's (`bivouac link` makes them).
-pub const SLURM_COMMANDS: [&str; 7] = ["sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct"];
+pub const SLURM_COMMANDS: [&str; 9] =
+    ["sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "sprio", "sdiag"];
 
 fn main() -> ExitCode {
     // A closed pipe (`squeue | head`) ends the program quietly, as it ends any other.
@@ -53,6 +56,8 @@ fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
         "sinfo" => sinfo::run,
         "scontrol" => scontrol::run,
         "sacct" => sacct::run,
+        "sprio" => sprio::run,
+        "sdiag" => sdiag::run,
         _ => return None,
     })
 }

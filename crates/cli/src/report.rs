@@ -2,16 +2,20 @@
 //! environment, questions to the controller with their errors in Slurm's words, users, and repeated reports.
 
 use crate::cluster::{self, Unreachable};
+use crate::terminal;
+use bivouac_options::{Given, Program};
 use bivouac_proto::client::Client;
 use bivouac_proto::frame::FrameError;
 use bivouac_proto::message::{Ask, Response};
 use bivouac_proto::place::Place;
 use bivouac_render::Settings;
+use bivouac_types::config::ClusterConfig;
 use bivouac_types::info::{JobInfo, NodeInfo, PartitionInfo};
 use bivouac_types::time::TimeFormat;
 use bivouac_types::{Reject, Timestamp};
 use std::ffi::CString;
 use std::fmt;
+use std::process::ExitCode;
 use std::time::Duration;
 
 /// Why a question was not answered. `Display` is the text after the command's own prefix.
@@ -88,6 +92,76 @@ pub fn partitions(client: &mut Client) -> Result<Vec<PartitionInfo>, Trouble> {
         Response::Partitions(partitions) => Ok(partitions),
         other => Err(other.into()),
     }
+}
+
+/// The configuration.
+///
+/// # Errors
+/// [`Trouble`].
+pub fn config(client: &mut Client) -> Result<ClusterConfig, Trouble> {
+    match client.call(Ask::Config)? {
+        Response::Config(config) => Ok(*config),
+        other => Err(other.into()),
+    }
+}
+
+/// One request with one answer.
+///
+/// # Errors
+/// [`Trouble`].
+pub fn ask(body: Ask) -> Result<Response, Trouble> {
+    Ok(connect()?.call(body)?)
+}
+
+/// An option whose argument is optional takes its list in the same word (`-j12`), or else from the first operand
+/// (`-j 12`). Gives which of the options was given so, and the list of the first of them that has one; further
+/// operands are an error.
+///
+/// # Errors
+/// There are operands that belong to nothing; it has been said.
+pub fn optional_list<'a>(
+    given: &'a Given,
+    options: &[&'static str],
+) -> Result<(Option<&'static str>, Option<&'a str>), ExitCode> {
+    let without = |o: &&&'static str| given.last_of(&[**o]).is_some_and(|c| c.value.is_none());
+    let bare = options.iter().find(without).copied();
+    if let Some(operand) = given.operands.get(usize::from(bare.is_some())) {
+        eprintln!("{}: error: Unrecognized option: {}", given.program, operand.display());
+        eprint!("{}", bivouac_options::help::usage(given.program));
+        return Err(ExitCode::FAILURE);
+    }
+    let operand = || given.operands.first().and_then(|o| o.to_str());
+    let list = |o: &&'static str| given.value(o).or_else(|| operand().filter(|_| bare == Some(*o)));
+    Ok((bare, options.first().and_then(list)))
+}
+
+/// The number of a user; one who is unknown is said and counts for nobody.
+pub fn known_uid(program: Program, user: &str) -> Option<u32> {
+    let uid = uid_of(user);
+    if uid.is_none() {
+        eprintln!("{program}: error: Invalid user: {user}\n");
+    }
+    uid
+}
+
+/// -M: only this cluster can be asked, by its name or by `all`. Gives its name if it was named.
+///
+/// # Errors
+/// Another cluster was named; it has been said in Slurm's words.
+pub fn clusters(given: &Given, option: &'static str) -> Result<Option<String>, ExitCode> {
+    let Some(names) = given.value(option) else { return Ok(None) };
+    let own = Place::find(None).map(|place| place.cluster).unwrap_or_default();
+    for name in names.split(',').filter(|n| *n != "all" && *n != own) {
+        let program = given.program;
+        eprintln!("{program}: error: No cluster '{name}' known by database.");
+        eprintln!(
+            "{program}: error: '{names}' can't be reached now, or it is an invalid entry for --cluster.  Use \
+             'sacctmgr list clusters' to see available clusters."
+        );
+        terminal::hint("this is a cluster of its own; set BIVOUAC_CLUSTER to speak to another one");
+        return Err(ExitCode::FAILURE);
+    }
+    Ok(Some(own))
 }
 
 /// The settings of a report made now: the caller's time zone, SLURM_TIME_FORMAT, SLURM_BITSTR_LEN.

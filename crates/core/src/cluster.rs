@@ -9,6 +9,7 @@ use crate::job::{Job, Launch, Phase, Submission};
 use crate::state::State;
 use crate::world::{QueueEntry, World};
 use bivouac_types::config::ClusterConfig;
+use bivouac_types::priority::JobFactors;
 use bivouac_types::{Attempt, Duration, JobId, Now, Uid};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -134,6 +135,37 @@ impl Cluster {
     /// for each partition it may start in.
     pub fn queue(&self) -> impl Iterator<Item = &QueueEntry> {
         self.index.queue.iter()
+    }
+
+    /// The same in the order that holds now: with priority/multifactor it changes with the time.
+    pub fn queue_at(&self, now: Now) -> Box<dyn Iterator<Item = &QueueEntry> + '_> {
+        if !self.config().parameters.priority.multifactor {
+            return Box::new(self.queue());
+        }
+        let priority = |entry: &QueueEntry| {
+            let job = self.job(entry.job)?;
+            Some(self.world.priority(job, self.submission(job)?, &entry.demand, now))
+        };
+        let mut queue: Vec<(u32, &QueueEntry)> =
+            self.queue().map(|entry| (priority(entry).unwrap_or(0), entry)).collect();
+        queue.sort_by_key(|(priority, entry)| entry.key_of((*priority).into()));
+        Box::new(queue.into_iter().map(|(_, entry)| entry))
+    }
+
+    /// The factors of the jobs that could start if there were room, for sprio: with priority/multifactor.
+    pub fn factors(&self, now: Now) -> Vec<JobFactors> {
+        let factors = |entry: &QueueEntry| {
+            let job = self.job(entry.job)?;
+            let submission = self.submission(job)?;
+            Some(JobFactors {
+                job: job.id,
+                uid: submission.owner.uid,
+                user: submission.owner.user.clone(),
+                partition: self.config().partitions[entry.demand.partition].name.clone(),
+                factors: self.world.factors(job, submission, &entry.demand, now),
+            })
+        };
+        self.queue().filter_map(factors).collect()
     }
 
     /// How long until [`crate::Command::Tick`] has something to do; none: until something else happens.

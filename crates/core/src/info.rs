@@ -65,7 +65,7 @@ impl JobView {
             state: job.state(),
             reason: self.reason,
             unmet: job.pending().map_or(Vec::new(), |p| unmet(p, now)),
-            priority: world.shown_priority(job, submission),
+            priority: world.shown_priority(job, submission, first, now),
             time_limit: world.shown_limit(job, run, first),
             submit: job.requeued.unwrap_or(submission.at.wall),
             eligible: world.eligible(job, submission),

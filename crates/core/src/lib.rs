@@ -38,6 +38,7 @@ pub mod job;
 pub mod ledger;
 pub mod limits;
 pub mod plan;
+pub mod priority;
 pub mod state;
 pub mod tables;
 pub mod world;

@@ -11,6 +11,12 @@ pub struct Plan {
     pub starts: Vec<Start>,
     /// Why a job waits, for the jobs that the planner looked at.
     pub reasons: BTreeMap<JobId, PendingReason>,
+    /// Entries of the queue that were looked at.
+    pub looked: usize,
+    /// Entries for which a place was sought.
+    pub tried: usize,
+    /// Starts ahead of a job that has to wait.
+    pub backfilled: usize,
     /// When and on which nodes a job is expected to start, where the planner worked it out.
     pub expected: BTreeMap<JobId, (Timestamp, Vec<String>)>,
 }

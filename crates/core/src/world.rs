@@ -3,17 +3,16 @@
 use crate::demand::Demand;
 use crate::job::{Job, Pending, Run, Submission, WaitState};
 use crate::limits::{self, Use};
+use crate::priority::{self, Scale};
 use crate::tables::Tables;
 use bivouac_types::config::{ClusterConfig, LimitClock, QosConfig};
+use bivouac_types::parameters::Association;
 use bivouac_types::{Duration, JobId, Now, PendingReason, TimeLimit, Timestamp};
 use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
 /// A job without a time limit is planned as if it ran so long, as Slurm does.
 pub const UNLIMITED_AS: Duration = Duration::from_secs(365 * 86400);
-
-/// Priority of a job of no QoS, no partition factor and no --nice.
-const BASE_PRIORITY: i64 = 4_294_901_760;
 
 /// A place in the order of the pending jobs, one for each partition a job may start in: higher partition tier
 /// first, then higher priority, then earlier submission.
@@ -32,7 +31,12 @@ pub struct QueueEntry {
 
 impl QueueEntry {
     fn key(&self) -> (Reverse<u32>, Reverse<i64>, JobId, JobId, usize) {
-        (self.tier, self.rank, self.origin, self.job, self.choice)
+        self.key_of(self.rank.0)
+    }
+
+    /// Its place with that priority.
+    pub(crate) fn key_of(&self, priority: i64) -> (Reverse<u32>, Reverse<i64>, JobId, JobId, usize) {
+        (self.tier, Reverse(priority), self.origin, self.job, self.choice)
     }
 }
 
@@ -74,13 +78,15 @@ pub struct World {
     pub config: Arc<ClusterConfig>,
     /// The configuration by position.
     pub tables: Tables,
+    /// What priorities are measured by.
+    pub(crate) scale: Scale,
 }
 
 impl World {
     /// Of this configuration.
     pub fn new(config: Arc<ClusterConfig>) -> World {
-        let tables = Tables::new(&config);
-        World { config, tables }
+        let (tables, scale) = (Tables::new(&config), Scale::new(&config));
+        World { config, tables, scale }
     }
 
     /// The clock that time limits count, in milliseconds.
@@ -116,6 +122,16 @@ impl World {
         self.config.qos.iter().position(|q| q.name == name)
     }
 
+    /// The association that a submission counts on: of its account and user, in its partition where it has one there.
+    pub fn association(&self, submission: &Submission) -> Option<&Association> {
+        let mine = |a: &&Association| {
+            Some(&a.account) == submission.account.as_ref() && a.user.as_ref() == Some(&submission.owner.user)
+        };
+        let mut found = self.config.parameters.associations.iter().filter(mine);
+        let first = found.clone().find(|a| a.partition.is_none());
+        found.find(|a| a.partition.as_ref().is_some_and(|p| submission.partitions.contains(p))).or(first)
+    }
+
     /// The QoS at that position.
     pub fn qos(&self, position: usize) -> &QosConfig {
         &self.config.qos[position]
@@ -141,9 +157,9 @@ impl World {
 
     /// What orders pending jobs within a tier: the priority that was set, or the QoS's priority and the partition's
     /// factor, less --nice.
-    fn rank(&self, job: &Job, submission: &Submission, partition: usize) -> i64 {
+    pub(crate) fn rank(&self, job: &Job, submission: &Submission, partition: usize) -> i64 {
         if let Some(set) = submission.spec.priority {
-            return i64::from(set) - BASE_PRIORITY;
+            return i64::from(set) - priority::BASE;
         }
         let qos = self.qos_of(submission).map_or(0, |q| self.qos(q).priority);
         i64::from(qos) + i64::from(self.config.partitions[partition].priority_job_factor)
@@ -166,16 +182,6 @@ impl World {
             origin: job.origin,
             choice,
         }
-    }
-
-    /// The priority that squeue shows: 0 when held.
-    pub fn shown_priority(&self, job: &Job, submission: &Submission) -> u32 {
-        if job.hold.is_some() && job.pending().is_some() {
-            return 0;
-        }
-        let partitions = submission.partitions.iter().filter_map(|p| self.tables.partition(p));
-        let rank = partitions.map(|p| self.rank(job, submission, p)).max().unwrap_or(0);
-        (BASE_PRIORITY + rank).clamp(1, i64::from(u32::MAX - 1)) as u32
     }
 
     /// Whether dependency and begin time let the job start.

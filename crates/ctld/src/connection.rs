@@ -7,7 +7,6 @@ use bivouac_proto::message::{Request, Response};
 use std::io::BufReader;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -23,31 +22,37 @@ const LOOK_AFTER: Duration = Duration::from_secs(5);
 /// Before the next try to accept a client, when one failed.
 const BREATH: Duration = Duration::from_millis(50);
 
+/// Connections that are served now.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// How many clients are served now.
+pub fn clients() -> u32 {
+    OPEN.load(Ordering::Relaxed) as u32
+}
+
 /// Accepts clients until the process ends.
 pub fn serve(listener: &UnixListener, owner: &Sender<Mail>) {
-    let open = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
         let Ok(mut stream) = stream else {
             // For want of descriptors or memory: others give theirs back soon.
             std::thread::sleep(BREATH);
             continue;
         };
-        if open.load(Ordering::Relaxed) >= MOST {
+        if OPEN.load(Ordering::Relaxed) >= MOST {
             let _ =
                 frame::write(&mut stream, &Response::Failed("the controller serves too many clients".into()));
             continue;
         }
-        let (owner, open) = (owner.clone(), open.clone());
-        open.fetch_add(1, Ordering::Relaxed);
-        let counted = open.clone();
+        let owner = owner.clone();
+        OPEN.fetch_add(1, Ordering::Relaxed);
         let spawned = std::thread::Builder::new().stack_size(STACK).spawn(move || {
             if let Some(peer) = peer(&stream) {
                 talk(stream, peer, &owner);
             }
-            open.fetch_sub(1, Ordering::Relaxed);
+            OPEN.fetch_sub(1, Ordering::Relaxed);
         });
         if spawned.is_err() {
-            counted.fetch_sub(1, Ordering::Relaxed);
+            OPEN.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

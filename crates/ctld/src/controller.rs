@@ -9,6 +9,7 @@ use crate::history::{self, Replayed};
 use crate::keeper_link::Link;
 use crate::mailbox::{Mail, Reply};
 use crate::names::Names;
+use crate::statistics::{self, Statistics};
 use bivouac_core::{Change, Cluster, Command, Effect, Event, KeeperReport, Plan};
 use bivouac_proto::message::{Ask, Response};
 use bivouac_proto::place::Place;
@@ -44,6 +45,7 @@ pub struct Controller {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) names: Names,
+    pub(crate) statistics: Statistics,
     /// Why jobs wait and when they are expected, as of the last plan.
     pub(crate) plan: Plan,
     /// Whether `plan` is of the present state.
@@ -134,6 +136,7 @@ impl Controller {
             store,
             clock,
             names: Names::default(),
+            statistics: Statistics::new(),
             plan: Plan::default(),
             planned: false,
             keeper: None,
@@ -206,7 +209,11 @@ impl Controller {
 
     fn deal_with(&mut self, turn: &mut Turn, mail: Mail, now: Now) {
         match mail {
-            Mail::Request { peer, request, reply } => self.request(turn, peer, *request, reply, now),
+            Mail::Request { peer, request, reply } => {
+                let (kind, begun) = (statistics::kind(&request.body), Instant::now());
+                self.request(turn, peer, *request, reply, now);
+                self.statistics.request(kind, peer.uid, begun.elapsed());
+            }
             Mail::KeeperUp { welcome, link } => self.keeper_up(turn, &welcome, link, now),
             Mail::Keeper(said) => self.keeper_said(turn, said, now),
             Mail::KeeperDown => self.keeper = None,
@@ -266,11 +273,12 @@ impl Controller {
             return;
         }
         self.planned = true;
-        let before = std::mem::take(&mut self.plan);
+        let (before, begun) = (std::mem::take(&mut self.plan), Instant::now());
         self.plan = bivouac_sched::plan(&self.cluster, now, PLAN_BUDGET);
         for start in &mut self.plan.starts {
             start.waited = before.reasons.get(&start.job).copied().unwrap_or_default();
         }
+        self.statistics.pass(&self.plan, self.cluster.index().queue.len(), begun.elapsed(), now.wall);
         if !self.plan.starts.is_empty() {
             let plan = self.plan.clone();
             let _ = self.command(turn, Command::ApplyPlan(plan), now);
@@ -281,6 +289,9 @@ impl Controller {
         if let Err(problem) = self.store_turn(&mut turn) {
             self.undo(turn, &problem);
             return;
+        }
+        for event in &turn.events {
+            self.statistics.event(event, &self.cluster);
         }
         for (reply, response) in turn.answers {
             reply.send(response);
@@ -297,7 +308,9 @@ impl Controller {
             self.perform(Effect::Launch { attempt });
         }
         for (peer, admin, ask, reply) in turn.reads {
+            let (kind, begun) = (statistics::kind(&ask), Instant::now());
             self.read(peer, admin, ask, &reply);
+            self.statistics.more_time(kind, peer.uid, begun.elapsed());
         }
         self.tell_waiting();
         self.compact();

@@ -29,6 +29,7 @@ mod queries;
 mod requests;
 mod spool;
 mod start;
+mod statistics;
 mod watch;
 
 use std::io::Write;

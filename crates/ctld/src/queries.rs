@@ -46,6 +46,20 @@ impl Controller {
             }
             Ask::Nodes => Response::Nodes(self.cluster.node_infos(self.up_since)),
             Ask::Partitions => Response::Partitions(self.cluster.partition_infos()),
+            Ask::Priorities => {
+                let factors = self.cluster.factors(now).into_iter();
+                return send_parts(factors, reply, |rows, more| Response::Priorities { rows, more });
+            }
+            Ask::Diagnostics => Response::Diagnostics(Box::new(self.statistics.diagnostics(
+                &self.cluster,
+                &mut self.names,
+                now.wall,
+            ))),
+            Ask::ResetDiagnostics if self.caller(peer, admin).operator => {
+                self.statistics.reset();
+                Response::Done
+            }
+            Ask::ResetDiagnostics => Response::Rejected(Reject::AccessDenied),
             Ask::Config => Response::Config(Box::new((*self.config).clone())),
             Ask::Script(job) => self.script_of(peer, job),
             _ => Response::Failed("this controller does not know that request".into()),
@@ -151,15 +165,24 @@ impl Controller {
 }
 
 fn send_rows(rows: impl Iterator<Item = JobInfo> + Send + 'static, reply: &Reply) {
-    let mut rest = Some(rows.peekable());
+    send_parts(rows, reply, |rows, more| Response::Jobs { rows, more });
+}
+
+/// Sends items in parts; whether more of them follow is part of each.
+fn send_parts<T: Send + 'static>(
+    items: impl Iterator<Item = T> + Send + 'static,
+    reply: &Reply,
+    part: fn(Vec<T>, bool) -> Response,
+) {
+    let mut rest = Some(items.peekable());
     reply.send_parts(std::iter::from_fn(move || {
         let left = rest.as_mut()?;
-        let rows: Vec<JobInfo> = left.by_ref().take(PART).collect();
+        let items: Vec<T> = left.by_ref().take(PART).collect();
         let more = left.peek().is_some();
         if !more {
             rest = None;
         }
-        Some(Response::Jobs { rows, more })
+        Some(part(items, more))
     }));
 }
 

@@ -5,6 +5,7 @@ use crate::message::{AccountingQuery, Ask, Request, Response};
 use crate::place::Place;
 use bivouac_types::JobId;
 use bivouac_types::info::JobInfo;
+use bivouac_types::priority::JobFactors;
 use std::io::{self, BufReader};
 use std::os::unix::net::UnixStream;
 
@@ -66,6 +67,23 @@ impl Client {
                     }
                 }
                 other => return Ok(Err(other)),
+            }
+            part = self.more()?;
+        }
+    }
+
+    /// Asks for the factors of pending jobs' priorities and collects all parts of the answer.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `Ok(Err(_))` is the controller's refusal.
+    pub fn priorities(&mut self) -> Result<Result<Vec<JobFactors>, Response>, FrameError> {
+        let mut all = Vec::new();
+        let mut part = self.call(Ask::Priorities)?;
+        loop {
+            let Response::Priorities { rows, more } = part else { return Ok(Err(part)) };
+            all.extend(rows);
+            if !more {
+                return Ok(Ok(all));
             }
             part = self.more()?;
         }

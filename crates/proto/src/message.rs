@@ -1,7 +1,9 @@
 //! Requests and responses. One connection carries any number of requests, answered in order.
 
 use bivouac_types::config::ClusterConfig;
+use bivouac_types::diagnostics::Diagnostics;
 use bivouac_types::info::{JobInfo, NodeInfo, PartitionInfo, Usage};
+use bivouac_types::priority::JobFactors;
 use bivouac_types::{Blob, ExitStatus, JobChange, JobId, JobSpec, Reject, StepId, TaskSet, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -36,6 +38,12 @@ pub enum Ask {
     Nodes,
     /// All partitions.
     Partitions,
+    /// The factors of pending jobs' priorities. Answered by one or more `Priorities`.
+    Priorities,
+    /// What the controller counts of its own work.
+    Diagnostics,
+    /// Begins to count anew; for operators.
+    ResetDiagnostics,
     /// The configuration.
     Config,
     /// Cancel, or send a signal.
@@ -220,6 +228,15 @@ pub enum Response {
         /// Whether another part follows.
         more: bool,
     },
+    /// To `Priorities`; the last part has `more` false.
+    Priorities {
+        /// Some of them.
+        rows: Vec<JobFactors>,
+        /// Whether another part follows.
+        more: bool,
+    },
+    /// To `Diagnostics`.
+    Diagnostics(Box<Diagnostics>),
     /// To `Nodes`.
     Nodes(Vec<NodeInfo>),
     /// To `Partitions`.

@@ -21,7 +21,7 @@ const FAILED_KEPT: usize = 16;
 pub fn plan(cluster: &Cluster, now: Now, budget: usize) -> Plan {
     let mut planner = Planner::new(cluster, now);
     let mut looks = budget.saturating_mul(LOOKS_PER_PLACEMENT);
-    for entry in cluster.queue() {
+    for entry in cluster.queue_at(now) {
         if looks == 0 || planner.nothing_left() {
             break;
         }
@@ -70,6 +70,7 @@ impl<'a> Planner<'a> {
 
     /// Starts what can be started of a job in one of its partitions. Returns the looks it took.
     fn consider(&mut self, entry: &'a QueueEntry) -> usize {
+        self.plan.looked += 1;
         let demand: &'a Demand = &entry.demand;
         if self.failed.contains(&demand) {
             return 1;
@@ -92,8 +93,10 @@ impl<'a> Planner<'a> {
                 return looks;
             }
             looks += LOOKS_PER_PLACEMENT;
+            self.plan.tried += 1;
             match self.try_start(job, submission, demand) {
                 Ok(nodes) => {
+                    self.plan.backfilled += usize::from(!self.reservations.is_empty());
                     self.plan.reasons.remove(&job.id);
                     let backfill = demand.nodes.iter().any(|n| self.reserved.contains(n));
                     let partition = demand.partition;

@@ -23,7 +23,7 @@ use crate::site::{Cluster, Site};
 
 /// Names under which the one small binary answers: `bivouac link` and the link folders make them.
 pub const COMMANDS: &[&str] =
-    &["sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "bivouac"];
+    &["sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "sprio", "sdiag", "bivouac"];
 
 /// Slurm's and the site's commands that are not there yet: a view has their names, so that none of the host's answers.
 pub const ABSENT_COMMANDS: &[&str] = &[
@@ -31,9 +31,7 @@ pub const ABSENT_COMMANDS: &[&str] = &[
     "sacctmgr",
     "sattach",
     "sbcast",
-    "sdiag",
-    "sprio",
-    "sreport",
+        "sreport",
     "sshare",
     "sstat",
     "strigger",

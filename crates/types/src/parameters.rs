@@ -182,6 +182,10 @@ pub struct Association {
     pub parent: Option<String>,
     /// It is the account of the user's jobs that name none.
     pub is_default: bool,
+    /// Fairshare: its shares among its siblings; none: 1; `u32::MAX`: `parent`.
+    pub fairshare: Option<u32>,
+    /// Priority.
+    pub priority: u32,
     /// QOS that may be used; empty: the parent's.
     pub qos: Vec<String>,
     /// DefaultQOS.

@@ -4,7 +4,9 @@ mod sacct;
 mod sbatch;
 mod scancel;
 mod scontrol;
+mod sdiag;
 mod sinfo;
+mod sprio;
 mod squeue;
 mod srun;
 
@@ -27,10 +29,14 @@ pub enum Program {
     Scontrol,
     /// `sacct`.
     Sacct,
+    /// `sprio`.
+    Sprio,
+    /// `sdiag`.
+    Sdiag,
 }
 
 /// Every command, in the order of the compatibility document.
-pub const PROGRAMS: [Program; 7] = [
+pub const PROGRAMS: [Program; 9] = [
     Program::Sbatch,
     Program::Srun,
     Program::Squeue,
@@ -38,6 +44,8 @@ pub const PROGRAMS: [Program; 7] = [
     Program::Sinfo,
     Program::Scontrol,
     Program::Sacct,
+    Program::Sprio,
+    Program::Sdiag,
 ];
 
 /// Whether an option takes an argument, and the word that stands for it in --help.
@@ -133,6 +141,8 @@ impl Program {
             Program::Sinfo => "sinfo",
             Program::Scontrol => "scontrol",
             Program::Sacct => "sacct",
+            Program::Sprio => "sprio",
+            Program::Sdiag => "sdiag",
         }
     }
 
@@ -146,6 +156,8 @@ impl Program {
             Program::Sinfo => sinfo::OPTIONS,
             Program::Scontrol => scontrol::OPTIONS,
             Program::Sacct => sacct::OPTIONS,
+            Program::Sprio => sprio::OPTIONS,
+            Program::Sdiag => sdiag::OPTIONS,
         }
     }
 
@@ -161,7 +173,7 @@ impl Program {
             Program::Srun => "program [arguments...]",
             Program::Scancel => "[job_id[_array_id][.step_id]...]",
             Program::Scontrol => "[command [arguments...]]",
-            Program::Squeue | Program::Sinfo | Program::Sacct => "",
+            Program::Squeue | Program::Sinfo | Program::Sacct | Program::Sprio | Program::Sdiag => "",
         }
     }
 
