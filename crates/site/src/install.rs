@@ -31,7 +31,7 @@ pub const ABSENT_COMMANDS: &[&str] = &[
     "sacctmgr",
     "sattach",
     "sbcast",
-        "sreport",
+    "sreport",
     "sshare",
     "sstat",
     "strigger",
