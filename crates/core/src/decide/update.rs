@@ -104,7 +104,8 @@ impl Cluster {
                 if s.job.hold.is_some() {
                     return Err(Reject::JobHeld);
                 }
-                if !operator && priority > self.world.shown_priority(s.job, s.submission) {
+                let first = self.demands(s.job).iter().flatten().next().map(|d| &**d);
+                if !operator && priority > self.world.shown_priority(s.job, s.submission, first, now) {
                     return Err(Reject::AccessDenied);
                 }
                 draft.own.push(JobChange::Nice(0));
