@@ -46,6 +46,8 @@ pub struct NodeFree {
     pub gres: Vec<IndexSet>,
     /// How many jobs are on the node.
     pub jobs: u32,
+    /// Whether new jobs may use it: it is in service.
+    pub usable: bool,
 }
 
 impl NodeFree {
@@ -75,7 +77,7 @@ impl NodeFree {
 
     /// How many tasks of the job fit, at most; 0 also if the job cannot be on the node at all.
     pub fn tasks_that_fit(&self, demand: &Demand, node: &NodeTable) -> u32 {
-        if demand.exclusive && self.jobs > 0 {
+        if !self.usable || demand.exclusive && self.jobs > 0 {
             return 0;
         }
         if !demand.gres.is_empty() && self.pick_gres(&demand.gres, node).is_none() {

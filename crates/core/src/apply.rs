@@ -48,12 +48,15 @@ impl Cluster {
             }),
             Change::Signalled { .. } => {}
             Change::Ended { job, outcome, end, usage } => self.ended(*job, *outcome, *end, *usage, at),
-            Change::Requeued { job, .. } => self.edit(*job, |job| {
-                job.restarts += 1;
-                job.requeued = Some(at.wall);
-                job.steps.clear();
-                job.phase = Phase::Pending(Pending { waits: Vec::new(), eligible: Some(at.wall) });
-            }),
+            Change::Requeued { job, .. } => {
+                self.left_nodes(*job, at.wall);
+                self.edit(*job, |job| {
+                    job.restarts += 1;
+                    job.requeued = Some(at.wall);
+                    job.steps.clear();
+                    job.phase = Phase::Pending(Pending { waits: Vec::new(), eligible: Some(at.wall) });
+                });
+            }
             Change::Held { job, hold } => self.edit(*job, |job| {
                 job.hold = Some(*hold);
                 job.waited = match hold {
@@ -87,11 +90,40 @@ impl Cluster {
                     step.end = Some(StepEnd { at: at.wall, exit: Some(*exit), usage: *usage });
                 }
             }),
+            Change::NodesSet { nodes } => {
+                self.state.nodes.extend(nodes.clone());
+                self.rebuild();
+            }
+            Change::PartitionSet(record) => {
+                let records = &mut self.state.partitions;
+                match records.iter_mut().find(|r| r.name == record.name && r.origin == record.origin) {
+                    Some(same) => same.clone_from(record),
+                    None => {
+                        // Created anew, or deleted: it goes to the end, as Slurm lists it.
+                        records.retain(|r| r.name != record.name);
+                        records.push((**record).clone());
+                    }
+                }
+                self.rebuild();
+            }
             Change::Purged { jobs } => {
                 jobs.iter().for_each(|id| self.purge(*id));
                 self.forget_keys(at);
             }
         }
+    }
+
+    /// A job is about to leave its nodes.
+    fn left_nodes(&mut self, job: JobId, at: Timestamp) {
+        let run = self.state.jobs.get(&job).and_then(|j| j.run());
+        let nodes = run.into_iter().flat_map(|r| &r.alloc).map(|part| part.node.to_string());
+        let left: Vec<String> = nodes.collect();
+        self.state.last_busy.extend(left.into_iter().map(|node| (node, at)));
+    }
+
+    /// After a change of nodes or partitions, on which everything derived depends. Such changes are rare.
+    fn rebuild(&mut self) {
+        *self = Cluster::assemble(self.world.base.clone(), std::mem::take(&mut self.state));
     }
 
     /// Changes one job, with the index kept in step.
@@ -213,6 +245,7 @@ impl Cluster {
     }
 
     fn ended(&mut self, id: JobId, outcome: Outcome, end: Timestamp, usage: Usage, at: Now) {
+        self.left_nodes(id, end);
         let mut run = None;
         self.edit(id, |job| {
             run = job.run().cloned();

@@ -35,7 +35,7 @@ impl Cluster {
         for job in self.jobs() {
             self.check_job(job)?;
         }
-        let rebuilt = Cluster::assemble(self.world.config.clone(), self.state.clone());
+        let rebuilt = Cluster::assemble(self.world.base.clone(), self.state.clone());
         ensure(rebuilt.index == self.index, || "the index differs from one built anew".into())
     }
 

@@ -59,7 +59,7 @@ impl Cluster {
     }
 
     pub(crate) fn assemble(config: Arc<ClusterConfig>, state: State) -> Cluster {
-        let world = Arc::new(World::new(config));
+        let world = Arc::new(World::new(config, &state));
         let mut index = Index::new(&world);
         index.key_ages = state.used_keys.iter().map(|(key, used)| (used.at, *key)).collect();
         for submission in state.submissions.values() {
@@ -78,7 +78,7 @@ impl Cluster {
         &self.state
     }
 
-    /// The configuration.
+    /// The configuration in force.
     pub fn config(&self) -> &Arc<ClusterConfig> {
         &self.world.config
     }

@@ -2,6 +2,8 @@
 
 use crate::plan::Plan;
 use bivouac_types::info::Usage;
+use bivouac_types::node::{Misfortune, NodeChange};
+use bivouac_types::partition::PartitionChange;
 use bivouac_types::{Attempt, ExitStatus, Gid, JobChange, JobId, JobSpec, TaskSet, Timestamp, Uid};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -173,6 +175,49 @@ pub enum Command {
         exit: ExitStatus,
         /// What it used.
         usage: Usage,
+    },
+    /// scontrol update NodeName=..., all changes of all nodes or none.
+    UpdateNodes {
+        /// Who.
+        caller: Caller,
+        /// Which nodes.
+        nodes: Vec<String>,
+        /// How, in this order.
+        changes: Vec<NodeChange>,
+    },
+    /// scontrol update PartitionName=...
+    UpdatePartition {
+        /// Who.
+        caller: Caller,
+        /// Which.
+        name: String,
+        /// How, in this order.
+        changes: Vec<PartitionChange>,
+    },
+    /// scontrol create PartitionName=...
+    CreatePartition {
+        /// Who.
+        caller: Caller,
+        /// Its name, which is not taken.
+        name: String,
+        /// What is said of it.
+        changes: Vec<PartitionChange>,
+    },
+    /// scontrol delete PartitionName=...
+    DeletePartition {
+        /// Who.
+        caller: Caller,
+        /// Which; no job that is not over is in it.
+        name: String,
+    },
+    /// A scripted misfortune of running jobs, for those who test what their tools do then. Operators only.
+    Misfortune {
+        /// Who.
+        caller: Caller,
+        /// What.
+        target: JobTarget,
+        /// What befalls it.
+        what: Misfortune,
     },
     /// Time has passed: time limits, KillWait, begin times, MinJobAge.
     Tick,

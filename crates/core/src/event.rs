@@ -4,10 +4,13 @@ use crate::alloc::NodeAlloc;
 use crate::command::CancelScope;
 use crate::job::{EndCause, Hold, StepNode, Submission, Wait};
 use bivouac_types::info::Usage;
+use bivouac_types::node::NodeStand;
+use bivouac_types::partition::PartitionRecord;
 use bivouac_types::{
     Attempt, ExitStatus, JobChange, JobId, Now, Outcome, PendingReason, TaskSet, TimeLimit, Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Something that happened, and when.
@@ -167,6 +170,13 @@ pub enum Change {
         /// What it used.
         usage: Usage,
     },
+    /// scontrol update, or a failure: nodes stand so from now on.
+    NodesSet {
+        /// By name.
+        nodes: BTreeMap<String, NodeStand>,
+    },
+    /// scontrol create, update or delete of a partition.
+    PartitionSet(Box<PartitionRecord>),
     /// Ended jobs are forgotten after MinJobAge; the history keeps them.
     Purged {
         /// Which.

@@ -97,7 +97,7 @@ fn amount<K: Ord>(map: &mut BTreeMap<K, Use>, key: K, size: &Use, put: bool) {
 impl Index {
     /// Of no jobs at all.
     pub fn new(world: &World) -> Index {
-        Index { free: world.tables.idle(), ..Index::default() }
+        Index { free: world.in_service().to_vec(), ..Index::default() }
     }
 
     /// Makes a submission known; before any job of it.

@@ -13,6 +13,7 @@ use crate::plan::Plan;
 use crate::world::{Gate, World};
 use bivouac_types::config::PartitionConfig;
 use bivouac_types::depend::DependencyTerm;
+use bivouac_types::hostlist::compress;
 use bivouac_types::info::{
     Accounting, ArrayInfo, ArrayTasks, GresShare, JobInfo, NodeInfo, NodeShare, PartitionInfo, Scheduler,
     StepInfo, Unmet, Usage,
@@ -32,6 +33,7 @@ pub struct JobView {
     submission: Arc<Submission>,
     demands: Arc<[Option<Arc<Demand>>]>,
     reason: PendingReason,
+    reason_text: Option<String>,
     expected: Option<(Timestamp, Vec<String>)>,
 }
 
@@ -64,6 +66,7 @@ impl JobView {
             partition,
             state: job.state(),
             reason: self.reason,
+            reason_text: self.reason_text.clone(),
             unmet: job.pending().map_or(Vec::new(), |p| unmet(p, now)),
             priority: world.shown_priority(job, submission, first, now),
             time_limit: world.shown_limit(job, run, first),
@@ -192,9 +195,11 @@ impl Cluster {
     pub fn view(&self, id: JobId, plan: &Plan) -> Option<JobView> {
         let job = self.state.jobs.get(&id)?;
         let submission = self.state.submission(job)?;
+        let reason = self.reason(job, plan);
         Some(JobView {
             world: self.world.clone(),
-            reason: self.reason(job, plan),
+            reason,
+            reason_text: self.reason_text(job, reason),
             expected: plan.expected.get(&id).filter(|_| job.pending().is_some()).cloned(),
             demands: self.index.demands(job).cloned().unwrap_or_else(|| Arc::new([])),
             job: job.clone(),
@@ -228,33 +233,56 @@ impl Cluster {
         let never = |d: &Demand| self.world.never(job, submission, d);
         let demands = || self.demands(job).iter().flatten();
         let Some(open) = demands().find(|d| never(d).is_none()) else {
-            return demands().find_map(|d| never(d)).unwrap_or(PendingReason::ReqNodeNotAvail);
+            return demands().find_map(|d| never(d)).unwrap_or(PendingReason::PartitionConfig);
         };
         if let Some(reason) = plan.reasons.get(&job.id) {
             return *reason;
+        }
+        if !self.world.has_room(open) {
+            return PendingReason::ReqNodeNotAvail;
         }
         let least = Use::least(open, &self.world.tables);
         Ledger::new(self).blocking(job, submission, &least).unwrap_or(PendingReason::Priority)
     }
 
-    /// Every node, in the configuration's order. `up_since` is when the controller started.
-    pub fn node_infos(&self, up_since: Timestamp) -> Vec<NodeInfo> {
+    /// The particulars of a reason that has some.
+    fn reason_text(&self, job: &Job, reason: PendingReason) -> Option<String> {
+        if reason != PendingReason::ReqNodeNotAvail {
+            return None;
+        }
+        let demand = self.demands(job).iter().flatten().find(|d| !self.world.has_room(d))?;
+        let missing = compress(self.world.missing(demand));
+        (!missing.is_empty()).then(|| format!("{reason}, UnavailableNodes:{missing}"))
+    }
+
+    /// Every node, in the configuration's order. `plan` is the latest, `up_since` when the controller started.
+    pub fn node_infos(&self, plan: &Plan, up_since: Timestamp) -> Vec<NodeInfo> {
         let mut on_node = vec![OnNode::default(); self.world.tables.nodes.len()];
         for job in self.index.releases.iter().filter_map(|r| self.job(r.1)) {
             for part in job.run().into_iter().flat_map(|r| &r.alloc) {
                 let Some(n) = self.world.tables.node(&part.node) else { continue };
-                on_node[n].completing |= matches!(job.phase, Phase::Ending(..));
+                if matches!(job.phase, Phase::Ending(..)) {
+                    on_node[n].completing = true;
+                    continue;
+                }
+                on_node[n].cpus += part.cpus.len();
+                on_node[n].mem_mb += part.mem_mb;
                 for g in &part.gres {
                     let key = (g.name.to_string(), g.kind.as_deref().map(str::to_string));
                     on_node[n].gres.entry(key).or_default().add(&g.indices);
                 }
             }
         }
+        for name in plan.expected.values().flat_map(|(_, nodes)| nodes) {
+            if let Some(n) = self.world.tables.node(name) {
+                on_node[n].planned = true;
+            }
+        }
         on_node.into_iter().enumerate().map(|(n, on_node)| self.node_info(n, on_node, up_since)).collect()
     }
 
     fn node_info(&self, n: usize, on_node: OnNode, up_since: Timestamp) -> NodeInfo {
-        let (config, free) = (&self.world.config.nodes[n], &self.index.free[n]);
+        let config = &self.world.config.nodes[n];
         let within = |p: &&PartitionConfig| p.nodes.contains(&config.name);
         let share = |((name, kind), indices): (_, IndexSet)| GresShare {
             name,
@@ -263,11 +291,14 @@ impl Cluster {
         };
         NodeInfo {
             config: config.clone(),
+            stand: self.world.stands[n].clone(),
             partitions: self.world.config.partitions.iter().filter(within).map(|p| p.name.clone()).collect(),
-            alloc_cpus: config.cpus() - free.cpus.len(),
-            alloc_mem_mb: config.memory_mb - free.mem_mb,
+            alloc_cpus: on_node.cpus,
+            alloc_mem_mb: on_node.mem_mb,
             alloc_gres: on_node.gres.into_iter().map(share).collect(),
             completing: on_node.completing,
+            planned: on_node.planned,
+            last_busy: self.state.last_busy.get(&config.name).copied(),
             up_since,
         }
     }
@@ -283,10 +314,14 @@ impl Cluster {
     }
 }
 
-/// What jobs have on a node, as far as the free resources do not tell.
+/// What jobs have on a node.
 #[derive(Clone, Default)]
 struct OnNode {
+    /// Of jobs that are not being ended, as Slurm counts.
+    cpus: u32,
+    mem_mb: u64,
     completing: bool,
+    planned: bool,
     gres: BTreeMap<(String, Option<String>), IndexSet>,
 }
 
@@ -369,7 +404,7 @@ fn steps(job: &Job, run: Option<&Run>) -> Vec<StepInfo> {
 fn batch_state(outcome: Outcome) -> JobState {
     match outcome {
         Outcome::Cancelled { status: None, .. } => JobState::Cancelled,
-        Outcome::NodeFail => JobState::NodeFail,
+        Outcome::NodeFail => JobState::Cancelled,
         outcome => step_state(outcome.status()),
     }
 }

@@ -257,6 +257,12 @@ pub enum EndCause {
     TimeLimit,
     /// To be run again.
     Requeue,
+    /// A node of it went out of service.
+    NodeFail,
+    /// It was preempted.
+    Preempted,
+    /// It used too much memory.
+    OutOfMemory,
 }
 
 /// A job that is over.

@@ -2,7 +2,9 @@
 
 use crate::command::RequestKey;
 use crate::job::{Job, Submission};
-use bivouac_types::{Duration, JobId, Uid};
+use bivouac_types::node::NodeStand;
+use bivouac_types::partition::PartitionRecord;
+use bivouac_types::{Duration, JobId, Timestamp, Uid};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +23,15 @@ pub struct State {
     /// Keys of forgotten submissions, for clients that ask again late: when each was used, by whom, for what.
     #[serde(default)]
     pub used_keys: BTreeMap<RequestKey, UsedKey>,
+    /// What operators and failures made of nodes, by name; the others are as the configuration says.
+    #[serde(default)]
+    pub nodes: BTreeMap<String, NodeStand>,
+    /// What operators made of partitions, in the order of the first change of each.
+    #[serde(default)]
+    pub partitions: Vec<PartitionRecord>,
+    /// When a job last left a node, by name.
+    #[serde(default)]
+    pub last_busy: BTreeMap<String, Timestamp>,
 }
 
 /// A request key whose submission is forgotten.

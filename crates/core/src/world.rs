@@ -1,11 +1,14 @@
-//! What never changes while a controller runs: the configuration, and judgements that follow from it alone.
+//! What changes only when an operator changes it: the configuration in force, and judgements that follow from it alone.
 
+use crate::alloc::{NodeFree, place};
 use crate::demand::Demand;
 use crate::job::{Job, Pending, Run, Submission, WaitState};
 use crate::limits::{self, Use};
 use crate::priority::{self, Scale};
+use crate::state::State;
 use crate::tables::Tables;
-use bivouac_types::config::{ClusterConfig, LimitClock, QosConfig};
+use bivouac_types::config::{ClusterConfig, LimitClock, NodeConfig, PartitionState, QosConfig};
+use bivouac_types::node::NodeStand;
 use bivouac_types::parameters::Association;
 use bivouac_types::{Duration, JobId, Now, PendingReason, TimeLimit, Timestamp};
 use std::cmp::{Ordering, Reverse};
@@ -71,22 +74,71 @@ pub enum Gate {
     From(Timestamp),
 }
 
-/// The configuration and what follows from it.
+/// The configuration, with what operators changed of it, and what follows from it.
 #[derive(Clone, Debug)]
 pub struct World {
-    /// The configuration.
+    /// The configuration as it was given.
+    pub base: Arc<ClusterConfig>,
+    /// The configuration in force.
     pub config: Arc<ClusterConfig>,
-    /// The configuration by position.
+    /// The configuration in force by position.
     pub tables: Tables,
     /// What priorities are measured by.
     pub(crate) scale: Scale,
+    /// How each node stands, by position.
+    pub stands: Vec<NodeStand>,
+    /// All nodes with nothing on them, those that are out of service unusable.
+    in_service: Vec<NodeFree>,
+}
+
+/// The configuration with what operators changed of nodes and partitions.
+fn in_force(base: &Arc<ClusterConfig>, state: &State) -> Arc<ClusterConfig> {
+    if state.nodes.is_empty() && state.partitions.is_empty() {
+        return base.clone();
+    }
+    let mut config = ClusterConfig::clone(base);
+    for node in &mut config.nodes {
+        if let Some(stand) = state.nodes.get(&node.name) {
+            *node = stand.configured(node);
+        }
+    }
+    state.partitions.iter().for_each(|record| record.apply(&mut config.partitions));
+    Arc::new(config)
 }
 
 impl World {
-    /// Of this configuration.
-    pub fn new(config: Arc<ClusterConfig>) -> World {
+    /// Of this configuration and what the state says was changed of it.
+    pub fn new(base: Arc<ClusterConfig>, state: &State) -> World {
+        let config = in_force(&base, state);
         let (tables, scale) = (Tables::new(&config), Scale::new(&config));
-        World { config, tables, scale }
+        let stand = |n: &NodeConfig| state.nodes.get(&n.name).cloned();
+        let stands: Vec<NodeStand> =
+            config.nodes.iter().map(|n| stand(n).unwrap_or_else(|| NodeStand::initial(n))).collect();
+        let mut in_service = tables.idle();
+        for (free, stand) in in_service.iter_mut().zip(&stands) {
+            free.usable = stand.is_available();
+        }
+        World { base, config, tables, scale, stands, in_service }
+    }
+
+    /// All nodes with nothing on them, those that are out of service unusable.
+    pub fn in_service(&self) -> &[NodeFree] {
+        &self.in_service
+    }
+
+    /// Whether the nodes in service have room for a job, were they empty.
+    pub fn has_room(&self, demand: &Demand) -> bool {
+        self.in_service.iter().all(|n| n.usable) || place(demand, &self.in_service, &self.tables).is_some()
+    }
+
+    /// The nodes that keep a job waiting because they are out of service: of those that it names, else of its
+    /// partition's.
+    pub fn missing<'a>(&'a self, demand: &'a Demand) -> impl Iterator<Item = &'a str> {
+        let of = match demand.required.is_empty() {
+            true => &self.tables.partitions[demand.partition].nodes,
+            false => &demand.required,
+        };
+        of.iter().filter(|&&n| !self.in_service[n].usable).map(|&n| &*self.tables.nodes[n].name)
     }
 
     /// The clock that time limits count, in milliseconds.
@@ -145,8 +197,14 @@ impl World {
 
     /// Why a job, as it is, can never start in a partition; it waits there until it or the cluster is changed.
     pub fn never(&self, job: &Job, submission: &Submission, demand: &Demand) -> Option<PendingReason> {
+        let partition = &self.config.partitions[demand.partition];
+        match partition.state {
+            PartitionState::Down => return Some(PendingReason::PartitionDown),
+            PartitionState::Inactive => return Some(PendingReason::PartitionInactive),
+            PartitionState::Up | PartitionState::Drain => {}
+        }
         let limit = self.time_limit(job, demand.partition);
-        if limit > self.config.partitions[demand.partition].max_time {
+        if limit > partition.max_time {
             return Some(PendingReason::PartitionTimeLimit);
         }
         demand.never.or_else(|| {

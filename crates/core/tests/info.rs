@@ -99,15 +99,16 @@ fn nodes_and_partitions() {
     spec.resources.gres = vec![GresRequest { name: "gpu".into(), kind: None, count: 1 }];
     let id = w.submit(spec);
     w.try_start(id, None, 1).unwrap();
-    let nodes = w.cluster.node_infos(Timestamp(0));
-    assert_eq!(nodes.iter().map(|n| n.state()).collect::<Vec<_>>(), ["idle", "mixed"]);
+    let nodes = w.cluster.node_infos(&Plan::default(), Timestamp(0));
+    assert_eq!(nodes.iter().map(|n| n.state().to_string()).collect::<Vec<_>>(), ["IDLE", "MIXED"]);
     assert_eq!(
         (nodes[1].alloc_cpus, nodes[1].alloc_mem_mb, &nodes[1].alloc_gres[0].indices[..]),
         (1, 100, &[0][..])
     );
     assert_eq!(nodes[0].partitions, ["main", "small"]);
     w.cancel(user(1000), id).unwrap();
-    assert_eq!(w.cluster.node_infos(Timestamp(0))[1].state(), "completing");
+    let node = w.cluster.node_infos(&Plan::default(), Timestamp(0)).swap_remove(1);
+    assert_eq!((node.state().to_string().as_str(), node.alloc_cpus), ("IDLE+COMPLETING", 0));
     let partitions = w.cluster.partition_infos();
     assert_eq!(partitions.iter().map(|p| p.total_cpus).collect::<Vec<_>>(), [8, 4]);
 }

@@ -199,6 +199,6 @@ fn a_pending_job_whose_partition_is_gone_waits() {
     let mut other = config();
     other.partitions.truncate(1);
     w.cluster = Cluster::restore(Arc::new(other), w.cluster.state().clone()).unwrap();
-    assert_eq!(w.reason(id), bivouac_types::PendingReason::ReqNodeNotAvail);
+    assert_eq!(w.reason(id), bivouac_types::PendingReason::PartitionConfig);
     w.cancel(user(1000), id).unwrap();
 }

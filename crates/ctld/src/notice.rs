@@ -39,6 +39,9 @@ enum Why {
     Cancelled,
     TimeLimit,
     Requeue,
+    NodeFailure,
+    Preemption,
+    OutOfMemory,
 }
 
 impl From<EndCause> for Why {
@@ -47,6 +50,9 @@ impl From<EndCause> for Why {
             EndCause::Cancelled { .. } => Why::Cancelled,
             EndCause::TimeLimit => Why::TimeLimit,
             EndCause::Requeue => Why::Requeue,
+            EndCause::NodeFail => Why::NodeFailure,
+            EndCause::Preempted => Why::Preemption,
+            EndCause::OutOfMemory => Why::OutOfMemory,
         }
     }
 }
@@ -59,8 +65,16 @@ fn text(job: &Job, why: Why, at: Timestamp) -> String {
 fn line(job: JobId, node: &str, why: Why, at: &str) -> String {
     let why = match why {
         Why::Cancelled => "",
+        Why::OutOfMemory => {
+            return format!(
+                "Detected 1 oom-kill event(s) in StepId={job}.batch. Some of your processes may have been killed \
+                 by the cgroup out-of-memory handler."
+            );
+        }
         Why::TimeLimit => " DUE TO TIME LIMIT",
         Why::Requeue => " DUE TO JOB REQUEUE",
+        Why::NodeFailure => " DUE TO NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS",
+        Why::Preemption => " DUE TO PREEMPTION",
     };
     format!("*** JOB {job} ON {node} CANCELLED AT {at}{why} ***")
 }

@@ -44,7 +44,7 @@ impl Controller {
                 let rows = live.into_iter().map(move |view| filled(&view, now));
                 return reply.send_parts(accounting::parts(self.place.state_dir.clone(), query, rows));
             }
-            Ask::Nodes => Response::Nodes(self.cluster.node_infos(self.up_since)),
+            Ask::Nodes => Response::Nodes(self.cluster.node_infos(&self.plan, self.up_since)),
             Ask::Partitions => Response::Partitions(self.cluster.partition_infos()),
             Ask::Priorities => {
                 let factors = self.cluster.factors(now).into_iter();
@@ -141,8 +141,8 @@ impl Controller {
 
     fn status(&self) -> Status {
         let mut nodes: BTreeMap<String, u32> = BTreeMap::new();
-        for node in self.cluster.node_infos(self.up_since) {
-            *nodes.entry(node.state().to_owned()).or_default() += 1;
+        for node in self.cluster.node_infos(&self.plan, self.up_since) {
+            *nodes.entry(node.state().to_string().to_ascii_lowercase()).or_default() += 1;
         }
         let mut jobs: BTreeMap<String, u64> = BTreeMap::new();
         for job in self.cluster.jobs() {

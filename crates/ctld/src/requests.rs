@@ -43,6 +43,20 @@ impl Controller {
             Ask::Update { target: t, changes } => {
                 self.done(turn, Command::Update { caller, target: target(t), changes }, now)
             }
+            Ask::UpdateNodes { nodes, changes } => {
+                let nodes = self.nodes_named(nodes);
+                self.done(turn, Command::UpdateNodes { caller, nodes, changes }, now)
+            }
+            Ask::UpdatePartition { name, changes } => {
+                self.done(turn, Command::UpdatePartition { caller, name, changes }, now)
+            }
+            Ask::CreatePartition { name, changes } => {
+                self.done(turn, Command::CreatePartition { caller, name, changes }, now)
+            }
+            Ask::DeletePartition(name) => self.done(turn, Command::DeletePartition { caller, name }, now),
+            Ask::Misfortune { target: t, what } => {
+                self.done(turn, Command::Misfortune { caller, target: target(t), what }, now)
+            }
             Ask::StepStart(s) => {
                 let Some((tasks, cpus)) = self.step_defaults(s.job) else {
                     return turn.answer(reply, Response::Rejected(Reject::InvalidJobId));
@@ -83,6 +97,14 @@ impl Controller {
             read => return turn.read_later(peer, admin, read, reply),
         };
         turn.answer(reply, answer);
+    }
+
+    /// `ALL` alone stands for every node.
+    fn nodes_named(&self, nodes: Vec<String>) -> Vec<String> {
+        match &nodes[..] {
+            [all] if all == "ALL" => self.cluster.config().nodes.iter().map(|n| n.name.clone()).collect(),
+            _ => nodes,
+        }
     }
 
     /// Who asks: operators are root, the owner of a `local` cluster, and the owner who says --admin.
@@ -190,6 +212,11 @@ fn changes(ask: &Ask) -> bool {
             | Ask::Release(_)
             | Ask::Requeue(_)
             | Ask::Update { .. }
+            | Ask::UpdateNodes { .. }
+            | Ask::UpdatePartition { .. }
+            | Ask::CreatePartition { .. }
+            | Ask::DeletePartition(_)
+            | Ask::Misfortune { .. }
             | Ask::StepStart(_)
             | Ask::StepEnd { .. }
     )

@@ -3,6 +3,8 @@
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::diagnostics::Diagnostics;
 use bivouac_types::info::{JobInfo, NodeInfo, PartitionInfo, Usage};
+use bivouac_types::node::{Misfortune, NodeChange};
+use bivouac_types::partition::PartitionChange;
 use bivouac_types::priority::JobFactors;
 use bivouac_types::{Blob, ExitStatus, JobChange, JobId, JobSpec, Reject, StepId, TaskSet, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -60,6 +62,36 @@ pub enum Ask {
         target: JobTarget,
         /// What to change, in the given order; all or nothing.
         changes: Vec<JobChange>,
+    },
+    /// scontrol update NodeName=...; all changes of all nodes or none.
+    UpdateNodes {
+        /// Which; `ALL` alone stands for all.
+        nodes: Vec<String>,
+        /// What to change, in the given order.
+        changes: Vec<NodeChange>,
+    },
+    /// scontrol update PartitionName=...
+    UpdatePartition {
+        /// Which.
+        name: String,
+        /// What to change.
+        changes: Vec<PartitionChange>,
+    },
+    /// scontrol create PartitionName=...
+    CreatePartition {
+        /// Its name.
+        name: String,
+        /// What is said of it.
+        changes: Vec<PartitionChange>,
+    },
+    /// scontrol delete PartitionName=...
+    DeletePartition(String),
+    /// Makes running jobs end as a misfortune would end them; for operators.
+    Misfortune {
+        /// Which jobs.
+        target: JobTarget,
+        /// What befalls them.
+        what: Misfortune,
     },
     /// Answered by `Ended` when the job, and every task if it is an array, has ended (sbatch --wait).
     WaitEnd(JobId),

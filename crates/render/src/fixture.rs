@@ -8,6 +8,7 @@ use bivouac_types::info::{
     ArrayInfo, ArrayTasks, GresShare, JobInfo, NodeInfo, NodeShare, PartitionInfo, StepInfo, Unmet, Usage,
 };
 use bivouac_types::job::{JobSpec, NodeRange};
+use bivouac_types::node::NodeStand;
 use bivouac_types::{
     Dependency, Duration, ExitStatus, Gid, GresRequest, HostList, JobId, JobState, MemRequest, PendingReason,
     StepKind, TimeLimit, Timestamp, Uid,
@@ -41,7 +42,10 @@ fn node(name: &str, shape: (u32, u32), memory_mb: u64, features: &[&str], partit
         alloc_cpus: 0,
         alloc_mem_mb: 0,
         alloc_gres: Vec::new(),
+        stand: NodeStand::default(),
         completing: false,
+        planned: false,
+        last_busy: None,
         up_since: Timestamp(START.0 - 22_000),
     }
 }
@@ -121,6 +125,7 @@ pub fn job(id: u32, name: &str) -> JobInfo {
         partition: "main".into(),
         state: JobState::Pending,
         reason: PendingReason::None,
+        reason_text: None,
         unmet: Vec::new(),
         priority: 4_294_901_760 - id,
         time_limit: TimeLimit::Minutes(60),

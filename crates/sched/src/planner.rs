@@ -44,6 +44,8 @@ struct Planner<'a> {
     /// Nodes that reservations may be on, no two on the same.
     reserved: BTreeSet<usize>,
     failed: Vec<&'a Demand>,
+    /// Partitions in which a job waits already.
+    waited: BTreeSet<usize>,
     plan: Plan,
 }
 
@@ -59,6 +61,7 @@ impl<'a> Planner<'a> {
             reservations: Vec::new(),
             reserved: BTreeSet::new(),
             failed: Vec::new(),
+            waited: BTreeSet::new(),
             plan: Plan::default(),
         }
     }
@@ -162,6 +165,14 @@ impl<'a> Planner<'a> {
 
     /// The job must wait: with a reservation, if it is the first that waits for these nodes.
     fn no_room(&mut self, job: &Job, demand: &'a Demand) -> PendingReason {
+        let first = self.waited.insert(demand.partition);
+        if !self.cluster.world().has_room(demand) {
+            // Slurm says it at length of the first of a partition that names no nodes.
+            return match first && demand.required.is_empty() {
+                true => PendingReason::NodesNotInService,
+                false => PendingReason::ReqNodeNotAvail,
+            };
+        }
         let behind = demand.nodes.iter().any(|n| self.reserved.contains(n));
         let room = || place(demand, self.ledger.free(), &self.cluster.world().tables).is_some();
         if self.failed.len() < FAILED_KEPT && !(behind && room()) {

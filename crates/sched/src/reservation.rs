@@ -85,6 +85,7 @@ impl Reservation {
             mem_mb: free.mem_mb.min(spare.mem_mb),
             gres: free.gres.iter().zip(&spare.gres).map(|(have, limit)| fewer(have, limit)).collect(),
             jobs: free.jobs.max(spare.jobs),
+            usable: free.usable,
         }
     }
 }

@@ -48,8 +48,7 @@ impl Checker {
         Checker {
             violation: None,
             seen: Seen::default(),
-            config,
-            model: Model::default(),
+            model: Model { partitions: config.partitions.clone(), ..Model::default() },
             scripts: BTreeMap::new(),
             count: 0,
             asked: BTreeMap::new(),
@@ -57,6 +56,7 @@ impl Checker {
             promised: BTreeMap::new(),
             catastrophes: 0,
             stepped: false,
+            config,
         }
     }
 
@@ -222,6 +222,8 @@ impl Checker {
                 self.ensure(open, || format!("step {job}.{step} ends and is not open"));
                 self.edit(*job, |r| drop(r.steps.remove(step)));
             }
+            Change::NodesSet { nodes } => self.nodes_set(nodes),
+            Change::PartitionSet(record) => record.apply(&mut self.model.partitions),
             Change::Purged { jobs } => {
                 for job in jobs {
                     let over =
@@ -332,11 +334,16 @@ impl Checker {
             }
             _ => (false, false),
         };
+        if cause == EndCause::NodeFail {
+            let on_lost = self.is_on_lost_node(attempt.job);
+            self.ensure(on_lost, || format!("{attempt} is ended for a failed node and is on none"));
+        }
         self.ensure(!early, || format!("{attempt} is ended by its time limit before that"));
         self.ensure(!again, || format!("{attempt} is ended by its time limit a second time"));
         self.edit(attempt.job, |r| {
             if let Stand::Running(grant) = &mut r.stand {
                 grant.ending = true;
+                grant.node_failed |= cause == EndCause::NodeFail;
             }
         });
     }
@@ -367,9 +374,12 @@ impl Checker {
             Outcome::LaunchFailed => {
                 self.ensure(script.is_none(), || format!("job {job} was not launched, and its script ran"));
             }
+            Outcome::Preempted(_) | Outcome::OutOfMemory => {
+                self.ensure(ran, || format!("job {job} met with a misfortune and did not run"));
+            }
             Outcome::NodeFail => {
                 self.seen.node_fails += 1;
-                let possible = self.catastrophes > 0;
+                let possible = self.catastrophes > 0 || record.grant().is_some_and(|g| g.node_failed);
                 self.ensure(possible, || format!("the end of job {job} was lost though nothing broke"));
             }
             Outcome::Cancelled { status: None, .. } | Outcome::DependencyNeverSatisfied => {}

@@ -4,9 +4,12 @@ use crate::controller::{Answer, Mail};
 use crate::sim::{Sim, Task};
 use bivouac_core::{Caller, CancelScope, Command, JobChange, JobTarget, PayloadId, RequestKey};
 use bivouac_types::array::ArraySpec;
+use bivouac_types::config::PartitionState;
 use bivouac_types::depend::{DependencyTarget, DependencyTerm};
 use bivouac_types::info::Usage;
 use bivouac_types::job::NodeRange;
+use bivouac_types::node::{Misfortune, NodeChange, NodeOrder};
+use bivouac_types::partition::PartitionChange;
 use bivouac_types::tres::GresRequest;
 use bivouac_types::{
     Dependency, Duration, ExitStatus, Gid, HostList, JobId, JobSpec, MemRequest, Reject, TaskSet, TimeLimit,
@@ -43,7 +46,8 @@ impl Sim {
             70..=77 => Command::Hold { caller, target: self.a_target(), user_hold: self.rng.chance(50) },
             78..=85 => Command::Release { caller, target: self.a_target() },
             86..=91 => Command::Requeue { caller, target: self.a_target() },
-            92..=94 => self.a_step(caller),
+            92..=93 => self.a_step(caller),
+            94..=95 => self.an_operation(),
             _ => self.an_update(caller),
         };
         self.requests += 1;
@@ -153,6 +157,58 @@ impl Sim {
         }
     }
 
+    /// What an operator does to nodes and partitions, and misfortunes.
+    fn an_operation(&mut self) -> Command {
+        let caller = if self.rng.chance(90) { root() } else { user(1000) };
+        match self.rng.below(10) {
+            0..=6 => {
+                let nodes = vec![format!("n{}", self.rng.range(1, 4))];
+                let order = *self.rng.pick(&[
+                    NodeOrder::Down,
+                    NodeOrder::Drain,
+                    NodeOrder::Fail,
+                    NodeOrder::Lost,
+                    NodeOrder::Future,
+                    NodeOrder::NoResponse,
+                    NodeOrder::Resume,
+                    NodeOrder::Resume,
+                    NodeOrder::Resume,
+                    NodeOrder::Undrain,
+                    NodeOrder::Idle,
+                ]);
+                let reason = NodeChange::Reason("because".into());
+                let weight = NodeChange::Weight(self.rng.below(3) as u32);
+                let changes = vec![NodeChange::State(order), reason, weight];
+                Command::UpdateNodes { caller, nodes, changes }
+            }
+            7 => {
+                let state = *self.rng.pick(&[
+                    PartitionState::Up,
+                    PartitionState::Up,
+                    PartitionState::Down,
+                    PartitionState::Drain,
+                    PartitionState::Inactive,
+                ]);
+                let name = self.rng.pick(&["main", "side", "extra"]).to_string();
+                let time = PartitionChange::MaxTime(TimeLimit::Minutes(self.rng.range(1, 60) as u32));
+                Command::UpdatePartition { caller, name, changes: vec![PartitionChange::State(state), time] }
+            }
+            8 if self.rng.chance(50) => {
+                let nodes = PartitionChange::Nodes(vec![format!("n{}", self.rng.range(1, 3))]);
+                Command::CreatePartition { caller, name: "extra".into(), changes: vec![nodes] }
+            }
+            8 => Command::DeletePartition { caller, name: "extra".into() },
+            _ => {
+                let what = *self.rng.pick(&[
+                    Misfortune::Preempted,
+                    Misfortune::PreemptedAndRequeued,
+                    Misfortune::OutOfMemory,
+                ]);
+                Command::Misfortune { caller, target: self.a_target(), what }
+            }
+        }
+    }
+
     fn a_step(&mut self, caller: Caller) -> Command {
         let job = self.a_job();
         if self.rng.chance(40) {
@@ -213,7 +269,7 @@ impl Sim {
             0..=5 => Vec::new(),
             6 => vec!["side".into()],
             7 | 8 => vec!["side".into(), "main".into()],
-            _ => vec![rng.pick(&["main", "nope"]).to_string()],
+            _ => vec![rng.pick(&["main", "extra", "nope"]).to_string()],
         };
         if rng.chance(25) {
             spec.qos = Some(rng.pick(&["long", "normal", "nope"]).to_string());

@@ -22,6 +22,7 @@ fn record(id: u32, restarts: u32, end: i64) -> JobInfo {
         partition: "main".into(),
         state: JobState::Completed,
         reason: PendingReason::None,
+        reason_text: None,
         unmet: Vec::new(),
         priority: 1,
         time_limit: TimeLimit::Unlimited,

@@ -5,6 +5,7 @@ use crate::config::{NodeConfig, PartitionConfig};
 use crate::depend::DependencyTerm;
 use crate::ids::{Gid, JobId, StepKind, Uid};
 use crate::job::JobSpec;
+use crate::node::{NodeBase, NodeFlag, NodeStand, NodeState, Standing};
 use crate::reason::PendingReason;
 use crate::state::{ExitStatus, JobState};
 use crate::time::{Duration, TimeLimit, Timestamp};
@@ -37,6 +38,9 @@ pub struct JobInfo {
     pub state: JobState,
     /// Why it is pending; `None` otherwise.
     pub reason: PendingReason,
+    /// The reason with its particulars, where it has some: `ReqNodeNotAvail, UnavailableNodes:n1`.
+    #[serde(default)]
+    pub reason_text: Option<String>,
     /// What it waits for of its dependency.
     #[serde(default)]
     pub unmet: Vec<Unmet>,
@@ -116,6 +120,13 @@ pub enum Scheduler {
     Main,
     /// Before a job that had a reservation.
     Backfill,
+}
+
+impl JobInfo {
+    /// The reason as squeue shows it.
+    pub fn reason_shown(&self) -> String {
+        self.reason_text.clone().unwrap_or_else(|| self.reason.to_string())
+    }
 }
 
 /// A condition of a pending job's dependency that does not hold.
@@ -215,34 +226,49 @@ pub struct Usage {
 /// A node and how it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeInfo {
-    /// Its shape.
+    /// Its shape, with what operators changed of it.
     pub config: NodeConfig,
+    /// What operators and failures made of it.
+    #[serde(default)]
+    pub stand: NodeStand,
     /// Partitions that contain it.
     pub partitions: Vec<String>,
-    /// CPUs given to jobs.
+    /// CPUs given to jobs that are not being ended.
     pub alloc_cpus: u32,
-    /// Memory given to jobs, MiB.
+    /// Memory given to jobs that are not being ended, MiB.
     pub alloc_mem_mb: u64,
     /// Generic resources given to jobs, by name and type.
     pub alloc_gres: Vec<GresShare>,
-    /// Running jobs that end on it count it COMPLETING.
+    /// A job is being ended on it.
     pub completing: bool,
-    /// Since when the controller is up (SlurmdStartTime, BootTime are shown from it).
+    /// The planner keeps it for a job.
+    #[serde(default)]
+    pub planned: bool,
+    /// When a job last left it; none: there was none.
+    #[serde(default)]
+    pub last_busy: Option<Timestamp>,
+    /// Since when the controller is up (SlurmdStartTime is shown from it).
     pub up_since: Timestamp,
 }
 
 impl NodeInfo {
-    /// `idle`, `mixed`, `allocated` or `completing`, as sinfo's long form.
-    pub fn state(&self) -> &'static str {
+    /// Its state, from how it stands and what jobs have of it.
+    pub fn state(&self) -> NodeState {
+        let base = match self.stand.standing {
+            Standing::Down => NodeBase::Down,
+            Standing::Future => NodeBase::Future,
+            Standing::Up if self.alloc_cpus == 0 => NodeBase::Idle,
+            Standing::Up if self.alloc_cpus >= self.config.cpus() => NodeBase::Allocated,
+            Standing::Up => NodeBase::Mixed,
+        };
+        let mut flags = self.stand.flags.clone();
         if self.completing {
-            "completing"
-        } else if self.alloc_cpus == 0 {
-            "idle"
-        } else if self.alloc_cpus >= self.config.cpus() {
-            "allocated"
-        } else {
-            "mixed"
+            flags.insert(NodeFlag::Completing);
         }
+        if self.planned {
+            flags.insert(NodeFlag::Planned);
+        }
+        NodeState { base, flags }
     }
 }
 

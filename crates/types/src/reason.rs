@@ -69,6 +69,14 @@ pub enum PendingReason {
     PartitionNodeLimit,
     /// Nodes that the job needs are down, drained or reserved.
     ReqNodeNotAvail,
+    /// The first job of its partition finds too few nodes in service.
+    NodesNotInService,
+    /// The partition is down.
+    PartitionDown,
+    /// The partition is inactive.
+    PartitionInactive,
+    /// The licences it needs are in use.
+    Licenses,
 }
 
 impl PendingReason {
@@ -86,7 +94,12 @@ impl PendingReason {
 
 impl fmt::Display for PendingReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The variants are spelled as Slurm spells them.
-        write!(f, "{self:?}")
+        match self {
+            PendingReason::NodesNotInService => f.write_str(
+                "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions",
+            ),
+            // The other variants are spelled as Slurm spells them.
+            _ => write!(f, "{self:?}"),
+        }
     }
 }

@@ -81,6 +81,14 @@ pub enum Reject {
     InvalidPrefer,
     /// The least time limit is above the time limit.
     InvalidTimeMin,
+    /// The node cannot be put into that state from the one it is in.
+    InvalidNodeState,
+    /// Features are to be active that the node does not have.
+    InactiveFeatures,
+    /// The partition takes no jobs at present.
+    PartitionUnavailable,
+    /// The partition has jobs, and cannot be deleted.
+    PartitionInUse,
     /// A field that cannot be changed, or a value it cannot have.
     InvalidValue(String),
     /// A step cannot be made: more tasks or CPUs than the job has.
@@ -132,6 +140,10 @@ impl fmt::Display for Reject {
             Reject::InvalidReservation => "Requested reservation is invalid",
             Reject::InvalidPrefer => "Invalid preferred feature specification",
             Reject::InvalidTimeMin => "Invalid time-min specification (exceeds job's time or other limits)",
+            Reject::InvalidNodeState => "Invalid node state specified",
+            Reject::InactiveFeatures => "Active features not subset of available features",
+            Reject::PartitionUnavailable => "Required partition not available (inactive or drain)",
+            Reject::PartitionInUse => "Partition is in use",
             Reject::InvalidValue(_) => "Invalid value specified",
             Reject::StepTooLarge => "More processors requested than permitted",
             Reject::Storage(what) | Reject::Other(what) => what,

@@ -174,6 +174,10 @@ pub enum Outcome {
     NodeFail,
     /// The script could not be launched (JobLaunchFailure).
     LaunchFailed,
+    /// Preempted by another job.
+    Preempted(ExitStatus),
+    /// Killed for using more memory than it had.
+    OutOfMemory,
     /// A dependency can never be satisfied (kill-on-invalid-dep).
     DependencyNeverSatisfied,
 }
@@ -187,13 +191,17 @@ impl Outcome {
             Outcome::Cancelled { .. } | Outcome::DependencyNeverSatisfied => JobState::Cancelled,
             Outcome::Timeout(_) => JobState::Timeout,
             Outcome::NodeFail => JobState::NodeFail,
+            Outcome::Preempted(_) => JobState::Preempted,
+            Outcome::OutOfMemory => JobState::OutOfMemory,
         }
     }
 
     /// The exit status that sacct shows.
     pub fn status(self) -> ExitStatus {
         match self {
-            Outcome::Exited(s) | Outcome::Timeout(s) => s,
+            Outcome::Exited(s) | Outcome::Timeout(s) | Outcome::Preempted(s) => s,
+            // Slurm's number for it, shown as 0:125.
+            Outcome::OutOfMemory => ExitStatus { code: 0, signal: 125 },
             Outcome::Cancelled { status, .. } => status.unwrap_or_default(),
             // Slurm's number for a job whose launch failed, shown as 0:53.
             Outcome::LaunchFailed => ExitStatus { code: 0, signal: 53 },

@@ -2,6 +2,8 @@
 
 mod cancel;
 mod control;
+mod node;
+mod partition;
 mod report;
 mod start;
 mod step;
@@ -64,6 +66,17 @@ impl Cluster {
             Command::StepEnd { caller, job, step, exit, usage } => {
                 self.end_step(&caller, job, step, exit, usage)?
             }
+            Command::UpdateNodes { caller, nodes, changes } => {
+                self.update_nodes(&caller, &nodes, &changes, now)?
+            }
+            Command::UpdatePartition { caller, name, changes } => {
+                self.update_partition(&caller, &name, &changes)?
+            }
+            Command::CreatePartition { caller, name, changes } => {
+                self.create_partition(&caller, &name, &changes)?
+            }
+            Command::DeletePartition { caller, name } => self.delete_partition(&caller, &name)?,
+            Command::Misfortune { caller, target, what } => self.befall(&caller, &target, what)?,
             Command::Tick => self.tick(now),
         };
         Ok(changes.into_iter().map(|change| Event { at: now, change }).collect())

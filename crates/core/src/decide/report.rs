@@ -49,9 +49,14 @@ impl Cluster {
             _ => None,
         };
         let again = self.submission(job).is_some_and(|s| s.spec.requeue == Some(true));
+        let may_again = self.submission(job).is_some_and(|s| s.requeue(&self.world.config));
         let outcome = match (cause, how) {
             (Some(EndCause::Requeue), _) => return Change::Requeued { job: job.id, end },
             (Some(EndCause::Cancelled { by }), _) => Outcome::Cancelled { by, status },
+            (Some(EndCause::NodeFail), _) if may_again => return Change::Requeued { job: job.id, end },
+            (Some(EndCause::NodeFail), _) => Outcome::NodeFail,
+            (Some(EndCause::Preempted), _) => Outcome::Preempted(status.unwrap_or_default()),
+            (Some(EndCause::OutOfMemory), _) => Outcome::OutOfMemory,
             (Some(EndCause::TimeLimit), _) => Outcome::Timeout(status.unwrap_or_default()),
             (None, End::Exited(status)) => Outcome::Exited(status),
             (None, End::NotLaunched) => Outcome::LaunchFailed,

@@ -66,7 +66,7 @@ pub fn show_node(node: &NodeInfo, machine: &Machine, form: Form, s: &Settings) -
         ),
         format!(
             "State={} ThreadsPerCore={} TmpDisk={} Weight={} Owner=N/A MCS_label=N/A",
-            state(node),
+            node.state(),
             config.threads_per_core,
             config.tmp_disk_mb,
             config.weight
@@ -81,11 +81,4 @@ pub fn show_node(node: &NodeInfo, machine: &Machine, form: Form, s: &Settings) -
         "ExtSensorsJoules=n/s ExtSensorsWatts=0 ExtSensorsTemp=n/s".to_owned(),
     ]);
     form.record(&lines)
-}
-
-/// `IDLE`, `MIXED`, `ALLOCATED`, each with `+COMPLETING` while a job is ending on it.
-fn state(node: &NodeInfo) -> String {
-    let settled = NodeInfo { completing: false, ..node.clone() };
-    let flag = if node.completing { "+COMPLETING" } else { "" };
-    format!("{}{flag}", settled.state().to_ascii_uppercase())
 }

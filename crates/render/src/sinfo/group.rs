@@ -33,7 +33,7 @@ impl Filter {
 
     fn node(&self, node: &NodeInfo) -> bool {
         self.nodes.as_ref().is_none_or(|n| n.contains(&node.config.name))
-            && self.states.as_ref().is_none_or(|s| s.shows(node))
+            && self.states.as_ref().is_none_or(|s| s.shows(&node.state()))
     }
 
     /// The partitions that are shown with their nodes that are.

@@ -1,11 +1,12 @@
 //! The columns of sinfo.
 
 use super::group::Group;
-use super::states;
+use super::states::{self, Share};
 use crate::settings::{Settings, push};
 use crate::table::{Column, Table};
 use bivouac_types::config::NodeConfig;
 use bivouac_types::info::NodeInfo;
+use bivouac_types::node::NodeState;
 use bivouac_types::{HostList, TaskSet, TimeLimit};
 
 /// The table of nodes and partitions.
@@ -35,23 +36,31 @@ fn least(row: &Row<'_>, out: &mut String, value: impl Fn(&NodeConfig) -> u64) {
     }
 }
 
-fn state(row: &Row<'_>) -> &'static str {
-    row.nodes.first().map_or("n/a", |n| n.state())
+/// A state in one of sinfo's forms.
+fn state(row: &Row<'_>, out: &mut String, form: fn(&NodeState) -> String) {
+    match row.nodes.first() {
+        Some(node) => out.push_str(&form(&node.state())),
+        None => out.push_str("n/a"),
+    }
 }
 
-fn sum(row: &Row<'_>, value: impl Fn(&NodeInfo) -> u32) -> u32 {
-    row.nodes.iter().map(|n| value(n)).sum()
+fn rank(row: &Row<'_>) -> u32 {
+    row.nodes.first().map_or(0, |n| states::rank(&n.state()))
 }
 
 fn cpus(row: &Row<'_>, _: &Settings, out: &mut String) {
-    let (used, all) = (sum(row, |n| n.alloc_cpus), sum(row, |n| n.config.cpus()));
-    push(out, format_args!("{used}/{}/0/{all}", all.saturating_sub(used)));
+    let (mut used, mut idle, mut other) = (0, 0, 0);
+    for node in &row.nodes {
+        let own = states::cpus(node, &node.state());
+        (used, idle, other) = (used + own.0, idle + own.1, other + own.2);
+    }
+    push(out, format_args!("{used}/{idle}/{other}/{}", used + idle + other));
 }
 
-/// Nodes in use and idle ones.
-fn counts(row: &Row<'_>) -> (usize, usize) {
-    let idle = row.nodes.iter().filter(|n| n.state() == "idle").count();
-    (row.nodes.len() - idle, idle)
+/// Nodes in use, idle ones and others.
+fn counts(row: &Row<'_>) -> (usize, usize, usize) {
+    let count = |share| row.nodes.iter().filter(|n| states::share(&n.state()) == share).count();
+    (count(Share::Allocated), count(Share::Idle), count(Share::Other))
 }
 
 fn features(row: &Row<'_>, _: &Settings, out: &mut String) {
@@ -178,8 +187,8 @@ static COLUMNS: &[Column<Nodes>] = &[
         let most = |r: &Row<'_>| r.partition.config.max_nodes.unwrap_or(u32::MAX);
         most(a).cmp(&most(b))
     }),
-    C::new('t', "statecompact", "STATE", |r, _, o| o.push_str(states::compact(state(r))))
-        .by(|a, b, _| states::rank(state(a)).cmp(&states::rank(state(b)))),
+    C::new('t', "statecompact", "STATE", |r, _, o| state(r, o, states::compact))
+        .by(|a, b, _| rank(a).cmp(&rank(b))),
     C::new('u', "user", "USER", unknown).text(),
     C::new('v', "version", "VERSION", |_, _, o| o.push_str(crate::scontrol::VERSION)).text(),
     C::new('w', "weight", "WEIGHT", |r, _, o| least(r, o, |n| n.weight.into()))
@@ -193,7 +202,7 @@ static COLUMNS: &[Column<Nodes>] = &[
     })
     .text(),
     C::new('A', "nodeai", "NODES(A/I)", |r, _, o| {
-        let (used, idle) = counts(r);
+        let (used, idle, _) = counts(r);
         push(o, format_args!("{used}/{idle}"));
     })
     .by(|a, b, _| counts(a).cmp(&counts(b))),
@@ -209,8 +218,8 @@ static COLUMNS: &[Column<Nodes>] = &[
         .by(|a, b, _| a.nodes.len().cmp(&b.nodes.len())),
     C::new('E', "reason", "REASON", |_, _, o| o.push_str("none")).text(),
     C::new('F', "nodeaiot", "NODES(A/I/O/T)", |r, _, o| {
-        let (used, idle) = counts(r);
-        push(o, format_args!("{used}/{idle}/0/{}", used + idle));
+        let (used, idle, other) = counts(r);
+        push(o, format_args!("{used}/{idle}/{other}/{}", r.nodes.len()));
     })
     .by(|a, b, _| counts(a).cmp(&counts(b))),
     C::new('G', "gres", "GRES", |r, _, o| of_first(r, o, |n, o| write_gres(&n.config, o))).text(),
@@ -242,8 +251,8 @@ static COLUMNS: &[Column<Nodes>] = &[
     C::new('P', "partition", "PARTITION", partition).text(),
     C::new('R', "partitionname", "PARTITION", |r, _, o| o.push_str(&r.partition.config.name)).text(),
     C::new('S', "allocnodes", "ALLOCNODES", |_, _, o| o.push_str("all")).text(),
-    C::new('T', "statelong", "STATE", |r, _, o| o.push_str(state(r)))
-        .by(|a, b, _| states::rank(state(a)).cmp(&states::rank(state(b)))),
+    C::new('T', "statelong", "STATE", |r, _, o| state(r, o, states::long))
+        .by(|a, b, _| rank(a).cmp(&rank(b))),
     C::new('U', "userlong", "USER", unknown).text(),
     C::new('V', "cluster", "CLUSTER", not_applicable).text(),
     C::new('X', "sockets", "SOCKETS", |r, _, o| least(r, o, |n| n.sockets.into())).text(),
@@ -256,5 +265,5 @@ static COLUMNS: &[Column<Nodes>] = &[
     C::new('\0', "gresused", "GRES_USED", |r, _, o| of_first(r, o, write_gres_used)),
     C::new('\0', "port", "PORT", |_, _, o| o.push('0')),
     C::new('\0', "priority", "PRIO_TIER", |r, _, o| number(o, r.partition.config.priority_tier)),
-    C::new('\0', "statecomplete", "STATECOMPLETE", |r, _, o| o.push_str(state(r))),
+    C::new('\0', "statecomplete", "STATECOMPLETE", |r, _, o| state(r, o, states::complete)),
 ];

@@ -4,6 +4,7 @@ use super::Checker;
 use super::model::{Record, Stand, Sub};
 use bivouac_core::NodeAlloc;
 use bivouac_types::config::{NodeConfig, PartitionConfig, TresLimit};
+use bivouac_types::node::{NodeStand, Standing};
 use bivouac_types::{JobId, MemRequest, Now, TimeLimit};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,11 +35,17 @@ impl Checker {
             let ready = self.dependency_holds(&sub, &record, at);
             self.ensure(ready, || what("before its dependency is satisfied"));
         }
-        let config = self.config.clone();
-        if let Some(p) = config.partition(partition) {
-            self.ensure(limit <= p.max_time, || what("with more time than the partition allows"));
-            self.check_nodes(job, &sub, p, alloc);
+        let partitions = self.model.partitions.clone();
+        match partitions.iter().find(|p| p.name == partition) {
+            None => self.fail(what("in a partition that is not there")),
+            Some(p) => {
+                self.ensure(p.state.starts_jobs(), || what("in a partition that is down"));
+                self.ensure(limit <= p.max_time, || what("with more time than the partition allows"));
+                self.check_nodes(job, &sub, p, alloc);
+            }
         }
+        let closed = alloc.iter().any(|a| self.model.closed.contains(&*a.node));
+        self.ensure(!closed, || what("on a node that is out of service"));
         if let Some(asked) = record.limit {
             self.ensure(limit == asked, || what("with another time limit"));
         }
@@ -98,6 +105,26 @@ impl Checker {
                 self.ensure(holds, || what("a node without its features"));
             }
         }
+    }
+
+    /// Nodes stand otherwise: what is out of service takes no jobs.
+    pub(super) fn nodes_set(&mut self, nodes: &BTreeMap<String, NodeStand>) {
+        for (name, stand) in nodes {
+            let known = self.config.nodes.iter().any(|n| n.name == *name);
+            self.ensure(known, || format!("node {name} is changed and is not there"));
+            let mut put = |set: fn(&mut super::model::Model) -> &mut BTreeSet<String>, is: bool| {
+                let set = set(&mut self.model);
+                if is { set.insert(name.clone()) } else { set.remove(name) }
+            };
+            put(|m| &mut m.closed, stand.standing != Standing::Up || !stand.flags.is_empty());
+            put(|m| &mut m.lost, stand.standing != Standing::Up);
+        }
+    }
+
+    /// Whether a job that holds resources has some of a node that is lost.
+    pub(super) fn is_on_lost_node(&self, job: JobId) -> bool {
+        let grant = self.model.records.get(&job).and_then(Record::grant);
+        grant.is_some_and(|g| g.alloc.iter().any(|a| self.model.lost.contains(&*a.node)))
     }
 
     /// Nothing is given twice, nothing that is not there: recomputed from all running jobs.

@@ -1,6 +1,7 @@
 //! Jobs as the event history tells them.
 
 use bivouac_core::{Hold, NodeAlloc, Submission};
+use bivouac_types::config::PartitionConfig;
 use bivouac_types::{Attempt, JobId, JobSpec, Now, TimeLimit, Timestamp, Uid};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -86,6 +87,8 @@ pub struct Grant {
     pub limit: TimeLimit,
     pub alloc: Vec<NodeAlloc>,
     pub ending: bool,
+    /// It is ended because a node of it is lost.
+    pub node_failed: bool,
 }
 
 impl Record {
@@ -129,13 +132,20 @@ pub struct Model {
     /// CPUs and start of each job's last run.
     pub last_grant: BTreeMap<JobId, (u32, Now)>,
     pub renamed: bool,
+    /// The partitions as they are now.
+    pub partitions: Vec<PartitionConfig>,
+    /// Nodes that take no new jobs.
+    pub closed: BTreeSet<String>,
+    /// Nodes on which nothing runs.
+    pub lost: BTreeSet<String>,
 }
 
 impl Model {
     pub fn start(&mut self, job: JobId, limit: TimeLimit, alloc: &[NodeAlloc], at: Now) {
         let Some(record) = self.records.get_mut(&job) else { return };
         record.limit = Some(limit);
-        record.stand = Stand::Running(Grant { at, limit, alloc: alloc.to_vec(), ending: false });
+        record.stand =
+            Stand::Running(Grant { at, limit, alloc: alloc.to_vec(), ending: false, node_failed: false });
         let cpus = alloc.iter().map(|a| a.cpus.iter().count() as u32).sum();
         self.last_grant.insert(job, (cpus, at));
         self.granted.insert(Attempt { job, restart: record.restarts });

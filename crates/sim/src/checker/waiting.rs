@@ -113,6 +113,10 @@ impl Checker {
                 Stand::Running(_) => job.state() == JobState::Running,
                 Stand::Over => job.state().is_ended(),
             };
+            let survives = matches!(&record.stand, Stand::Running(g) if !g.ending);
+            if survives && self.is_on_lost_node(job.id) {
+                return self.fail(format!("job {} goes on on a node that is lost", job.id));
+            }
             if !fits {
                 return self.fail(format!(
                     "job {} is shown as {}, and is {:?}",
@@ -187,8 +191,9 @@ fn permanent(cluster: &Cluster, plan: &Plan, job: &Job, depth: u32) -> bool {
     use PendingReason as R;
     match cluster.reason(job, plan) {
         R::JobHeldUser | R::JobHeldAdmin | R::DependencyNeverSatisfied => true,
+        R::NodesNotInService | R::PartitionDown | R::PartitionInactive => true,
         R::PartitionTimeLimit | R::PartitionNodeLimit | R::PartitionConfig | R::ReqNodeNotAvail => true,
-        R::None | R::Resources | R::Priority | R::BeginTime | R::JobArrayTaskLimit => false,
+        R::None | R::Resources | R::Priority | R::BeginTime | R::JobArrayTaskLimit | R::Licenses => false,
         R::QOSGrpJobsLimit | R::QOSMaxJobsPerUserLimit => false,
         // A limit on sizes that holds a job back while nothing runs is below the job's own size.
         R::Dependency => {
