@@ -63,6 +63,23 @@ fn so_has_an_ordinary_users() {
 }
 
 #[test]
+fn its_shape_can_be_that_of_a_slurm_conf() {
+    let camp = camp();
+    let conf = "ClusterName=rehearsal\nSlurmctldHost=n1\nNodeName=n[1-4] CPUs=8 RealMemory=8000\n\
+                PartitionName=main Nodes=ALL Default=YES\n";
+    camp.file("conf/slurm.conf", conf);
+    let run = |option: &str, value: &str| {
+        camp.run("bivouac", ["ephemeral", option, value, "--", "sinfo", "-h", "-o", "%P %D %N"])
+    };
+    assert_eq!(run("--slurm-conf", "conf").ok(), "main* 4 n[1-4]\n");
+    camp.file("conf/slurm.conf", &conf.replace("NodeName", "NodeNme"));
+    let said = run("--slurm-conf", "conf");
+    assert_eq!(said.code, 125);
+    assert!(said.err.contains("slurm.conf:3"), "{said:?}");
+    nothing_is_left(&camp);
+}
+
+#[test]
 fn exit_codes_are_those_of_a_shell() {
     let camp = camp();
     let code = |words: &[&str]| camp.run("bivouac", ["ephemeral", "--"].iter().chain(words)).code;

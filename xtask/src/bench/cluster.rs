@@ -39,7 +39,9 @@ impl Bench {
         let dir = tempfile::Builder::new().prefix("bivouac-bench.").tempdir().map_err(|e| e.to_string())?;
         let bench = Bench { dir, programs: programs.to_owned() };
         // `o` takes the output files of many short jobs.
-        std::fs::create_dir_all(bench.work().join("o")).map_err(|e| e.to_string())?;
+        for folder in [bench.work().join("o"), bench.dir.path().join("state")] {
+            std::fs::create_dir_all(folder).map_err(|e| e.to_string())?;
+        }
         let profile = bench.dir.path().join("bench.toml");
         std::fs::write(&profile, PROFILE).map_err(|e| e.to_string())?;
         bench.ok("bivouac", &["link", &bench.dir.path().join("bin").to_string_lossy()])?;

@@ -20,7 +20,7 @@ usage: bivouac [--cluster NAME] [--admin] VERB [OPTIONS]
   up [--site PROFILE]       start the cluster (a first command starts one of the site `local` by itself)
      [--slurm-conf DIR]     of the shape that DIR/slurm.conf describes; --dry-run only reads and checks it
   down [--cancel]           stop it; running jobs go on, with --cancel they are cancelled first
-  ephemeral [--site PROFILE] -- COMMAND...
+  ephemeral [--site PROFILE | --slurm-conf DIR] -- COMMAND...
                             a private cluster while COMMAND runs, first on its PATH; nothing is left of it
   status [--json]           what runs where
   login [-- COMMAND...]     a shell on the site's login node, or one command there

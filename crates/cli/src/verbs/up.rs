@@ -47,17 +47,12 @@ fn check(site: &str) -> ExitCode {
 
 /// The cluster of a slurm.conf has the name that the file gives it, unless the command line does.
 fn slurm_conf_up(dir: &str, dry_run: bool) -> Result<ExitCode, ExitCode> {
-    let path = std::fs::canonicalize(dir).map_err(|e| fail(format!("{dir}: {e}")))?;
-    if !path.is_dir() {
-        return Err(fail(format!("{dir} is no folder; --slurm-conf takes the folder that slurm.conf is in")));
-    }
-    let path = path.to_str().ok_or_else(|| fail("the folder's path is not UTF-8"))?;
+    let path = slurm_conf_folder(dir)?;
     if dry_run {
-        return Ok(check(path));
+        return Ok(check(&path));
     }
     if std::env::var_os("BIVOUAC_CLUSTER").is_none_or(|c| c.is_empty()) {
-        let site = Site::from_slurm_conf(path.as_ref()).map_err(fail)?;
-        let name = site.slurm_conf().map_or("", |c| c.cluster.as_str()).to_owned();
+        let name = cluster_named_in(&path)?;
         if name != DEFAULT_CLUSTER {
             crate::terminal::hint(&format!(
                 "this cluster is called {name}: `export BIVOUAC_CLUSTER={name}` to use it from here"
@@ -66,7 +61,22 @@ fn slurm_conf_up(dir: &str, dry_run: bool) -> Result<ExitCode, ExitCode> {
         // SAFETY: no other thread exists yet.
         unsafe { std::env::set_var("BIVOUAC_CLUSTER", name) };
     }
-    up(Some(path))
+    up(Some(&path))
+}
+
+/// The folder that --slurm-conf names, as the daemon is told of it.
+pub(super) fn slurm_conf_folder(dir: &str) -> Result<String, ExitCode> {
+    let path = std::fs::canonicalize(dir).map_err(|e| fail(format!("{dir}: {e}")))?;
+    if !path.is_dir() {
+        return Err(fail(format!("{dir} is no folder; --slurm-conf takes the folder that slurm.conf is in")));
+    }
+    path.into_os_string().into_string().map_err(|_| fail("the folder's path is not UTF-8"))
+}
+
+/// The ClusterName of the slurm.conf in a folder.
+pub(super) fn cluster_named_in(path: &str) -> Result<String, ExitCode> {
+    let site = Site::from_slurm_conf(path.as_ref()).map_err(fail)?;
+    Ok(site.slurm_conf().map_or("", |c| c.cluster.as_str()).to_owned())
 }
 
 fn up(site: Option<&str>) -> Result<ExitCode, ExitCode> {

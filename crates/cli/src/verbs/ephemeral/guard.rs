@@ -13,8 +13,6 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The cluster's name: the folder it lies in is its own, so the name can be the same each time, for what prints it.
-const NAME: &str = "ephemeral";
 /// Jobs that do not end at SIGTERM are killed after this.
 const GRACE: Duration = Duration::from_secs(1);
 /// Daemons that do not end are killed after this.
@@ -35,7 +33,7 @@ impl Guard {
     ///
     /// # Errors
     /// A sentence for the user.
-    pub fn start(site: Option<&str>) -> Result<Guard, String> {
+    pub fn start(name: &str, site: Option<&str>) -> Result<Guard, String> {
         let pipes = || -> io::Result<_> { Ok((io::pipe()?, io::pipe()?)) };
         let ((cut, lifeline), (mut said, say)) = pipes().map_err(|e| format!("a pipe: {e}"))?;
         // SAFETY: this program has one thread here, so that the child may do anything.
@@ -44,7 +42,7 @@ impl Guard {
             0 => {
                 drop((lifeline, said));
                 detach(&[cut.as_raw_fd(), say.as_raw_fd()]);
-                let code = watch(site, cut, say);
+                let code = watch(name, site, cut, say);
                 // SAFETY: ends the child without the parent's exit handlers.
                 unsafe { libc::_exit(code) }
             }
@@ -63,7 +61,7 @@ impl Guard {
                     return Err(if what.is_empty() { "the cluster's guard was killed".into() } else { what });
                 }
                 let root = PathBuf::from(OsString::from_vec(answer));
-                Ok(Guard { pid, place: place_in(&root), lifeline, said })
+                Ok(Guard { pid, place: place_in(&root, name), lifeline, said })
             }
         }
     }
@@ -103,8 +101,8 @@ fn collect(pid: i32) -> Option<i32> {
     libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status))
 }
 
-fn place_in(root: &Path) -> Place {
-    Place { cluster: NAME.into(), state_dir: root.join(NAME), inside: false }
+fn place_in(root: &Path, name: &str) -> Place {
+    Place { cluster: name.to_owned(), state_dir: root.join(name), inside: false }
 }
 
 /// Into a session of its own, without anything of the caller's that somebody might wait for.
@@ -126,12 +124,12 @@ fn detach(keep: &[i32; 2]) {
 }
 
 /// The guard's life; its exit code.
-fn watch(site: Option<&str>, mut cut: PipeReader, mut say: PipeWriter) -> i32 {
+fn watch(name: &str, site: Option<&str>, mut cut: PipeReader, mut say: PipeWriter) -> i32 {
     let root = match make_folder() {
         Ok(root) => root,
         Err(e) => return tell(&mut say, &format!("\0{e}")),
     };
-    let place = place_in(&root);
+    let place = place_in(&root, name);
     if let Err(e) = connect_to(&place, site) {
         let what = match e {
             Unreachable::Start(what) => what,
