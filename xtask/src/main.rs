@@ -5,6 +5,7 @@
 
 mod bench;
 mod channel;
+mod clients;
 mod demo;
 mod diff;
 mod link;
@@ -23,7 +24,7 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 6] = [
+const COMMANDS: [Command; 7] = [
     Command {
         name: "demo",
         summary: "play the published Alpine example in the login view, for real",
@@ -38,6 +39,11 @@ const COMMANDS: [Command; 6] = [
         name: "link",
         summary: "build the programs and make a folder of their names (link [DIR]; DIR is target/bin)",
         run: link::run,
+    },
+    Command {
+        name: "clients",
+        summary: "run real programs on bivouac (clients [--repeat N] [--on local|four-nodes] [NAME...])",
+        run: clients::run,
     },
     Command {
         name: "test",

@@ -1,4 +1,4 @@
-//! Builds the programs as users get them.
+//! Builds the programs, as users get them or as tests need them.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -28,6 +28,19 @@ pub fn build() -> Result<PathBuf, String> {
     } else {
         Err(format!("cargo build --release: {status}"))
     }
+}
+
+/// Builds the commands and the daemons without optimizations, which is quick, and returns the folder they lie in.
+///
+/// # Errors
+/// cargo cannot be run or fails; it has then said why.
+pub fn build_for_tests() -> Result<PathBuf, String> {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["build", "--quiet", "-p", "bivouac-cli", "-p", "bivouac-ctld", "-p", "bivouac-keeper"])
+        .current_dir(workspace());
+    let status = cargo.status().map_err(|e| format!("cargo build: {e}"))?;
+    if status.success() { Ok(target().join("debug")) } else { Err(format!("cargo build: {status}")) }
 }
 
 /// Cargo's target folder.

@@ -18,7 +18,6 @@ mod report;
 mod system;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -47,7 +46,7 @@ pub fn run(arguments: &[String]) -> Outcome {
     }
     install::install()?;
     if !options.no_build && !options.slurm_only {
-        build()?;
+        release::build_for_tests()?;
     }
     let rules = std::fs::read_to_string(folder.join("deviations.rules"))
         .map_err(|e| format!("deviations.rules: {e}"))?;
@@ -55,15 +54,6 @@ pub fn run(arguments: &[String]) -> Outcome {
     let complete = options.is_complete();
     let verdicts = Harness { folder, options, cases, stop: AtomicBool::new(false) }.run(&rules)?;
     verdicts.finish(&rules, complete)
-}
-
-fn build() -> Outcome {
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args(["build", "--quiet", "-p", "bivouac-cli", "-p", "bivouac-ctld", "-p", "bivouac-keeper"])
-        .current_dir(workspace());
-    let status = cargo.status().map_err(|e| format!("cargo build: {e}"))?;
-    if status.success() { Ok(()) } else { Err(format!("cargo build: {status}")) }
 }
 
 struct Harness {

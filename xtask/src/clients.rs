@@ -1,0 +1,243 @@
+//! `cargo xtask clients`: programs that users run, unmodified, with bivouac's commands first on PATH.
+//!
+//! The checks are tests/clients/check_NAME.sh; they run with whatever Slurm commands are first on PATH. Here each round is
+//! one `bivouac ephemeral`, on a node like this machine and on the four nodes of tests/clients/four-nodes. A client
+//! that cannot be had counts as one that does not work. What is installed for them stays in .cache/clients.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::{Outcome, release, workspace};
+
+const USAGE: &str =
+    "usage: cargo xtask clients [--repeat N] [--on local|four-nodes] [--programs DIR] [NAME...]
+HQ names an hq binary, HQ_SOURCE a folder of HyperQueue's source, or a git directory, to build one from.";
+/// The clients that are run without being named.
+const CLIENTS: [&str; 6] = ["submitit", "snakemake", "dask_jobqueue", "parsl", "reframe", "hq"];
+/// Checks that need jobs which are run by hand (salloc, srun outside a job), which bivouac does not have yet.
+const NOT_YET: [&str; 2] = ["openmpi", "mpich"];
+/// CPUs of the node `local` in the checks: the clients ask for up to three at a time.
+const LEAST_CPUS: usize = 4;
+/// What real Slurm's commands would need and do not find: one that is reached fails, and names this.
+const NO_CONF: &str = "/nonexistent/real-slurm-was-reached.conf";
+const HQ_FEATURES: &str = "jemalloc,dashboard,microlp";
+
+struct Options {
+    repeat: usize,
+    on: Vec<&'static str>,
+    programs: Option<PathBuf>,
+    names: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &[String]) -> Outcome {
+    let options = parse(arguments)?;
+    let programs = match options.programs {
+        Some(dir) => std::path::absolute(&dir).map_err(|e| format!("{}: {e}", dir.display()))?,
+        None => release::build_for_tests()?,
+    };
+    let cache = workspace().join(".cache/clients");
+    std::fs::create_dir_all(&cache).map_err(|e| format!("{}: {e}", cache.display()))?;
+    let hq = options.names.iter().any(|n| n == "hq").then(|| hyperqueue(&cache)).transpose()?.flatten();
+    let mut table: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let (mut passed, mut all) = (0, 0);
+    for on in &options.on {
+        for round in 1..=options.repeat {
+            println!("==> {on}, round {round} of {}", options.repeat);
+            for name in &options.names {
+                let said = check(name, on, &programs, &cache, hq.as_deref())?;
+                all += 1;
+                passed += usize::from(said.is_ok());
+                let word = said.unwrap_or_else(|why| why);
+                table.entry(name.clone()).or_default().push(format!("{on}: {word}"));
+            }
+        }
+    }
+    for (name, said) in table {
+        said.iter().for_each(|s| println!("{name:<14} {s}"));
+    }
+    println!("not run, they need salloc or srun outside a job: {}", NOT_YET.join(", "));
+    println!("{passed} of {all} client runs pass");
+    if passed == all { Ok(()) } else { Err(format!("{} client runs did not pass", all - passed)) }
+}
+
+fn parse(arguments: &[String]) -> Result<Options, String> {
+    let mut options =
+        Options { repeat: 1, on: vec!["local", "four-nodes"], programs: None, names: Vec::new() };
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} needs a value\n{USAGE}"));
+        match word.as_str() {
+            "--repeat" => {
+                let n = value()?;
+                options.repeat = n.parse().map_err(|_| format!("--repeat {n}: no number\n{USAGE}"))?;
+            }
+            "--on" => {
+                let name = value()?;
+                options.on.retain(|on| on == name);
+                if options.on.is_empty() {
+                    return Err(format!("--on {name}: there are local and four-nodes\n{USAGE}"));
+                }
+            }
+            "--programs" => options.programs = Some(value()?.into()),
+            name if CLIENTS.contains(&name) => options.names.push(name.to_owned()),
+            name if NOT_YET.contains(&name) => {
+                return Err(format!("{name} needs salloc or srun outside a job, which is not there yet"));
+            }
+            other => {
+                return Err(format!("there is no client {other}; there are {}\n{USAGE}", CLIENTS.join(", ")));
+            }
+        }
+    }
+    if options.names.is_empty() {
+        options.names = CLIENTS.map(str::to_owned).to_vec();
+    }
+    Ok(options)
+}
+
+/// Runs one check on a cluster of its own; its last line, which for a failure follows all that it said.
+fn check(
+    name: &str,
+    on: &str,
+    programs: &Path,
+    cache: &Path,
+    hq: Option<&Path>,
+) -> Result<Result<String, String>, String> {
+    let checks = workspace().join("tests/clients");
+    let begun = Instant::now();
+    let mut command = Command::new(programs.join("bivouac"));
+    command.arg("ephemeral");
+    match on {
+        "local" => command.arg("--site").arg(local(cache)?),
+        _ => command.arg("--slurm-conf").arg(checks.join(on)),
+    };
+    command
+        .args(["--", "bash", "-c", RUN, "check"])
+        .arg(checks.join(format!("check_{name}.sh")))
+        .env("CLIENTS_HOME", cache)
+        .env("SLURM_CONF", NO_CONF)
+        .env_remove("CHECK_PARTITION")
+        .stdin(Stdio::null());
+    hq.inspect(|hq| _ = command.env("HQ", hq));
+    let output = command.output().map_err(|e| format!("{}: {e}", programs.join("bivouac").display()))?;
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    let last = text.lines().filter(|l| l.starts_with(&format!("{name}: "))).next_back().unwrap_or_default();
+    let reached = text.contains(NO_CONF);
+    let line = match last.strip_prefix(&format!("{name}: ")) {
+        Some(line) if !reached => line.to_owned(),
+        _ if reached => "FAIL: a command of real Slurm's was called".to_owned(),
+        _ => format!("FAIL: ended with {}", output.status),
+    };
+    println!("{name}: {line} [{:.0} s]", begun.elapsed().as_secs_f64());
+    if output.status.success() && !reached {
+        return Ok(Ok(line));
+    }
+    text.lines().for_each(|l| println!("    {l}"));
+    Ok(Err(line))
+}
+
+/// What is run for a check: it is killed after a while, and leaves its folder only if it failed.
+const RUN: &str = "case $(command -v sbatch) in \"$BIVOUAC_STATE_DIR\"/*) ;; *) echo 'sbatch is not first on PATH'; exit 1;; esac
+export TMPDIR=$BIVOUAC_STATE_DIR
+timeout -k 5 ${LIMIT:-400} bash \"$1\" 2>&1; rc=$?; [ $rc = 124 ] && echo \"${1##*check_}: FAIL: over ${LIMIT:-400} s\"
+exit $rc";
+
+/// A profile of this machine's node; where it has few CPUs, with more.
+fn local(cache: &Path) -> Result<String, String> {
+    let cpus = std::thread::available_parallelism().map_or(1, |n| n.get());
+    if cpus >= LEAST_CPUS {
+        return Ok("local".to_owned());
+    }
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").map_err(|e| format!("hostname: {e}"))?;
+    let text = format!(
+        "extends = \"local\"\n[cluster]\novercommit = true\n[[nodes]]\nnames = \"{}\"\n\
+         cores_per_socket = {LEAST_CPUS}\nmemory = 4000\n",
+        host.trim()
+    );
+    let file = cache.join("local.toml");
+    std::fs::write(&file, text).map_err(|e| format!("{}: {e}", file.display()))?;
+    println!("this machine has {cpus} CPUs: its node is given {LEAST_CPUS}");
+    Ok(file.to_string_lossy().into_owned())
+}
+
+/// An hq binary: what HQ names, or what is built, once, from HQ_SOURCE. None: it is a miss, and the check says so.
+fn hyperqueue(cache: &Path) -> Result<Option<PathBuf>, String> {
+    let folder = cache.join("hq");
+    let built = folder.join("target/release/hq");
+    if let Some(named) = std::env::var_os("HQ").map(PathBuf::from) {
+        return Ok(Some(named));
+    }
+    if built.exists() {
+        return Ok(Some(built));
+    }
+    let Some(source) = std::env::var_os("HQ_SOURCE").map(PathBuf::from) else { return Ok(None) };
+    let tree = if source.join("Cargo.toml").exists() { source } else { unpack(&source, &folder)? };
+    println!("building hq from {}", tree.display());
+    let status = Command::new("cargo")
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--quiet",
+            "--no-default-features",
+            "--features",
+            HQ_FEATURES,
+        ])
+        .arg("--target-dir")
+        .arg(folder.join("target"))
+        .current_dir(&tree)
+        .env_remove("CARGO_TARGET_DIR")
+        .status()
+        .map_err(|e| format!("cargo build: {e}"))?;
+    if status.success() { Ok(Some(built)) } else { Err(format!("building hq: {status}")) }
+}
+
+/// The files of a git directory's HEAD.
+fn unpack(git: &Path, folder: &Path) -> Result<PathBuf, String> {
+    let tree = folder.join("source");
+    std::fs::create_dir_all(&tree).map_err(|e| format!("{}: {e}", tree.display()))?;
+    let script = "git --git-dir=\"$1\" archive HEAD | tar -x -C \"$2\"";
+    let status = Command::new("bash")
+        .args(["-o", "pipefail", "-c", script, "unpack"])
+        .args([git, &tree])
+        .status()
+        .map_err(|e| format!("bash: {e}"))?;
+    if status.success() { Ok(tree) } else { Err(format!("HQ_SOURCE={}: {status}", git.display())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_check_is_run_or_said_not_to_be() {
+        let mut there: Vec<String> = std::fs::read_dir(workspace().join("tests/clients"))
+            .unwrap()
+            .filter_map(|e| {
+                e.unwrap()
+                    .file_name()
+                    .to_str()?
+                    .strip_prefix("check_")?
+                    .strip_suffix(".sh")
+                    .map(str::to_owned)
+            })
+            .collect();
+        there.sort();
+        let mut known: Vec<&str> = CLIENTS.into_iter().chain(NOT_YET).collect();
+        known.sort_unstable();
+        assert_eq!(there, known);
+    }
+
+    #[test]
+    fn a_wrong_word_is_named() {
+        let error =
+            |words: &[&str]| parse(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>()).err().unwrap();
+        assert!(error(&["snakemak"]).contains("no client snakemak"));
+        assert!(error(&["--on", "moon"]).contains("--on moon"));
+        assert!(error(&["--repeat", "x"]).contains("no number"));
+        assert!(error(&["mpich"]).contains("salloc"));
+    }
+}
