@@ -6,11 +6,16 @@ use std::path::Path;
 use super::reference::succeed;
 use super::system::{Account, System};
 
-/// Starts a cluster of the account's in `folder`.
+/// Starts a cluster of the account's in `folder`, on the slurm.conf in the folder `configuration`.
 ///
 /// # Errors
 /// What `bivouac` said.
-pub fn start(programs: &Path, profile: &Path, folder: &Path, account: &Account) -> Result<System, String> {
+pub fn start(
+    programs: &Path,
+    configuration: &Path,
+    folder: &Path,
+    account: &Account,
+) -> Result<System, String> {
     let io = |e: std::io::Error| format!("{}: {e}", folder.display());
     for name in ["", "bin", "home", "work", "said", "state"] {
         let path = folder.join(name);
@@ -37,6 +42,6 @@ pub fn start(programs: &Path, profile: &Path, folder: &Path, account: &Account) 
     );
     std::fs::write(&stop, text).map_err(io)?;
     std::fs::set_permissions(&stop, PermissionsExt::from_mode(0o755)).map_err(io)?;
-    succeed(system.command(&program, account).args(["up", "--site"]).arg(profile))?;
+    succeed(system.command(&program, account).args(["up", "--slurm-conf"]).arg(configuration))?;
     Ok(system)
 }

@@ -172,9 +172,9 @@ impl Harness {
             &self.stop,
         )?;
         let programs = self.options.programs.clone().unwrap_or_else(|| release::target().join("debug"));
-        let profile = self.folder.join("reference.toml");
-        let ours =
-            |name: &str, account: &Account| bivouac::start(&programs, &profile, &folder.join(name), account);
+        let ours = |name: &str, account: &Account| {
+            bivouac::start(&programs, &slurm.folder, &folder.join(name), account)
+        };
         let own = Account::of(None)?;
         let mut of_users = Vec::new();
         let users: std::collections::BTreeSet<&String> =
@@ -183,7 +183,8 @@ impl Harness {
             let account = Account::of(Some(user))?;
             of_users.push((account.clone(), ours(&format!("use{number}"), &account)?));
         }
-        Ok(Clusters { slurm, ours: ours("ours", &own)?, of_users })
+        let ours = ours("ours", &own)?;
+        Ok(Clusters { slurm, ours, of_users })
     }
 
     /// Hands out the cases and compares what comes back. A case that disagrees is run once more.
