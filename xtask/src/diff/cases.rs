@@ -2,7 +2,8 @@
 //!
 //! A line `== NAME [as USER] [within SECONDS] [for VAR in WORDS...]` begins a case; what follows, up to the next such
 //! line, is its script. With `for` every word makes a case of its own, named `NAME[WORD]`, in which VAR has that value. A
-//! header goes on in the next line where it ends with a backslash.
+//! header goes on in the next line where it ends with a backslash. What stands before the first header begins every script
+//! of the file.
 
 use std::path::Path;
 
@@ -50,12 +51,13 @@ pub fn load(folder: &Path) -> Result<Vec<Case>, String> {
 /// The cases of one file's text.
 ///
 /// # Errors
-/// A header that makes no sense; text before the first header that is no comment.
+/// A header that makes no sense.
 pub fn parse(file: &str, text: &str) -> Result<Vec<Case>, String> {
     let mut cases: Vec<Case> = Vec::new();
     let mut open: Vec<Case> = Vec::new();
     let mut values: Vec<String> = Vec::new();
     let mut body = String::new();
+    let mut common = None;
     let mut close = |open: &mut Vec<Case>, values: &[String], body: &mut String| {
         for (mut case, value) in open.drain(..).zip(values) {
             case.script = format!("{value}{body}");
@@ -71,16 +73,19 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Case>, String> {
             while let Some(begun) = header.strip_suffix('\\') {
                 header = format!("{begun} {}", lines.next().map_or("", |(_, line)| line));
             }
-            close(&mut open, &values, &mut body);
+            match &common {
+                Some(_) => close(&mut open, &values, &mut body),
+                None => common = Some(std::mem::take(&mut body)),
+            }
             (open, values) = begin(file, &place, &header).map_err(|e| format!("{place}: {e}"))?;
-        } else if open.is_empty() && !line.trim().is_empty() && !line.starts_with('#') {
-            return Err(format!("{place}: this stands before the first `== NAME`"));
         } else {
             body.push_str(line);
             body.push('\n');
         }
     }
     close(&mut open, &values, &mut body);
+    let common = common.unwrap_or_default();
+    cases.iter_mut().for_each(|case| case.script.insert_str(0, &common));
     Ok(cases)
 }
 
@@ -161,7 +166,8 @@ mod tests {
         let text = "# What this is.\n\n== first\nrun a\nrun b\n== second as camper within 90\nrun c\n";
         let cases = parse("squeue", text).unwrap();
         assert_eq!(cases.len(), 2);
-        assert_eq!((cases[0].name.as_str(), cases[0].script.as_str()), ("squeue/first", "run a\nrun b\n"));
+        assert_eq!(cases[0].name, "squeue/first");
+        assert_eq!(cases[0].script, "# What this is.\n\nrun a\nrun b\n");
         assert_eq!(cases[0].place, "squeue.cases:3");
         assert_eq!((cases[1].user.as_deref(), cases[1].within), (Some("camper"), 90));
     }
@@ -182,9 +188,15 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_first_begins_every_script() {
+        let cases = parse("f", "# Said.\nhelp() { true; }\n== a\nhelp\n== b for v in c\nhelp $v\n").unwrap();
+        assert_eq!(cases[0].script, "# Said.\nhelp() { true; }\nhelp\n");
+        assert_eq!(cases[1].script, "# Said.\nhelp() { true; }\nv='c'; help $v\n");
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_with_its_place() {
         for (text, said) in [
-            ("run a\n", "f.cases:1"),
             ("== a\n== \n", "f.cases:2"),
             ("== a for x\n", "needs `in`"),
             ("== a for x in\n", "no words"),

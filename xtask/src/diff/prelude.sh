@@ -6,7 +6,11 @@ run() {
     printf -v number '%03d' "$(ls "$RECORD" | grep -c 'argv$')"
     printf '%s\0' "$@" >"$RECORD/$number.argv"
     [ -z "${DEVIATES-}" ] || echo "$DEVIATES" >"$RECORD/$number.deviates"
-    "$@" >"$RECORD/$number.out" 2>"$RECORD/$number.err"
+    (
+        # A command that asks for ever must not fill the disk; what submits would pass the limit on to the job.
+        case $1 in sbatch | srun | salloc) ;; *) ulimit -f 20480 ;; esac
+        "$@"
+    ) >"$RECORD/$number.out" 2>"$RECORD/$number.err"
     local code=$?
     echo "$code" >"$RECORD/$number.rc"
     LAST=$RECORD/$number.out
