@@ -53,6 +53,8 @@ pub struct Controller {
     pub(crate) keeper: Option<Link>,
     /// Why nothing can be stored at present.
     pub(crate) storage_problem: Option<String>,
+    /// Why the site's files are not what the cluster runs on.
+    pub(crate) config_problem: Option<String>,
     pub(crate) up_since: Timestamp,
     stored: u64,
     compacted: u64,
@@ -124,7 +126,14 @@ impl Turn {
 
 impl Controller {
     /// A controller of a rebuilt state.
-    pub fn new(place: Place, sited: Sited, replayed: Replayed, store: Store, clock: Clock) -> Controller {
+    pub fn new(
+        place: Place,
+        sited: Sited,
+        replayed: Replayed,
+        store: Store,
+        clock: Clock,
+        config_problem: Option<String>,
+    ) -> Controller {
         let Sited { site, installed, access } = sited;
         Controller {
             place,
@@ -141,6 +150,7 @@ impl Controller {
             planned: false,
             keeper: None,
             storage_problem: None,
+            config_problem,
             up_since: clock::wall(),
             stored: replayed.seq,
             compacted: replayed.seq,
@@ -183,7 +193,8 @@ impl Controller {
             (self.storage_problem.is_some() || !self.unstored.is_empty() || !self.relaunch.is_empty())
                 .then_some(RETRY);
         let farewell = self.stopping.is_some().then_some(FAREWELL);
-        [due, retry, farewell].into_iter().flatten().min().unwrap_or(Duration::from_secs(3600))
+        let replan = (!self.planned && self.storage_problem.is_none()).then_some(Duration::ZERO);
+        [due, retry, farewell, replan].into_iter().flatten().min().unwrap_or(Duration::from_secs(3600))
     }
 
     fn turn(&mut self, bag: Vec<Mail>) {
@@ -384,19 +395,28 @@ impl Controller {
             return;
         }
         self.compacted = self.stored;
-        self.compact_now();
+        let _ = self.compact_now();
     }
 
-    /// Replaces the log by a snapshot. A failure leaves the log as it was.
-    pub(crate) fn compact_now(&mut self) {
+    /// Replaces the log by a snapshot, and tells whether that was possible. A failure leaves the log as it was.
+    pub(crate) fn compact_now(&mut self) -> bool {
         let state = history::encode_state(self.cluster.state(), self.clock.now());
         let needed: Vec<&str> =
             self.cluster.state().submissions.values().map(|s| s.payload.0.as_str()).collect();
-        if let Err(e) = self.store.compact(self.stored, &state, &needed) {
+        let compacted = self.store.compact(self.stored, &state, &needed);
+        if let Err(e) = &compacted {
             say!("{}: the log was not compacted: {e}", clock::wall().as_secs());
         }
         let needed: BTreeSet<&str> = needed.into_iter().collect();
         crate::spool::sweep(&self.place.state_dir, &|p| needed.contains(p));
+        compacted.is_ok()
+    }
+
+    /// Goes on under another configuration.
+    pub(crate) fn take(&mut self, site: Site, config: Arc<ClusterConfig>, cluster: Cluster) {
+        (self.site, self.config, self.cluster) = (site, config, cluster);
+        self.config_problem = None;
+        self.planned = false;
     }
 
     /// Remembers who waits for a job's end.
@@ -454,7 +474,7 @@ impl Controller {
         if self.abandoned {
             return true;
         }
-        self.compact_now();
+        let _ = self.compact_now();
         // Whoever comes now finds no controller, and starts one that waits for our end.
         let _ = std::fs::remove_file(self.place.socket());
         for reply in &stopping.told {

@@ -1,6 +1,7 @@
 //! Events as bytes: one version byte, then JSON. A version that is not known here is refused, never guessed.
 
 use bivouac_core::{Cluster, Event, State};
+use bivouac_store::{Store, StoreError};
 use bivouac_types::Now;
 use bivouac_types::config::ClusterConfig;
 use std::sync::Arc;
@@ -46,6 +47,16 @@ fn read<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
         Some((v, _)) => Err(format!("it has form {v}, this version understands up to {VERSION}")),
         None => Err("it is empty".to_owned()),
     }
+}
+
+/// Replaces the log by a snapshot of the state, before anything was added to it.
+///
+/// # Errors
+/// What the store says; the log is then as it was.
+pub fn compact(store: &mut Store, replayed: &Replayed) -> Result<(), StoreError> {
+    let state = replayed.cluster.state();
+    let needed: Vec<&str> = state.submissions.values().map(|s| s.payload.0.as_str()).collect();
+    store.compact(replayed.seq, &encode_state(state, replayed.at), &needed)
 }
 
 /// What the database holds, as a state.

@@ -14,6 +14,7 @@ macro_rules! say {
 
 mod accounting;
 mod clock;
+mod configuration;
 mod connection;
 mod controller;
 mod environment;

@@ -61,6 +61,10 @@ impl Controller {
             }
             Ask::ResetDiagnostics => Response::Rejected(Reject::AccessDenied),
             Ask::Config => Response::Config(Box::new((*self.config).clone())),
+            Ask::Reconfigure => {
+                let caller = self.caller(peer, admin);
+                self.reconfigure(&caller)
+            }
             Ask::Script(job) => self.script_of(peer, job),
             _ => Response::Failed("this controller does not know that request".into()),
         };
@@ -160,6 +164,9 @@ impl Controller {
             jobs,
             containment: self.keeper.as_ref().map(|k| k.containment.to_owned()),
             storage_problem: self.storage_problem.clone(),
+            config_problem: self.config_problem.clone(),
+            up_since: self.up_since,
+            next_job_id: self.cluster.state().next_id,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! From the command line to a serving controller, each step with an error that says what to do.
 
 use crate::clock::{self, Clock};
+use crate::configuration::{self, Chosen};
 use crate::controller::{Controller, Sited};
 use crate::keeper_link::KeeperProgram;
 use crate::mailbox::Mail;
 use crate::{history, keeper_link, lock, watch};
 use bivouac_keeper::sys;
-use bivouac_proto::place::{Account, Place, valid_cluster_name};
+use bivouac_proto::place::{Place, valid_cluster_name};
 use bivouac_site::{Access, Site, User};
 use bivouac_store::{Store, StoreError};
 use bivouac_types::Now;
@@ -15,11 +16,8 @@ use std::fs::OpenOptions;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
-/// The profile of a cluster that nobody chose one for.
-const DEFAULT_SITE: &str = "local";
 /// The folder of jobs' own scratch folders in the state folder.
 const SCRATCH: &str = "scratch";
 /// The log begins anew above this size.
@@ -42,15 +40,28 @@ pub fn serve(args: &[OsString]) -> Result<(), String> {
     let _lock = lock::take(&place.state_dir, || place.connect().is_ok())?;
     let found = Store::open(&place.state_dir).map_err(|e| e.to_string())?;
     let exe_dir = own_folder()?;
-    let sited = lay_out(choose_site(&found.store, site)?, &place, &exe_dir)?;
-    let config = Arc::new(sited.site.cluster_config(&place.cluster).map_err(|e| e.to_string())?);
-    let replayed = history::replay(config, found.snapshot.as_ref(), &found.events).map_err(|e| {
-        format!("{}: {e}; nothing was changed", place.state_dir.join(bivouac_store::FILE).display())
-    })?;
+    let Chosen { site, kept, wanted, mut problem } =
+        configuration::choose(&found.store, &place.cluster, site)?;
+    let mut store = found.store;
+    let sited = lay_out(site, &place, &exe_dir)?;
+    let mut replayed =
+        history::replay(kept.clone(), found.snapshot.as_ref(), &found.events).map_err(|e| {
+            format!("{}: {e}; nothing was changed", place.state_dir.join(bivouac_store::FILE).display())
+        })?;
     if let Err(v) = replayed.cluster.check() {
         return Err(format!("{}: the stored state contradicts itself: {}", place.state_dir.display(), v.0));
     }
-    let clock = resume_clock(&found.store, replayed.at).map_err(|e| e.to_string())?;
+    if kept != wanted {
+        match configuration::move_to(&replayed.cluster, &wanted) {
+            Ok(cluster) => {
+                replayed.cluster = cluster;
+                history::compact(&mut store, &replayed).map_err(|e| e.to_string())?;
+            }
+            Err(e) => problem = Some(e),
+        }
+    }
+    configuration::keep(&store, &sited.site, replayed.cluster.config())?;
+    let clock = resume_clock(&store, replayed.at).map_err(|e| e.to_string())?;
     let listener = place.listen().map_err(|e| format!("{}: {e}", place.socket().display()))?;
 
     block_signals();
@@ -59,7 +70,7 @@ pub fn serve(args: &[OsString]) -> Result<(), String> {
     // Each client takes a descriptor; the keeper, and through it the jobs, keep the limit that we were given.
     let given = sys::raise_open_files().map_err(|e| format!("RLIMIT_NOFILE: {e}"))?;
     keep_keeper(&place.state_dir, &exe_dir, args, given, owner.clone());
-    let controller = Controller::new(place.clone(), sited, replayed, found.store, clock);
+    let controller = Controller::new(place.clone(), sited, replayed, store, clock, problem);
     into_background(&place.state_dir)?;
     watch::serve(place, listener, owner);
     say!("{}: controller {} serves", clock::wall().as_secs(), std::process::id());
@@ -89,41 +100,6 @@ fn parse(args: &[OsString]) -> Result<Arguments, String> {
     Ok(Arguments { place: Place { cluster, state_dir, inside: false }, site })
 }
 
-/// The profile a cluster was made with is its profile for good: jobs refer to its nodes.
-fn choose_site(store: &Store, asked: Option<String>) -> Result<Site, String> {
-    let kept = store.note("site").map_err(|e| e.to_string())?;
-    let name = match (&kept, &asked) {
-        (Some(kept), Some(asked)) if kept != asked => {
-            let new = load(asked)?;
-            if new.name() != kept && asked != kept {
-                return Err(format!(
-                    "this cluster was made with the site {kept}; for {asked} choose another name: \
-                     `bivouac up --cluster NAME --site {asked}`"
-                ));
-            }
-            kept.clone()
-        }
-        (Some(kept), _) => kept.clone(),
-        (None, Some(asked)) => asked.clone(),
-        (None, None) => DEFAULT_SITE.to_owned(),
-    };
-    let site = load(&name)?;
-    if kept.is_none() {
-        // A path stays a path: its name alone would not lead back to it.
-        let name = if name.contains('/') { &name } else { site.name() };
-        store.set_note("site", name).map_err(|e| e.to_string())?;
-    }
-    Ok(site)
-}
-
-fn load(name: &str) -> Result<Site, String> {
-    Site::load(name, &own_account()?.home).map_err(|e| e.to_string())
-}
-
-fn own_account() -> Result<Account, String> {
-    Account::own().map_err(|e| format!("the passwd database: {e}"))
-}
-
 /// Where the keeper makes a job's own folder: users pass through it, and see only their own.
 fn make_scratch(state_dir: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o711).create(state_dir.join(SCRATCH))
@@ -136,7 +112,7 @@ fn lay_out(site: Site, place: &Place, exe_dir: &Path) -> Result<Sited, String> {
         exe_dir: exe_dir.to_owned(),
     };
     let installed = site.install(&cluster).map_err(|e| e.to_string())?;
-    let account = own_account()?;
+    let account = configuration::own_account()?;
     installed.prepare(&User { name: account.name, home: account.home }).map_err(|e| e.to_string())?;
     make_scratch(&place.state_dir)
         .map_err(|e| format!("{}: {e}", place.state_dir.join(SCRATCH).display()))?;

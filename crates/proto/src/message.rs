@@ -48,6 +48,8 @@ pub enum Ask {
     ResetDiagnostics,
     /// The configuration.
     Config,
+    /// scontrol reconfigure: the site's files are read again.
+    Reconfigure,
     /// Cancel, or send a signal.
     Cancel(CancelRequest),
     /// scontrol hold.
@@ -350,6 +352,15 @@ pub struct Status {
     pub containment: Option<String>,
     /// Why nothing can be stored at present.
     pub storage_problem: Option<String>,
+    /// Why the files of the cluster's slurm.conf are not what it runs on.
+    #[serde(default)]
+    pub config_problem: Option<String>,
+    /// When the controller started.
+    #[serde(default)]
+    pub up_since: Timestamp,
+    /// The number that the next job gets.
+    #[serde(default)]
+    pub next_job_id: u32,
 }
 
 impl Status {

@@ -77,9 +77,6 @@ impl Build {
                     continue;
                 }
             };
-            if let Some(n) = names.iter().flatten().find(|n| !nodes.iter().any(|m| m.name == **n)) {
-                self.problem(&entry.place, format!("node {n} does not exist"));
-            }
             let Some(kind) = entry.get("Type") else { continue };
             let named = |n: &&mut NodeConfig| names.as_ref().is_none_or(|l| l.contains(&n.name));
             for node in nodes.iter_mut().filter(named) {

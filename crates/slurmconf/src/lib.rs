@@ -7,6 +7,7 @@
 //! **Start reading** at [`read`]; then `keys/` (the table), `parameters.rs` (what each honoured key sets),
 //! `node.rs` and `partition.rs`. Users read docs/slurm-conf.md, which is made from the table.
 
+mod differences;
 mod entry;
 mod gres;
 pub mod keys;
@@ -18,6 +19,7 @@ mod show;
 mod topology;
 mod values;
 
+pub use differences::differences;
 pub use lines::{Diagnostic, Place};
 pub use show::{Facts, show};
 

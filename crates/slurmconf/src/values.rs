@@ -1,6 +1,6 @@
 //! Values as Slurm reads them, and as `scontrol show config` prints them.
 
-use crate::keys::{Key, Kind, NULL};
+use crate::keys::{Key, Kind, LEVELS, NULL};
 use bivouac_types::{Duration, HostList, TimeLimit};
 
 /// `YES`, `UP`, `TRUE`, `1` and their opposites, in any case.
@@ -125,6 +125,11 @@ pub fn shown(key: &Key, value: &str) -> Result<String, String> {
             format!("{:.1}%", percent.ok_or_else(|| format!("value \"{value}\" is not a percentage"))?)
         }
         Kind::Megabytes => format!("{} MB", number()?),
+        Kind::Level => {
+            let named = LEVELS.iter().find(|l| l.eq_ignore_ascii_case(value));
+            let level = named.or_else(|| LEVELS.get(value.parse::<usize>().ok()?));
+            (*level.ok_or_else(|| format!("value \"{value}\" is no level of logging"))?).to_owned()
+        }
         Kind::OneOf(words) => {
             let found = words.iter().find(|w| w.eq_ignore_ascii_case(value));
             (*found.ok_or_else(|| format!("value \"{value}\" is not available"))?).to_owned()

@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Commands of Slurm's scontrol that are not available here, and what to use instead.
-const REFUSED: [(&str, &str); 27] = [
+const REFUSED: [(&str, &str); 26] = [
     ("abort", "use `bivouac down`"),
     ("all", "no partition is hidden"),
     ("cancel_reboot", "nodes are not rebooted"),
@@ -33,7 +33,6 @@ const REFUSED: [(&str, &str); 27] = [
     ("quiet", "use --quiet"),
     ("quit", "there is no interactive mode; give the command as arguments"),
     ("reboot", "nodes are not rebooted"),
-    ("reconfigure", "use `bivouac down` and `bivouac up --site PROFILE`"),
     ("requeuehold", "use requeue, then hold"),
     ("shutdown", "use `bivouac down`"),
     ("takeover", "there is one controller"),
@@ -112,6 +111,9 @@ fn command_of(command: &str, typed: &str, rest: &[String], session: Session) -> 
     } else if is("ping", 3) {
         at_most(0)?;
         ping(session)
+    } else if is("reconfigure", 3) {
+        at_most(0)?;
+        reconfigure(session)
     } else if is("version", 4) {
         at_most(0)?;
         println!("{}", bivouac_options::getopt::VERSION);
@@ -148,6 +150,20 @@ fn command_of(command: &str, typed: &str, rest: &[String], session: Session) -> 
         eprintln!("invalid keyword: {typed}");
         Err(ExitCode::FAILURE)
     }
+}
+
+/// The controller reads its site's files again.
+fn reconfigure(session: Session) -> Result<(), ExitCode> {
+    let answer = report::connect().and_then(|mut c| Ok(c.call(Ask::Reconfigure)?));
+    let problem = match answer {
+        Ok(Response::Done) => return Ok(()),
+        Ok(Response::Rejected(reject)) => reject.to_string(),
+        Ok(Response::Failed(problem)) => problem,
+        Ok(other) => Trouble::from(other).to_string(),
+        Err(e) => e.to_string(),
+    };
+    let lines: Vec<String> = problem.lines().map(|l| format!("slurm_reconfigure error: {l}")).collect();
+    Err(session.fail(lines.join("\n")))
 }
 
 /// The controller's host, if it answers.

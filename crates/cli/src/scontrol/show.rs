@@ -4,12 +4,13 @@ use super::Session;
 use crate::report::{self, Trouble};
 use bivouac_proto::client::Client;
 use bivouac_proto::message::{Ask, JobQuery, Response};
-use bivouac_proto::place::Place;
+use bivouac_proto::place::Account;
 use bivouac_render::scontrol::{self, Machine};
 use bivouac_render::squeue::job_ref;
 use bivouac_types::hostlist::compress;
 use bivouac_types::{HostList, JobId, Reject};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 
 /// What follows the options in `scontrol help`.
@@ -173,8 +174,20 @@ fn config(session: Session) -> Result<(), ExitCode> {
         Response::Config(config) => config,
         other => return Err(failed(other.into())),
     };
-    let state = Place::find(None).map(|p| p.state_dir.display().to_string()).unwrap_or_default();
-    print(&scontrol::show_config(&config, &host, &state, &report::settings()))
+    let status = match client.call(Ask::Status).map_err(Trouble::from).map_err(&failed)? {
+        Response::Status(status) => status,
+        other => return Err(failed(other.into())),
+    };
+    let owner = std::fs::metadata(&status.state_dir).ok().map(|m| m.uid());
+    let owner = owner.and_then(|uid| Account::of_uid(uid).ok());
+    let running = scontrol::Running {
+        host,
+        state_dir: status.state_dir.display().to_string(),
+        owner: owner.map_or_else(|| "root(0)".to_owned(), |a| format!("{}({})", a.name, a.uid)),
+        since: status.up_since,
+        next_job_id: status.next_job_id,
+    };
+    print(&scontrol::show_config(&config, &running, &report::settings()))
 }
 
 fn hostnames(list: Option<&str>, session: Session) -> Result<(), ExitCode> {

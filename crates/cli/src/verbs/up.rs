@@ -2,7 +2,8 @@
 
 use super::{Words, fail, place, usage};
 use crate::cluster::connect_to;
-use bivouac_proto::message::{Ask, Response};
+use bivouac_proto::client::Client;
+use bivouac_proto::message::{Ask, Response, Status};
 use bivouac_proto::place::{Account, DEFAULT_CLUSTER};
 use bivouac_site::Site;
 use std::process::ExitCode;
@@ -88,15 +89,8 @@ fn up(site: Option<&str>) -> Result<ExitCode, ExitCode> {
     let mut client = connect_to(&place, site.as_deref()).map_err(fail)?;
     match client.call(Ask::Status).map_err(fail)? {
         Response::Status(s) => {
-            if let Some(wanted) = wanted
-                && wanted.name() != s.site
-            {
-                return Err(fail(format!(
-                    "cluster {} runs the site {}; another site needs another name: `bivouac --cluster NAME up --site {}`",
-                    s.cluster,
-                    s.site,
-                    wanted.name()
-                )));
+            if let Some(wanted) = &wanted {
+                compare(&mut client, &s, wanted)?;
             }
             let nodes: u32 = s.nodes.values().sum();
             println!(
@@ -117,4 +111,38 @@ pub(super) fn absolute(site: Option<String>) -> Result<Option<String>, ExitCode>
     let Some(path) = site.as_ref().filter(|s| s.contains('/')) else { return Ok(site) };
     let found = std::fs::canonicalize(path).map_err(|e| fail(format!("{path}: {e}")))?;
     Ok(Some(found.to_str().ok_or_else(|| fail("the profile's path is not UTF-8"))?.to_owned()))
+}
+
+/// A second `up` with another site is refused; one with the cluster's slurm.conf tells what was changed in it.
+fn compare(client: &mut Client, running: &Status, wanted: &Site) -> Result<(), ExitCode> {
+    let same = wanted.name() == running.site;
+    let config = match client.call(Ask::Config).map_err(fail)? {
+        Response::Config(config) => config,
+        other => return Err(fail(format!("unexpected answer {other:?}"))),
+    };
+    let differences = wanted.slurm_conf().filter(|_| config.parameters.conf_dir.is_some());
+    let differences = differences.map(|w| bivouac_slurmconf::differences(&config, w)).unwrap_or_default();
+    if !same {
+        let (name, option) = match wanted.slurm_conf() {
+            Some(_) => (wanted.name().trim_end_matches("/slurm.conf"), "--slurm-conf"),
+            None => (wanted.name(), "--site"),
+        };
+        let mut text = format!(
+            "cluster {} runs the site {}; another site needs another name: `bivouac --cluster NAME up {option} {name}`",
+            running.cluster, running.site
+        );
+        for difference in differences {
+            text.push_str(&format!("\n{name}: {difference}"));
+        }
+        return Err(fail(text));
+    }
+    for difference in &differences {
+        println!("{}: {difference}", running.site);
+    }
+    if !differences.is_empty() {
+        println!(
+            "the cluster runs on what the file said before; `scontrol reconfigure` takes what it says now"
+        );
+    }
+    Ok(())
 }

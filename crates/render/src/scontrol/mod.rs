@@ -5,7 +5,7 @@ mod job;
 mod node;
 mod partition;
 
-pub use config::show_config;
+pub use config::{Running, show_config};
 pub use job::show_job;
 pub use node::{Machine, show_node};
 pub use partition::show_partition;

@@ -238,9 +238,12 @@ fn the_configuration() {
         job_requeue: true,
         parameters: Default::default(),
     };
-    let text = show_config(&config, "vm", "/state", &settings());
+    let running = Running { host: "vm".into(), state_dir: "/state".into(), ..Running::default() };
+    let text = show_config(&config, &running, &settings());
     assert!(
-        text.starts_with("Configuration data as of 2026-11-22T15:39:02\nAccountingStorageEnforce = none\n")
+        text.starts_with(
+            "Configuration data as of 2026-11-22T15:39:02\nAccountingStorageBackupHost = (null)\n"
+        )
     );
     assert!(text.ends_with("\n\nSlurmctld(primary) at vm is UP\n"), "{text}");
     for line in [
@@ -254,7 +257,7 @@ fn the_configuration() {
         "SLURM_VERSION           = 22.05.8\n",
         "SchedulerType           = sched/backfill\n",
         "SelectType              = select/cons_tres\n",
-        "SelectTypeParameters    = CR_CPU_MEMORY\n",
+        "SelectTypeParameters    = CR_CORE_MEMORY\n",
         "StateSaveLocation       = /state\n",
     ] {
         assert!(text.contains(&format!("\n{line}")), "{line} is not in\n{text}");

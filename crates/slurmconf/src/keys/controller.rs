@@ -11,6 +11,7 @@ const NO_FREQ: &str = "the frequency of CPUs is left alone";
 const NO_LOG: &str = "the controller writes its own log";
 const NO_POWER: &str = "nodes are not powered";
 const NO_COMP: &str = "sacct has every job that ended";
+const ONE_SHARE: &str = "all jobs have the same share: there is no fair-share tree yet";
 const LATER_USAGE: &str = "there is no decayed usage yet: it takes part with the fair-share factor";
 
 /// The first part of the keys.
@@ -240,9 +241,8 @@ pub const CONTROLLER: &[Key] = &[
     .multifactor(),
     honoured("PriorityType", OneOf(&["priority/basic", "priority/multifactor"]), "priority/basic"),
     honoured("PriorityWeightAge", Count, "0").multifactor(),
-    refused("PriorityWeightAssoc", Count, "0", "associations have no priority of their own yet: set it to 0")
-        .multifactor(),
-    refused("PriorityWeightFairShare", Count, "0", "there is no fair share yet: set it to 0").multifactor(),
+    listed("PriorityWeightAssoc", Count, "0", ONE_SHARE).multifactor(),
+    listed("PriorityWeightFairShare", Count, "0", ONE_SHARE).multifactor(),
     honoured("PriorityWeightJobSize", Count, "0").multifactor(),
     honoured("PriorityWeightPartition", Count, "0").multifactor(),
     honoured("PriorityWeightQOS", Count, "0").multifactor(),

@@ -29,6 +29,10 @@ pub struct Key {
     pub shown: Shown,
 }
 
+/// The names of [`Kind::Level`]'s numbers.
+pub const LEVELS: [&str; 10] =
+    ["quiet", "fatal", "error", "info", "verbose", "debug", "debug2", "debug3", "debug4", "debug5"];
+
 /// What becomes of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -80,6 +84,8 @@ pub enum Kind {
     Percent,
     /// MiB, printed `30 MB`.
     Megabytes,
+    /// A level of logging, by name or by number.
+    Level,
     /// One of these words, in any case; printed as spelled here.
     OneOf(&'static [&'static str]),
     /// Any of these words, separated by commas; `word=` takes a value. Printed as spelled here.

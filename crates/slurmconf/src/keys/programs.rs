@@ -1,6 +1,6 @@
 //! slurm.conf, ProctrackType to X11Parameters, in the order of `scontrol show config`.
 
-use super::Kind::{Count, OneOf, Program, SecondsOrInfinite, Text, Unit, Words, YesNo};
+use super::Kind::{Count, Level, OneOf, Program, SecondsOrInfinite, Text, Unit, Words, YesNo};
 use super::{Key, NULL, computed, honoured, listed, refused};
 
 const NO_NET: &str = "one machine: nothing goes over a network";
@@ -12,8 +12,6 @@ const OWN_PLACE: &str = "the controller's files are in the cluster's state folde
 const NO_SLURMD: &str = "there is no slurmd: the keeper launches jobs";
 const NO_BACKUP: &str = "there is one controller, which is started again";
 const KILLED: &str = "processes are killed until none is left";
-const LEVELS: &[&str] =
-    &["quiet", "fatal", "error", "info", "verbose", "debug", "debug2", "debug3", "debug4", "debug5"];
 
 /// The second part of the keys.
 pub const PROGRAMS: &[Key] = &[
@@ -145,22 +143,22 @@ pub const PROGRAMS: &[Key] = &[
     ),
     listed("SlurmUser", Text, "root(0)", "the cluster's owner runs its controller"),
     listed("SlurmctldAddr", Text, NULL, NO_NET),
-    listed("SlurmctldDebug", OneOf(LEVELS), "info", NO_LOG),
+    listed("SlurmctldDebug", Level, "info", NO_LOG),
     listed("SlurmctldHost", Text, NULL, NO_NET),
     listed("SlurmctldLogFile", Text, NULL, NO_LOG),
     listed("SlurmctldPort", Text, "6817", NO_NET),
-    listed("SlurmctldSyslogDebug", OneOf(LEVELS), NULL, NO_LOG),
+    listed("SlurmctldSyslogDebug", Level, NULL, NO_LOG),
     listed("SlurmctldPrimaryOffProg", Program, NULL, NO_BACKUP),
     listed("SlurmctldPrimaryOnProg", Program, NULL, NO_BACKUP),
     listed("SlurmctldTimeout", Unit("sec"), "120 sec", NO_BACKUP),
     listed("SlurmctldParameters", Text, NULL, NO_SLURMD),
-    listed("SlurmdDebug", OneOf(LEVELS), "info", NO_SLURMD),
+    listed("SlurmdDebug", Level, "info", NO_SLURMD),
     listed("SlurmdLogFile", Text, NULL, NO_SLURMD),
     listed("SlurmdParameters", Text, NULL, NO_SLURMD),
     listed("SlurmdPidFile", Text, "/var/run/slurmd.pid", NO_SLURMD),
     listed("SlurmdPort", Count, "6818", NO_SLURMD),
     listed("SlurmdSpoolDir", Text, "/var/spool/slurmd", NO_SLURMD),
-    listed("SlurmdSyslogDebug", OneOf(LEVELS), NULL, NO_SLURMD),
+    listed("SlurmdSyslogDebug", Level, NULL, NO_SLURMD),
     listed("SlurmdTimeout", Unit("sec"), "300 sec", NO_SLURMD),
     listed("SlurmdUser", Text, "root(0)", NO_SLURMD),
     listed("SlurmSchedLogFile", Text, NULL, NO_LOG),
