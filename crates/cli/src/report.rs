@@ -2,8 +2,8 @@
 //! environment, questions to the controller with their errors in Slurm's words, users, and repeated reports.
 
 use crate::cluster::{self, Unreachable};
-use crate::{invocation, terminal};
-use bivouac_options::{Given, Program, Source};
+use crate::terminal;
+use bivouac_options::{Given, Program};
 use bivouac_proto::client::Client;
 use bivouac_proto::frame::FrameError;
 use bivouac_proto::message::{Ask, Response};
@@ -113,23 +113,26 @@ pub fn ask(body: Ask) -> Result<Response, Trouble> {
     Ok(connect()?.call(body)?)
 }
 
-/// Options whose argument is optional take their list in the same word (`-j12`), or else the first operand is the
-/// list of the one that has none (`-j 12`). An option without a list asks for nothing in particular.
+/// An option whose argument is optional takes its list in the same word (`-j12`), or else from the first operand
+/// (`-j 12`). Gives which of the options was given so, and the list of the first of them that has one; further
+/// operands are an error.
 ///
 /// # Errors
 /// There are operands that belong to nothing; it has been said.
-pub fn optional_lists<'a, const N: usize>(
+pub fn optional_list<'a>(
     given: &'a Given,
-    options: [&'static str; N],
-) -> Result<[Option<&'a str>; N], ExitCode> {
-    let bare = options.into_iter().find(|o| given.last_of(&[*o]).is_some_and(|c| c.value.is_none()));
+    options: &[&'static str],
+) -> Result<(Option<&'static str>, Option<&'a str>), ExitCode> {
+    let without = |o: &&&'static str| given.last_of(&[**o]).is_some_and(|c| c.value.is_none());
+    let bare = options.iter().find(without).copied();
     if let Some(operand) = given.operands.get(usize::from(bare.is_some())) {
-        let program = given.program;
-        print!("{}", bivouac_options::help::usage(program));
-        return Err(invocation::fail(program, format_args!("Unrecognized option: {}", operand.display())));
+        eprintln!("{}: error: Unrecognized option: {}", given.program, operand.display());
+        eprint!("{}", bivouac_options::help::usage(given.program));
+        return Err(ExitCode::FAILURE);
     }
-    let operand = given.operands.first().and_then(|o| o.to_str());
-    Ok(options.map(|o| given.value(o).or_else(|| operand.filter(|_| bare == Some(o)))))
+    let operand = || given.operands.first().and_then(|o| o.to_str());
+    let list = |o: &&'static str| given.value(o).or_else(|| operand().filter(|_| bare == Some(*o)));
+    Ok((bare, options.first().and_then(list)))
 }
 
 /// The number of a user; one who is unknown is said and counts for nobody.
@@ -148,15 +151,11 @@ pub fn known_uid(program: Program, user: &str) -> Option<u32> {
 pub fn clusters(given: &Given, option: &'static str) -> Result<Option<String>, ExitCode> {
     let Some(names) = given.value(option) else { return Ok(None) };
     let own = Place::find(None).map(|place| place.cluster).unwrap_or_default();
-    let entry = match given.get(option).map(|c| c.source) {
-        Some(Source::Variable(variable)) => variable,
-        _ => "--cluster",
-    };
     for name in names.split(',').filter(|n| *n != "all" && *n != own) {
         let program = given.program;
         eprintln!("{program}: error: No cluster '{name}' known by database.");
         eprintln!(
-            "{program}: error: '{names}' can't be reached now, or it is an invalid entry for {entry}.  Use \
+            "{program}: error: '{names}' can't be reached now, or it is an invalid entry for --cluster.  Use \
              'sacctmgr list clusters' to see available clusters."
         );
         terminal::hint("this is a cluster of its own; set BIVOUAC_CLUSTER to speak to another one");
@@ -206,6 +205,31 @@ pub fn uid_of(user: &str) -> Option<u32> {
     }
 }
 
+/// The number of a group given by name, or by a number that the group database knows.
+pub fn gid_of(group: &str) -> Option<u32> {
+    let number = group.parse::<u32>().ok();
+    let name = CString::new(group).ok()?;
+    let mut buffer = vec![0u8; 16 << 10];
+    loop {
+        // SAFETY: a zeroed group is a valid value to be filled in.
+        let mut entry: libc::group = unsafe { std::mem::zeroed() };
+        let mut found = std::ptr::null_mut();
+        let (space, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+        // SAFETY: the name is terminated, all pointers are valid for the call and the buffer's length is passed.
+        let rc = unsafe {
+            match number {
+                Some(gid) => libc::getgrgid_r(gid, &mut entry, space, length, &mut found),
+                None => libc::getgrnam_r(name.as_ptr(), &mut entry, space, length, &mut found),
+            }
+        };
+        if rc == libc::ERANGE && buffer.len() < 1 << 20 {
+            buffer.resize(buffer.len() * 2, 0);
+            continue;
+        }
+        return (rc == 0 && !found.is_null()).then_some(entry.gr_gid);
+    }
+}
+
 /// -i: a positive number of seconds.
 pub fn interval(text: &str) -> Option<Duration> {
     text.parse::<u32>().ok().filter(|&n| n > 0 && n <= i32::MAX as u32).map(|n| Duration::from_secs(n.into()))
@@ -232,6 +256,15 @@ mod tests {
         assert_eq!(uid_of("no-such-user-here"), None);
         assert_eq!(uid_of("4000000001"), None);
         assert_eq!(uid_of("with\0nul"), None);
+    }
+
+    #[test]
+    fn groups_by_name_and_number() {
+        assert_eq!((gid_of("root"), gid_of("0")), (Some(0), Some(0)));
+        assert_eq!(
+            (gid_of("no-such-group-here"), gid_of("4000000001"), gid_of("with\0nul")),
+            (None, None, None)
+        );
     }
 
     #[test]

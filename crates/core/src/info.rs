@@ -108,6 +108,7 @@ impl JobView {
             waited: if self.reason.is_turn() { self.job.waited } else { self.reason },
             scheduler: run.map(|r| if r.backfill { Scheduler::Backfill } else { Scheduler::Main }),
             suspended: Duration::ZERO,
+            payload: self.world.config.parameters.keeps_payloads().then(|| self.submission.payload.0.clone()),
         }
     }
 

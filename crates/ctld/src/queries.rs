@@ -4,10 +4,10 @@ use crate::accounting;
 use crate::controller::Controller;
 use crate::mailbox::{Peer, Reply};
 use bivouac_core::{Job, JobView, Phase};
-use bivouac_proto::message::{Ask, JobQuery, Response, Status};
+use bivouac_proto::message::{Ask, JobQuery, Payload, Response, Status};
 use bivouac_types::info::{ArrayTasks, JobInfo};
 use bivouac_types::pattern::{PatternContext, expand};
-use bivouac_types::{Blob, ExitStatus, JobId, Now, Reject, Timestamp};
+use bivouac_types::{ExitStatus, JobId, Now, Reject, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows of one part of an answer: a frame stays far below its limit.
@@ -65,7 +65,14 @@ impl Controller {
                 let caller = self.caller(peer, admin);
                 self.reconfigure(&caller)
             }
-            Ask::Script(job) => self.script_of(peer, job),
+            Ask::Script(job) => match self.payload_of(peer, job) {
+                Ok(payload) => Response::Script(payload.script),
+                Err(answer) => answer,
+            },
+            Ask::Payload(job) => match self.payload_of(peer, job) {
+                Ok(payload) => Response::Payload(Box::new(payload)),
+                Err(answer) => answer,
+            },
             _ => Response::Failed("this controller does not know that request".into()),
         };
         reply.send(answer);
@@ -100,18 +107,22 @@ impl Controller {
         (wanted.is_none() || !views.is_empty()).then_some(views)
     }
 
-    fn script_of(&mut self, peer: Peer, id: JobId) -> Response {
+    /// What a job runs; of one that is forgotten, if AccountingStoreFlags says that it is kept.
+    fn payload_of(&mut self, peer: Peer, id: JobId) -> Result<Payload, Response> {
         let caller = self.caller(peer, true);
-        let Some(submission) = self.cluster.job(id).and_then(|j| self.cluster.submission(j)) else {
-            return Response::Rejected(Reject::InvalidJobId);
+        let known = self.cluster.job(id).and_then(|j| self.cluster.submission(j));
+        let (owner, payload) = match known.map(|s| (s.owner.uid.0, s.payload.0.clone())) {
+            Some(known) => known,
+            None => match self.store.kept_payload(id.0) {
+                Ok(Some(kept)) => kept,
+                Ok(None) => return Err(Response::Rejected(Reject::InvalidJobId)),
+                Err(e) => return Err(Response::Failed(e.to_string())),
+            },
         };
-        if submission.owner.uid != caller.uid && !caller.operator {
-            return Response::Rejected(Reject::AccessDenied);
+        if owner != caller.uid.0 && !caller.operator {
+            return Err(Response::Rejected(Reject::AccessDenied));
         }
-        match self.payload(&submission.payload.0) {
-            Ok(payload) => Response::Script(Blob(payload.script.0)),
-            Err(e) => Response::Failed(e),
-        }
+        self.payload(&payload).map_err(Response::Failed)
     }
 
     /// What waits for a job's end is told, once all of its tasks have ended: the highest exit status.

@@ -110,6 +110,8 @@ pub enum Ask {
     },
     /// The bytes of a job's batch script (scontrol write batch_script), for its owner.
     Script(JobId),
+    /// What a job ran or runs, its environment included, for its owner (sacct -B, --env-vars). Answered by `Payload`.
+    Payload(JobId),
     /// End the controller.
     Shutdown {
         /// Cancel all jobs first.
@@ -286,6 +288,8 @@ pub enum Response {
     StepStarted(StepLayout),
     /// To `Script`.
     Script(Blob),
+    /// To the ask of that name.
+    Payload(Box<Payload>),
     /// Done.
     Done,
     /// Refused.

@@ -31,6 +31,8 @@ pub struct Settings {
     pub units: Units,
     /// SLURM_BITSTR_LEN: bytes of an array's task expression; 0: no limit.
     pub task_chars: usize,
+    /// Names of the QoS, in the order of their numbers (sacct's QOSRAW).
+    pub qos: Vec<String>,
 }
 
 impl Settings {
@@ -43,6 +45,7 @@ impl Settings {
             cluster: String::new(),
             units: Units::Natural,
             task_chars: 64,
+            qos: Vec::new(),
         }
     }
 

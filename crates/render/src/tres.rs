@@ -42,6 +42,22 @@ impl<'a> Tres<'a> {
         }
     }
 
+    /// What a job asked for when it was submitted, as the accounting keeps it; records of earlier versions know only what
+    /// it has been given.
+    pub fn asked(job: &'a JobInfo) -> Tres<'a> {
+        let asked = &job.accounting;
+        if asked.req_cpus == 0 {
+            return Tres::requested(job);
+        }
+        Tres {
+            cpus: asked.req_cpus,
+            mem_mb: asked.req_mem_mb,
+            nodes: asked.req_nodes,
+            billing: Some(asked.req_cpus),
+            gres: requests(&job.spec.resources.gres, asked.req_nodes),
+        }
+    }
+
     /// What a step has: the batch step has the job's part on the first node, other steps the job's on their nodes.
     pub fn of_step(job: &'a JobInfo, step: &'a StepInfo) -> Tres<'a> {
         let batch = step.step == StepKind::Batch;

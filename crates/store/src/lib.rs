@@ -157,8 +157,8 @@ impl Store {
                 add.execute(params![id, body])?;
             }
             let mut add = tx.prepare_cached(
-                "INSERT OR REPLACE INTO job(id, restarts, array_job, uid, submit, ended, crc, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT OR REPLACE INTO job(id, restarts, array_job, uid, submit, ended, payload, crc, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?;
             for job in &batch.ended {
                 let body =
@@ -172,6 +172,7 @@ impl Store {
                     job.uid.0,
                     job.submit.0,
                     end,
+                    job.accounting.payload,
                     crc32fast::hash(&body),
                     body
                 ])?;
@@ -181,7 +182,7 @@ impl Store {
     }
 
     /// Replaces the log up to event `seq` by a snapshot of the state after it, and drops the payloads that are not in
-    /// `needed`.
+    /// `needed` and that no accounting record keeps.
     ///
     /// # Errors
     /// The log is then as it was.
@@ -205,7 +206,11 @@ impl Store {
                 add.execute([id])?;
             }
         }
-        tx.execute("DELETE FROM payload WHERE id NOT IN (SELECT id FROM needed)", [])?;
+        tx.execute(
+            "DELETE FROM payload WHERE id NOT IN (SELECT id FROM needed)
+             AND id NOT IN (SELECT payload FROM job WHERE payload IS NOT NULL)",
+            [],
+        )?;
         tx.commit()
     }
 
@@ -226,6 +231,19 @@ impl Store {
             }
             None => Err(StoreError::damaged(&self.file, format!("payload {id} is missing"))),
         }
+    }
+
+    /// The owner and the payload of a job that is forgotten, if its record keeps it.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn kept_payload(&self, job: u32) -> Result<Option<(u32, String)>, StoreError> {
+        self.db
+            .prepare_cached(
+                "SELECT uid, payload FROM job WHERE id = ?1 AND payload IS NOT NULL ORDER BY restarts DESC LIMIT 1",
+            )
+            .and_then(|mut q| q.query_row([job], |r| Ok((r.get(0)?, r.get(1)?))).optional())
+            .map_err(|e| self.failed(e))
     }
 
     /// A value kept beside the log, for example the profile's name.

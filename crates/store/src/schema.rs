@@ -15,13 +15,14 @@ const TABLES: &str = "
 ";
 
 /// One row for each run of a job: a requeued job has several. Looking for rows touches the indexes alone, because a
-/// body is some kilobytes.
+/// body is some kilobytes. The payload is that which is kept for as long as the record.
 const ACCOUNTING: &str = "
     CREATE TABLE job(row INTEGER PRIMARY KEY, id INTEGER NOT NULL, restarts INTEGER NOT NULL, array_job INTEGER NOT NULL,
-                     uid INTEGER NOT NULL, submit INTEGER NOT NULL, ended INTEGER NOT NULL, crc INTEGER NOT NULL,
-                     body BLOB NOT NULL);
+                     uid INTEGER NOT NULL, submit INTEGER NOT NULL, ended INTEGER NOT NULL, payload TEXT,
+                     crc INTEGER NOT NULL, body BLOB NOT NULL);
     CREATE UNIQUE INDEX job_run ON job(id, restarts);
     CREATE INDEX job_array ON job(array_job);
+    CREATE INDEX job_payload ON job(payload) WHERE payload IS NOT NULL;
     CREATE INDEX job_window ON job(ended, submit, uid, id, restarts);
 ";
 

@@ -111,6 +111,9 @@ pub struct Accounting {
     pub scheduler: Option<Scheduler>,
     /// How long it was suspended.
     pub suspended: Duration,
+    /// The name of what it ran, where AccountingStoreFlags says that this is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
 }
 
 /// Which part of the planner started a job.

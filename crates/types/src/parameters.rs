@@ -53,6 +53,14 @@ pub struct Parameters {
     pub switches: Vec<SwitchConfig>,
 }
 
+impl Parameters {
+    /// AccountingStoreFlags: whether scripts and environments are kept with the accounting records.
+    pub fn keeps_payloads(&self) -> bool {
+        let flags = self.given.get("AccountingStoreFlags").map_or("", String::as_str);
+        flags.split(',').any(|flag| matches!(flag, "job_script" | "job_env"))
+    }
+}
+
 /// AccountingStorageEnforce. On a site's cluster QoS and their limits are enforced, and accounts where the profile
 /// lists some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

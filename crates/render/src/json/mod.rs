@@ -2,8 +2,6 @@
 //!
 //! The shapes are those of the REST interface v0.0.38: [`document`] is the frame around what a command lists.
 
-use std::borrow::Cow;
-
 mod text;
 mod yaml;
 
@@ -35,7 +33,7 @@ pub enum Value {
     /// Values in order.
     List(Vec<Value>),
     /// Named values in order.
-    Object(Vec<(Cow<'static, str>, Value)>),
+    Object(Vec<(&'static str, Value)>),
 }
 
 impl Value {
@@ -125,7 +123,7 @@ impl<T: Into<Value>> FromIterator<T> for Value {
 
 /// An object of these fields.
 pub fn object<const N: usize>(fields: [(&'static str, Value); N]) -> Value {
-    Value::Object(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
+    Value::Object(fields.into())
 }
 
 /// Which of the two interfaces describes the content.

@@ -1,81 +1,53 @@
 //! Which jobs and steps sacct shows.
 
+use super::ids::Pick;
 use crate::job::eligible;
-use crate::squeue::{JobRef, job_ref, step_kind};
-use bivouac_types::info::JobInfo;
-use bivouac_types::{JobState, StepKind, Timestamp};
+use bivouac_types::info::{JobInfo, Scheduler, StepInfo};
+use bivouac_types::{JobState, StepKind, TimeLimit, Timestamp};
 
-/// An id of -j that is none; `Display` is sacct's text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadId(pub String);
+/// The time between -S and -E, in whole seconds as the accounting has them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// -S.
+    pub since: Timestamp,
+    /// -E.
+    pub until: Timestamp,
+}
 
-impl std::fmt::Display for BadId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Bad job/step specified: {}", self.0)
+/// `-F`: which part of the scheduler started a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartedBy {
+    /// `SchedSubmit`: at once, while it was submitted. No batch job is.
+    Submit,
+    /// `SchedMain`.
+    Main,
+    /// `SchedBackfill`.
+    Backfill,
+}
+
+impl StartedBy {
+    /// The word of -F, in any case.
+    pub fn parse(word: &str) -> Option<StartedBy> {
+        let words = [
+            ("SchedSubmit", StartedBy::Submit),
+            ("SchedMain", StartedBy::Main),
+            ("SchedBackfill", StartedBy::Backfill),
+        ];
+        words.into_iter().find(|(w, _)| w.eq_ignore_ascii_case(word)).map(|(_, by)| by)
     }
 }
 
-impl std::error::Error for BadId {}
-
-/// A word of -s that is no state, or one that is not in the accounting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BadState {
-    /// Not a state.
-    Unknown(String),
-    /// A state that is never recorded.
-    NotRecorded(String),
-}
-
-impl std::fmt::Display for BadState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            BadState::Unknown(word) => write!(f, "unrecognized job state value '{word}'"),
-            BadState::NotRecorded(word) => write!(f, "job state {word} is not supported / accounted"),
-        }
-    }
-}
-
-impl std::error::Error for BadState {}
-
-/// Parses -j: `12`, `12_3`, `12.batch`, `12_3.0`; with a step only that step is shown.
-///
-/// # Errors
-/// The first id that is none.
-pub fn parse_jobs(text: &str) -> Result<Vec<(JobRef, Option<StepKind>)>, BadId> {
-    let one = |id: &str| match id.split_once('.') {
-        None => Some((job_ref(id)?, None)),
-        Some((job, step)) => Some((job_ref(job)?, Some(step_kind(step)?))),
-    };
-    text.split(',')
-        .filter(|id| !id.is_empty())
-        .map(|id| one(id).ok_or_else(|| BadId(id.to_owned())))
-        .collect()
-}
-
-/// Parses -s.
-///
-/// # Errors
-/// The first word that is no state of the accounting.
-pub fn parse_states(text: &str) -> Result<Vec<JobState>, BadState> {
-    text.split(',')
-        .filter(|w| !w.is_empty())
-        .map(|word| match JobState::parse(word) {
-            Some(JobState::Completing) => Err(BadState::NotRecorded(word.to_owned())),
-            Some(state) => Ok(state),
-            None => Err(BadState::Unknown(word.to_owned())),
-        })
-        .collect()
-}
-
-/// What is shown. `None` lets everything pass.
+/// What is shown. `None` lets everything pass. Names are compared in any case, as the accounting's database does.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// -j.
-    pub jobs: Option<Vec<(JobRef, Option<StepKind>)>>,
+    pub jobs: Option<Vec<Pick>>,
     /// -s.
     pub states: Option<Vec<JobState>>,
     /// -u; none: everybody.
     pub users: Option<Vec<u32>>,
+    /// -g.
+    pub groups: Option<Vec<u32>>,
     /// -A.
     pub accounts: Option<Vec<String>>,
     /// -r.
@@ -84,17 +56,33 @@ pub struct Filter {
     pub qos: Option<Vec<String>>,
     /// --name.
     pub names: Option<Vec<String>>,
-    /// -N.
+    /// -W.
+    pub wckeys: Option<Vec<String>>,
+    /// -N: jobs that ran on one of these.
     pub nodes: Option<Vec<String>>,
-    /// -S.
-    pub since: Timestamp,
-    /// -E.
-    pub until: Timestamp,
+    /// -C: parts of what was asked for with --constraint, all of them.
+    pub constraints: Vec<String>,
+    /// --reason.
+    pub reasons: Option<Vec<String>>,
+    /// -F.
+    pub started_by: Option<Vec<StartedBy>>,
+    /// -i: number of allocated nodes, inclusive.
+    pub num_nodes: Option<(u32, u32)>,
+    /// -I: number of allocated CPUs, inclusive.
+    pub num_cpus: Option<(u32, u32)>,
+    /// -k and -K: minutes, inclusive. UNLIMITED is larger than any.
+    pub limits: Option<(u32, u32)>,
+    /// -S and -E.
+    pub window: Window,
+    /// -D: every run of a job, not the last one alone.
+    pub duplicates: bool,
+    /// -T: times are cut to the window.
+    pub truncate: bool,
 }
 
 /// What of a job is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selection {
+pub(super) enum Selection {
     /// The job with all its steps.
     Job,
     /// Only these steps.
@@ -102,8 +90,7 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// Whether a step is shown.
-    pub fn step(&self, step: StepKind) -> bool {
+    fn step(&self, step: StepKind) -> bool {
         match self {
             Selection::Job => true,
             Selection::Steps(list) => list.contains(&step),
@@ -111,60 +98,108 @@ impl Selection {
     }
 }
 
+/// When a run was over; none while it is not.
+pub(super) fn over(job: &JobInfo) -> Option<Timestamp> {
+    job.end.filter(|_| job.state.is_ended() || job.state == JobState::Requeued)
+}
+
+/// When a job started; none if it has not run.
+pub(super) fn started(job: &JobInfo) -> Option<Timestamp> {
+    job.start.filter(|_| !job.nodes.is_empty())
+}
+
+/// Whether a value is in a list, if there is one.
+fn listed(list: &Option<Vec<String>>, value: Option<&str>) -> bool {
+    list.as_ref().is_none_or(|l| value.is_some_and(|v| l.iter().any(|w| w.eq_ignore_ascii_case(v))))
+}
+
+fn within(range: Option<(u32, u32)>, value: u32) -> bool {
+    range.is_none_or(|(least, most)| (least..=most).contains(&value))
+}
+
 impl Filter {
     /// Whether something of a job is shown.
-    pub fn job(&self, job: &JobInfo) -> bool {
-        let named = |list: &Option<Vec<String>>, value: Option<&str>| {
-            list.as_ref().is_none_or(|l| value.is_some_and(|v| l.iter().any(|w| w.eq_ignore_ascii_case(v))))
+    pub(super) fn job(&self, job: &JobInfo) -> bool {
+        let limit = match job.time_limit {
+            TimeLimit::Minutes(minutes) => minutes,
+            TimeLimit::Unlimited => u32::MAX,
         };
+        let ran = |n: u32| if job.nodes.is_empty() { 0 } else { n };
+        let wanted = job.spec.resources.constraint.as_deref().unwrap_or("").to_ascii_lowercase();
         self.users.as_ref().is_none_or(|u| u.contains(&job.uid.0))
-            && named(&self.accounts, job.account.as_deref())
-            && named(&self.qos, job.qos.as_deref())
-            && self
-                .partitions
-                .as_ref()
-                .is_none_or(|p| job.partition.split(',').any(|of| p.iter().any(|p| p == of)))
-            && self.names.as_ref().is_none_or(|n| n.contains(&job.spec.name))
+            && self.groups.as_ref().is_none_or(|g| g.contains(&job.gid.0))
+            && listed(&self.accounts, job.account.as_deref())
+            && listed(&self.qos, job.qos.as_deref())
+            && listed(&self.names, Some(&job.spec.name))
+            && listed(&self.wckeys, job.spec.wckey.as_deref())
+            && job.partition.split(',').any(|partition| listed(&self.partitions, Some(partition)))
             && self.nodes.as_ref().is_none_or(|n| job.nodes.iter().any(|share| n.contains(&share.node)))
-            && self.jobs.as_ref().is_none_or(|list| list.iter().any(|(r, _)| r.covers(job)))
+            && self.constraints.iter().all(|c| wanted.contains(&c.to_ascii_lowercase()))
+            && listed(&self.reasons, Some(&job.accounting.waited.to_string()))
+            && self.started_by.as_ref().is_none_or(|by| job_started_by(job).is_some_and(|s| by.contains(&s)))
+            && within(self.num_nodes, ran(job.num_nodes))
+            && within(self.num_cpus, ran(job.num_cpus))
+            && within(self.limits, limit)
+            && self.picks(job).is_none_or(|mut picks| picks.next().is_some())
             && self.in_window(job)
+    }
+
+    /// The entries of -j that mean the job; none: all jobs are meant.
+    fn picks<'a>(&'a self, job: &'a JobInfo) -> Option<impl Iterator<Item = &'a Pick>> {
+        let picks = self.jobs.as_ref()?.iter();
+        Some(picks.filter(|pick| pick.component.is_none() && pick.job.covers(job)))
     }
 
     /// Whether the job was there in the window of time, and in one of the states if states are asked for. Jobs that
     /// are not asked for by their id must have become eligible.
     fn in_window(&self, job: &JobInfo) -> bool {
-        let ended_before = job.state.is_ended() && job.end.is_some_and(|end| end < self.since);
+        let (since, until) = (self.window.since.as_secs(), self.window.until.as_secs());
+        let secs = |at: Option<Timestamp>| at.map(Timestamp::as_secs);
+        let (eligible, start, end) = (secs(eligible(job)), secs(started(job)), secs(over(job)));
         let Some(states) = &self.states else {
-            let began = if self.jobs.is_some() { Some(job.submit) } else { eligible(job) };
-            return !ended_before && began.is_some_and(|t| t <= self.until);
+            let began = if self.jobs.is_some() { Some(job.submit.as_secs()) } else { eligible };
+            return began.is_some_and(|t| t < until) && end.is_none_or(|t| t >= since);
         };
         states.iter().any(|state| match state {
             JobState::Pending => {
-                let until = job.start.filter(|_| !job.nodes.is_empty()).or(if job.state.is_ended() {
-                    job.end
-                } else {
-                    None
-                });
-                eligible(job).is_some_and(|t| t <= self.until) && until.is_none_or(|t| t >= self.since)
+                eligible.is_some_and(|t| t < until) && start.or(end).is_none_or(|waited| waited > since)
             }
-            JobState::Running => {
-                let started = job.start.filter(|_| !job.nodes.is_empty());
-                started.is_some_and(|t| t <= self.until) && !ended_before
+            JobState::Running => start.is_some_and(|t| t < until) && end.is_none_or(|t| t > since),
+            JobState::Suspended => {
+                let ever = job.state == JobState::Suspended || job.accounting.suspended.0 > 0;
+                ever && start.is_some_and(|t| t <= until) && end.is_none_or(|t| t >= since)
             }
-            state => job.state == *state && job.end.is_none_or(|end| end >= self.since && end <= self.until),
+            state => job.state == *state && end.is_some_and(|t| (since..=until).contains(&t)),
         })
     }
 
     /// What of a job that passed [`Filter::job`] is shown.
-    pub fn selection(&self, job: &JobInfo) -> Selection {
-        let Some(list) = &self.jobs else { return Selection::Job };
+    pub(super) fn selection(&self, job: &JobInfo) -> Selection {
+        let Some(picks) = self.picks(job) else { return Selection::Job };
         let mut steps = Vec::new();
-        for (_, step) in list.iter().filter(|(r, _)| r.covers(job)) {
-            match step {
+        for pick in picks {
+            match pick.step {
                 None => return Selection::Job,
-                Some(step) => steps.push(*step),
+                Some(step) => steps.push(step),
             }
         }
         Selection::Steps(steps)
+    }
+
+    /// Whether a step of a job that is shown so is shown: those of another time are not.
+    pub(super) fn step(&self, selection: &Selection, step: &StepInfo) -> bool {
+        let (since, until) = (self.window.since.as_secs(), self.window.until.as_secs());
+        selection.step(step.step)
+            && step.start.as_secs() <= until
+            && step.end.is_none_or(|end| end.as_secs() >= since)
+    }
+}
+
+fn job_started_by(job: &JobInfo) -> Option<StartedBy> {
+    match job.accounting.scheduler {
+        Some(Scheduler::Main) => Some(StartedBy::Main),
+        Some(Scheduler::Backfill) => Some(StartedBy::Backfill),
+        // Recorded before the part of the scheduler was.
+        None => started(job).map(|_| StartedBy::Main),
     }
 }

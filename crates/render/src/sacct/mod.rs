@@ -1,15 +1,21 @@
 //! sacct: jobs of the accounting and their steps.
 
+mod cells;
 mod fields;
 mod filter;
+mod ids;
+mod json;
+mod rows;
+mod words;
 
 pub use fields::Entries;
-pub use filter::{BadId, BadState, Filter, Selection, parse_jobs, parse_states};
+pub use filter::{Filter, StartedBy, Window};
+pub use ids::{BadId, Pick, parse_jobs};
+pub use json::document;
+pub use rows::{Entry, entries, jobs_shown};
+pub use words::{BadReason, BadState, parse_reasons, parse_states};
 
 use crate::table::{Column, Layout, Table};
-use bivouac_types::StepKind;
-use bivouac_types::info::{JobInfo, StepInfo};
-use std::collections::BTreeMap;
 
 /// The fields without -o.
 pub const DEFAULT_FIELDS: &str = "jobid,jobname,partition,account,alloccpus,state,exitcode";
@@ -23,17 +29,6 @@ pub const LONG_FIELDS: &str = "jobid,jobidraw,jobname,partition,maxvmsize,maxvms
     reqtres,alloctres,tresusageinave,tresusageinmax,tresusageinmaxnode,tresusageinmaxtask,tresusageinmin,\
     tresusageinminnode,tresusageinmintask,tresusageintot,tresusageoutmax,tresusageoutmaxnode,tresusageoutmaxtask,\
     tresusageoutave,tresusageouttot";
-
-/// One line of sacct: a job, or one of its steps.
-#[derive(Clone, Copy)]
-pub struct Entry<'a> {
-    /// The job.
-    pub job: &'a JobInfo,
-    /// The step; none: the job itself.
-    pub step: Option<&'a StepInfo>,
-    /// Whether the job's own line sums up its steps (without -X).
-    pub with_steps: bool,
-}
 
 /// How lines are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,12 +64,13 @@ pub fn layout(format: &str, style: Style<'_>) -> Result<Layout<Entries>, BadFiel
             Some((name, width)) => (name, Some(width.parse::<i32>().unwrap_or(0))),
             None => (part, None),
         };
-        if !name.is_empty() && starts_with("all", name) {
-            fields.extend(Entries::columns().iter().map(|c| (c, default_width(c))));
+        // No name at all is the beginning of all names, and means ALL as well.
+        if starts_with("all", name) {
+            fields.extend(Entries::columns().iter().map(|c| (c, width.unwrap_or_else(|| default_width(c)))));
             continue;
         }
         let column = Entries::columns().iter().find(|c| starts_with(c.name, name));
-        let column = column.filter(|_| !name.is_empty()).ok_or_else(|| BadField(name.to_owned()))?;
+        let column = column.ok_or_else(|| BadField(name.to_owned()))?;
         fields.push((column, width.unwrap_or_else(|| default_width(column))));
     }
     let (separator, trailing, wide) = match style {
@@ -106,41 +102,9 @@ pub fn help_format() -> String {
     text
 }
 
-/// The lines: jobs in the order of their ids, each followed by its steps unless `allocations` (-X).
-pub fn entries<'a>(jobs: &'a [JobInfo], filter: &Filter, allocations: bool) -> Vec<Entry<'a>> {
-    // The pending rest of an array, and the task that at last keeps its number, follow the other tasks.
-    let mut newest: BTreeMap<u32, u32> = BTreeMap::new();
-    for job in jobs {
-        if let Some(array) = &job.array {
-            let id = newest.entry(array.job.0).or_default();
-            *id = (*id).max(job.id.0);
-        }
-    }
-    let key = |job: &JobInfo| match &job.array {
-        Some(array) if job.id == array.job => (newest.get(&array.job.0).copied().unwrap_or(job.id.0), 1),
-        _ => (job.id.0, 0),
-    };
-    let mut chosen: Vec<&JobInfo> = jobs.iter().filter(|job| filter.job(job)).collect();
-    chosen.sort_by_key(|job| key(job));
-    let mut entries = Vec::with_capacity(chosen.len());
-    for job in chosen {
-        let selection = filter.selection(job);
-        if selection == Selection::Job {
-            entries.push(Entry { job, step: None, with_steps: !allocations });
-        }
-        if allocations {
-            continue;
-        }
-        let mut steps: Vec<&StepInfo> = job.steps.iter().filter(|s| selection.step(s.step)).collect();
-        steps.sort_by_key(|s| match s.step {
-            StepKind::Batch => (0, 0),
-            StepKind::Extern => (1, 0),
-            StepKind::Number(n) => (2, n),
-        });
-        entries.extend(steps.into_iter().map(|step| Entry { job, step: Some(step), with_steps: true }));
-    }
-    entries
-}
-
+#[cfg(test)]
+mod filter_tests;
+#[cfg(test)]
+mod json_tests;
 #[cfg(test)]
 mod tests;

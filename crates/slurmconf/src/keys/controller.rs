@@ -35,12 +35,7 @@ pub const CONTROLLER: &[Key] = &[
         "jobs are always accounted for",
     ),
     listed("AccountingStorageUser", Text, "root", NO_DBD),
-    listed(
-        "AccountingStoreFlags",
-        Words(&["job_comment", "job_env", "job_script"]),
-        NULL,
-        "comment, environment and script are always kept with the job",
-    ),
+    honoured("AccountingStoreFlags", Words(&["job_comment", "job_env", "job_script"]), NULL),
     listed("AcctGatherEnergyType", Text, "acct_gather_energy/none", "no energy is measured"),
     listed("AcctGatherFilesystemType", Text, "acct_gather_filesystem/none", NO_GATHER),
     listed("AcctGatherInterconnectType", Text, "acct_gather_interconnect/none", NO_GATHER),
