@@ -67,7 +67,7 @@ pub fn letters(given: &Given) -> Result<Option<&str>, ExitCode> {
 }
 
 /// Reads --format, --Format and --long. Of two variables -o's counts; an option that was typed counts more than a
-/// variable, and --long more than -o's variable.
+/// variable, and --long more than both variables.
 ///
 /// # Errors
 /// Options that exclude each other were typed; it has been said.
@@ -77,7 +77,8 @@ pub fn formats(given: &Given) -> Result<Formats<'_>, ExitCode> {
         return Err(fail(given.program, "-O (--Format) is incompatible with -o (--format)"));
     }
     let letters = letters(given)?.filter(|_| !typed("Format"));
-    Ok(Formats { letters, names: given.value("Format").filter(|_| letters.is_none()) })
+    let names = given.value("Format").filter(|_| typed("Format") || !given.has("long"));
+    Ok(Formats { letters, names: names.filter(|_| letters.is_none()) })
 }
 
 /// Checks, when a command has asked for all its options, that none was left.

@@ -2,8 +2,8 @@
 //! environment, questions to the controller with their errors in Slurm's words, users, and repeated reports.
 
 use crate::cluster::{self, Unreachable};
-use crate::terminal;
-use bivouac_options::{Given, Program};
+use crate::{invocation, terminal};
+use bivouac_options::{Given, Program, Source};
 use bivouac_proto::client::Client;
 use bivouac_proto::frame::FrameError;
 use bivouac_proto::message::{Ask, Response};
@@ -113,26 +113,23 @@ pub fn ask(body: Ask) -> Result<Response, Trouble> {
     Ok(connect()?.call(body)?)
 }
 
-/// An option whose argument is optional takes its list in the same word (`-j12`), or else from the first operand
-/// (`-j 12`). Gives which of the options was given so, and the list of the first of them that has one; further
-/// operands are an error.
+/// Options whose argument is optional take their list in the same word (`-j12`), or else the first operand is the
+/// list of the one that has none (`-j 12`). An option without a list asks for nothing in particular.
 ///
 /// # Errors
 /// There are operands that belong to nothing; it has been said.
-pub fn optional_list<'a>(
+pub fn optional_lists<'a, const N: usize>(
     given: &'a Given,
-    options: &[&'static str],
-) -> Result<(Option<&'static str>, Option<&'a str>), ExitCode> {
-    let without = |o: &&&'static str| given.last_of(&[**o]).is_some_and(|c| c.value.is_none());
-    let bare = options.iter().find(without).copied();
+    options: [&'static str; N],
+) -> Result<[Option<&'a str>; N], ExitCode> {
+    let bare = options.into_iter().find(|o| given.last_of(&[*o]).is_some_and(|c| c.value.is_none()));
     if let Some(operand) = given.operands.get(usize::from(bare.is_some())) {
-        eprintln!("{}: error: Unrecognized option: {}", given.program, operand.display());
-        eprint!("{}", bivouac_options::help::usage(given.program));
-        return Err(ExitCode::FAILURE);
+        let program = given.program;
+        print!("{}", bivouac_options::help::usage(program));
+        return Err(invocation::fail(program, format_args!("Unrecognized option: {}", operand.display())));
     }
-    let operand = || given.operands.first().and_then(|o| o.to_str());
-    let list = |o: &&'static str| given.value(o).or_else(|| operand().filter(|_| bare == Some(*o)));
-    Ok((bare, options.first().and_then(list)))
+    let operand = given.operands.first().and_then(|o| o.to_str());
+    Ok(options.map(|o| given.value(o).or_else(|| operand.filter(|_| bare == Some(o)))))
 }
 
 /// The number of a user; one who is unknown is said and counts for nobody.
@@ -151,11 +148,15 @@ pub fn known_uid(program: Program, user: &str) -> Option<u32> {
 pub fn clusters(given: &Given, option: &'static str) -> Result<Option<String>, ExitCode> {
     let Some(names) = given.value(option) else { return Ok(None) };
     let own = Place::find(None).map(|place| place.cluster).unwrap_or_default();
+    let entry = match given.get(option).map(|c| c.source) {
+        Some(Source::Variable(variable)) => variable,
+        _ => "--cluster",
+    };
     for name in names.split(',').filter(|n| *n != "all" && *n != own) {
         let program = given.program;
         eprintln!("{program}: error: No cluster '{name}' known by database.");
         eprintln!(
-            "{program}: error: '{names}' can't be reached now, or it is an invalid entry for --cluster.  Use \
+            "{program}: error: '{names}' can't be reached now, or it is an invalid entry for {entry}.  Use \
              'sacctmgr list clusters' to see available clusters."
         );
         terminal::hint("this is a cluster of its own; set BIVOUAC_CLUSTER to speak to another one");

@@ -32,7 +32,7 @@ struct Request<'a> {
 }
 
 fn sprio(given: &Given) -> Result<(), ExitCode> {
-    let jobs = report::optional_list(given, &["jobs"])?.1;
+    let [jobs] = report::optional_lists(given, ["jobs"])?;
     let users = given.value("user").map(|users| {
         let known = |user: &String| report::known_uid(Program::Sprio, user);
         list(Some(users)).iter().filter_map(known).collect()

@@ -3,14 +3,16 @@
 use crate::report::{self, Trouble};
 use crate::{invocation, invocation::Formats, terminal};
 use bivouac_options::value::list;
-use bivouac_options::{Given, Program};
+use bivouac_options::{Given, Program, Source};
 use bivouac_proto::client::Client;
 use bivouac_proto::message::{Ask, JobQuery};
-use bivouac_render::squeue::{self, BadId, BadState, Filter, Jobs, Steps};
-use bivouac_render::table::{Parsed, sort_keys};
+use bivouac_render::json::Form;
+use bivouac_render::squeue::{self, BadId, BadState, Filter, Jobs, Records, Shown, Steps};
+use bivouac_render::table::Parsed;
 use bivouac_render::{Layout, Settings, Table, Units};
 use bivouac_types::info::JobInfo;
 use bivouac_types::{HostList, JobId, JobState, Reject};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -32,45 +34,75 @@ struct Request {
     heading: bool,
     /// The line with the time above the heading.
     stamp: bool,
+    /// -M: the name to show above everything.
+    cluster: Option<String>,
     expand: bool,
+    unique: bool,
+    /// -P.
+    by_partition: bool,
     units: Units,
     verbose: usize,
 }
 
-/// Lines of jobs or of steps.
+/// Lines of jobs or of steps, or all jobs in a form for programs. Slurm reads the order when the heading is out.
 enum Report {
-    Jobs(Layout<Jobs>, Vec<bivouac_render::table::SortKey<Jobs>>),
-    Steps(Layout<Steps>, Vec<bivouac_render::table::SortKey<Steps>>),
+    Jobs(Layout<Jobs>, String),
+    Steps(Layout<Steps>, String),
+    Tree(Form),
 }
 
 fn squeue(given: &Given) -> Result<(), ExitCode> {
-    if let Some(operand) = given.operands.get(usize::from(bare(given).is_some())) {
-        eprintln!("squeue: error: Unrecognized option: {}", operand.display());
-        eprint!("{}", bivouac_options::help::usage(Program::Squeue));
-        return Err(ExitCode::FAILURE);
-    }
     let request = request(given)?;
     let report = report_of(given)?;
     let nodes = given.value("nodelist");
     invocation::finish(given)?;
-    let lookup = |e: Trouble| {
-        eprintln!("slurm_load_jobs error: {e}");
-        ExitCode::FAILURE
-    };
     let mut client = report::connect().map_err(lookup)?;
     let filter = match nodes {
         Some(list) => Filter { nodes: Some(known_nodes(list, &mut client)?), ..request.filter.clone() },
         None => request.filter.clone(),
     };
+    if let Report::Tree(form) = report {
+        return print_tree(&mut client, form);
+    }
     report::repeat(request.every, || {
-        let jobs = fetch(&mut client, &filter).map_err(lookup)?;
-        let mut settings = report::settings();
-        settings.units = request.units;
-        if request.verbose > 0 {
-            terminal::hint(format_args!("cluster {} sent {} jobs", settings.cluster, jobs.len()));
+        // Where it is repeated, trouble may pass.
+        match show(&mut client, &filter, &request, &report) {
+            Err(_) if request.every.is_some() => Ok(()),
+            outcome => outcome,
         }
-        print(&jobs, &filter, &request, &report, &settings).map_err(|_| ExitCode::FAILURE)
     })
+}
+
+fn lookup(e: Trouble) -> ExitCode {
+    eprintln!("slurm_load_jobs error: {e}");
+    ExitCode::FAILURE
+}
+
+/// One report.
+fn show(client: &mut Client, filter: &Filter, request: &Request, report: &Report) -> Result<(), ExitCode> {
+    let jobs = fetch(client, filter).map_err(lookup)?;
+    let mut settings = report::settings();
+    settings.units = request.units;
+    if request.verbose > 0 {
+        terminal::hint(format_args!("cluster {} sent {} jobs", settings.cluster, jobs.len()));
+    }
+    let tiers = match request.by_partition {
+        true => Some(report::partitions(client).map_err(lookup)?),
+        false => None,
+    };
+    let tiers: Option<BTreeMap<String, u32>> =
+        tiers.map(|all| all.into_iter().map(|p| (p.config.name, p.config.priority_tier)).collect());
+    let shown = Shown { expand: request.expand, unique: request.unique, tiers: tiers.as_ref() };
+    print(jobs, filter, shown, request, report, &settings)
+}
+
+/// --json and --yaml: everything, whatever else was asked for.
+fn print_tree(client: &mut Client, form: Form) -> Result<(), ExitCode> {
+    let jobs = report::jobs(client, Ask::Jobs(JobQuery::default())).map_err(lookup)?;
+    let nodes = report::nodes(client).map_err(lookup)?;
+    let shapes = nodes.iter().map(|n| (n.config.name.as_str(), &n.config)).collect();
+    let text = squeue::document(&jobs, &shapes, &report::settings()).print(form);
+    io::stdout().write_all(text.as_bytes()).map_err(|_| ExitCode::FAILURE)
 }
 
 fn request(given: &Given) -> Result<Request, ExitCode> {
@@ -85,19 +117,13 @@ fn request(given: &Given) -> Result<Request, ExitCode> {
         every,
         heading,
         stamp: stamp && heading,
+        cluster: report::clusters(given, "clusters")?.filter(|_| heading),
         expand: given.has("array"),
+        unique: given.has("array-unique"),
+        by_partition: given.has("priority"),
         units: if given.has("noconvert") { Units::Original } else { Units::Natural },
         verbose: given.count("verbose"),
     })
-}
-
-/// `-j` and `-s` take their list in the same word (`-j12`), or else from the operand (`-j 12`).
-fn bare(given: &Given) -> Option<&'static str> {
-    ["jobs", "steps"].into_iter().find(|option| given.last_of(&[*option]).is_some_and(|c| c.value.is_none()))
-}
-
-fn operand_of<'a>(given: &'a Given, option: &'static str) -> Option<&'a str> {
-    if bare(given) == Some(option) { given.operands.first()?.to_str() } else { None }
 }
 
 fn filter(given: &Given) -> Result<Filter, ExitCode> {
@@ -108,6 +134,8 @@ fn filter(given: &Given) -> Result<Filter, ExitCode> {
         names: names("name"),
         accounts: names("account"),
         qos: names("qos"),
+        licenses: names("licenses"),
+        reservations: names("reservation"),
         states: Some(if given.has("start") { vec![JobState::Pending] } else { Filter::active() }),
         ..Filter::default()
     };
@@ -118,28 +146,18 @@ fn filter(given: &Given) -> Result<Filter, ExitCode> {
             ExitCode::FAILURE
         })?;
     }
-    if let Some(text) = given.value("jobs").or_else(|| operand_of(given, "jobs")) {
-        filter.jobs = Some(squeue::parse_jobs(text).map_err(bad_id)?);
-    }
-    if let Some(text) = given.value("steps").or_else(|| operand_of(given, "steps")) {
-        filter.steps = Some(squeue::parse_steps(text).map_err(bad_id)?);
-    }
+    let [jobs, steps] = report::optional_lists(given, ["jobs", "steps"])?;
+    filter.jobs = jobs.map(squeue::parse_jobs).transpose().map_err(bad_id)?;
+    filter.steps = steps.map(squeue::parse_steps).transpose().map_err(bad_id)?;
     if let Some(choice) = given.last_of(&["user", "me"]) {
         filter.users = Some(match &choice.value {
             None => vec![report::own_uid()],
-            Some(users) => list(Some(users)).iter().filter_map(|user| known_user(user)).collect(),
+            Some(users) => {
+                list(Some(users)).iter().filter_map(|u| report::known_uid(Program::Squeue, u)).collect()
+            }
         });
     }
     Ok(filter)
-}
-
-/// An unknown user is said and has no jobs.
-fn known_user(user: &str) -> Option<u32> {
-    let uid = report::uid_of(user);
-    if uid.is_none() {
-        eprintln!("squeue: error: Invalid user: {user}\n");
-    }
-    uid
 }
 
 /// The nodes of -w, which must exist.
@@ -165,17 +183,24 @@ fn report_of(given: &Given) -> Result<Report, ExitCode> {
     let Formats { letters, names } = invocation::formats(given)?;
     let long = given.has("long");
     let sort = given.value("sort");
-    if given.has("steps") {
-        let layout = layout::<Steps>(letters.unwrap_or(squeue::STEPS_FORMAT), names, true);
-        return Ok(Report::Steps(layout, keys::<Steps>(sort.unwrap_or(squeue::STEPS_SORT))?));
+    let (steps, start) = (given.has("steps"), given.has("start"));
+    if let Some(tree) = given.last_of(&["json", "yaml"]) {
+        return Ok(Report::Tree(if tree.opt.long == "json" { Form::Json } else { Form::Yaml }));
     }
-    let (format, order) = match (given.has("start"), long) {
+    if steps {
+        // The variable's format is one of jobs.
+        let typed = given.get("format").is_some_and(|c| c.source == Source::CommandLine);
+        let letters = letters.filter(|_| typed).unwrap_or(squeue::STEPS_FORMAT);
+        let layout = layout::<Steps>(letters, names, true);
+        return Ok(Report::Steps(layout, sort.unwrap_or(squeue::STEPS_SORT).to_owned()));
+    }
+    let (format, order) = match (start, long) {
         (true, _) => (squeue::START_FORMAT, squeue::START_SORT),
         (false, true) => (squeue::LONG_FORMAT, squeue::DEFAULT_SORT),
         (false, false) => (squeue::DEFAULT_FORMAT, squeue::DEFAULT_SORT),
     };
     let layout = layout::<Jobs>(letters.unwrap_or(format), names, false);
-    Ok(Report::Jobs(layout, keys::<Jobs>(sort.unwrap_or(order))?))
+    Ok(Report::Jobs(layout, sort.unwrap_or(order).to_owned()))
 }
 
 /// A layout; what it does not understand is said, and Slurm goes on with the rest.
@@ -188,10 +213,6 @@ fn layout<T: Table>(letters: &str, names: Option<&str>, steps: bool) -> Layout<T
         eprintln!("squeue: error: {}", squeue::invalid_format(&what, steps));
     }
     layout
-}
-
-fn keys<T: Table>(sort: &str) -> Result<Vec<bivouac_render::table::SortKey<T>>, ExitCode> {
-    sort_keys(sort).map_err(|letter| fail(format_args!("Invalid sort specification: {letter}")))
 }
 
 /// The jobs that may be shown. One id that is unknown is an error, several are not.
@@ -214,33 +235,47 @@ fn fetch(client: &mut Client, filter: &Filter) -> Result<Vec<JobInfo>, Trouble> 
 }
 
 fn print(
-    jobs: &[JobInfo],
+    jobs: Vec<JobInfo>,
     filter: &Filter,
+    shown: Shown<'_>,
     request: &Request,
     report: &Report,
     settings: &Settings,
-) -> io::Result<()> {
+) -> Result<(), ExitCode> {
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let written = |outcome: io::Result<()>| outcome.map_err(|_| ExitCode::FAILURE);
+    if let Some(cluster) = &request.cluster {
+        written(writeln!(out, "CLUSTER: {cluster}"))?;
+    }
     if request.stamp {
-        writeln!(out, "{}", settings.stamp())?;
+        written(writeln!(out, "{}", settings.stamp()))?;
     }
     match report {
-        Report::Jobs(layout, keys) => {
-            let mut rows = squeue::job_rows(jobs, filter, request.expand);
-            squeue::sort(&mut rows, keys, settings);
+        Report::Jobs(layout, order) => {
             if request.heading {
-                layout.heading(&mut out)?;
+                written(layout.heading(&mut out))?;
             }
-            layout.lines(rows, settings, &mut out)?;
+            let keys = match squeue::job_order(order) {
+                Ok(keys) => keys,
+                Err(letter) => {
+                    written(out.flush())?;
+                    return Err(fail(format_args!("Invalid sort specification: {letter}")));
+                }
+            };
+            let records = Records::new(jobs, filter, shown);
+            let mut rows = records.rows(filter, shown);
+            squeue::sort(&mut rows, &keys, settings);
+            written(layout.lines(rows, settings, &mut out))?;
         }
-        Report::Steps(layout, keys) => {
-            let mut rows = squeue::step_rows(jobs, filter);
-            squeue::sort_steps(&mut rows, keys, settings);
+        Report::Steps(layout, order) => {
             if request.heading {
-                layout.heading(&mut out)?;
+                written(layout.heading(&mut out))?;
             }
-            layout.lines(rows, settings, &mut out)?;
+            let mut rows = squeue::step_rows(&jobs, filter);
+            squeue::sort_steps(&mut rows, &squeue::step_order(order), settings);
+            written(layout.lines(rows, settings, &mut out))?;
         }
+        Report::Tree(_) => {}
     }
-    out.flush()
+    written(out.flush())
 }

@@ -196,8 +196,11 @@ pub fn variables(
             continue;
         };
         let text = value.into_string().map_err(|_| UsageError::NotText(opt.long))?;
-        let on =
-            text.is_empty() || text.eq_ignore_ascii_case("yes") || text.parse::<i64>().is_ok_and(|n| n != 0);
+        // squeue takes any value of such a variable for yes.
+        let on = program == Program::Squeue
+            || text.is_empty()
+            || text.eq_ignore_ascii_case("yes")
+            || text.parse::<i64>().is_ok_and(|n| n != 0);
         let value = match opt.arg {
             Arg::No if !on => continue,
             Arg::No => None,

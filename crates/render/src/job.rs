@@ -2,7 +2,9 @@
 
 use crate::settings::{Settings, push};
 use bivouac_types::info::{ArrayTasks, JobInfo};
-use bivouac_types::{Duration, ExitStatus, JobState, MemRequest, PendingReason, TimeLimit, Timestamp};
+use bivouac_types::{
+    Duration, ExitStatus, GresRequest, JobState, MemRequest, PendingReason, TimeLimit, Timestamp,
+};
 
 /// The job's id as squeue's %i shows it: `12`, `12_3`, `12_[4-6%2]`. `task` is one of the pending tasks that this
 /// row stands for (squeue -r).
@@ -133,7 +135,9 @@ pub fn min_memory(job: &JobInfo) -> MemRequest {
 
 /// CPUs that a node must have at least for it.
 pub fn min_cpus(job: &JobInfo) -> u32 {
-    job.cpus_per_task.max(1) * job.spec.resources.ntasks_per_node.unwrap_or(1).max(1)
+    let ask = &job.spec.resources;
+    let tasks = job.cpus_per_task.max(1).saturating_mul(ask.ntasks_per_node.unwrap_or(1).max(1));
+    tasks.max(ask.min_cpus.unwrap_or(0))
 }
 
 /// Conditions that are not yet fulfilled: `afterok:12(unfulfilled)`, or `(null)`.
@@ -150,12 +154,19 @@ pub fn write_dependency(out: &mut String, job: &JobInfo) {
 
 /// `gres:gpu:a100:2` per node, or `missing`.
 pub fn write_gres(out: &mut String, job: &JobInfo, missing: &str) {
-    let list = &job.spec.resources.gres;
-    if list.is_empty() {
-        out.push_str(missing);
+    let ask = &job.spec.resources;
+    write_requests(out, ask.gres.iter().chain(&ask.gpus.per_node), missing);
+}
+
+/// Generic resources as asked for, or `missing`.
+pub fn write_requests<'a>(out: &mut String, list: impl IntoIterator<Item = &'a GresRequest>, missing: &str) {
+    let mut any = false;
+    for gres in list {
+        push(out, format_args!("{}gres:{gres}", if any { "," } else { "" }));
+        any = true;
     }
-    for (n, gres) in list.iter().enumerate() {
-        push(out, format_args!("{}gres:{gres}", if n > 0 { "," } else { "" }));
+    if !any {
+        out.push_str(missing);
     }
 }
 

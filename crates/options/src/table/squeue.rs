@@ -1,6 +1,6 @@
 //! squeue(1).
 
-use super::{LATER, NO_FEDERATION, NO_HIDDEN, OTHER_CLUSTER, Opt, opt};
+use super::{NO_FEDERATION, NO_HIDDEN, Opt, opt};
 
 pub(super) const OPTIONS: &[Opt] = &[
     opt("account", "jobs of these accounts")
@@ -10,14 +10,9 @@ pub(super) const OPTIONS: &[Opt] = &[
         .env(&["SQUEUE_ACCOUNT"]),
     opt("all", "jobs in all partitions").short('a').env(&["SQUEUE_ALL"]).listed(NO_HIDDEN),
     opt("array", "one line for each task of an array").short('r').env(&["SQUEUE_ARRAY"]),
-    opt("array-unique", "one line for each array, whatever its tasks' states")
-        .refused("leave it out, or use --array"),
-    opt("clusters", "clusters to ask")
-        .alias(&["cluster"])
-        .short('M')
-        .takes("names")
-        .env(&["SLURM_CLUSTERS"])
-        .refused(OTHER_CLUSTER),
+    opt("array-unique", "one line for each record of an array, pending ones not put together")
+        .env(&["SQUEUE_ARRAY_UNIQUE"]),
+    opt("clusters", "clusters to ask").alias(&["cluster"]).short('M').takes("names").env(&["SLURM_CLUSTERS"]),
     opt("federation", "jobs of the federation").env(&["SQUEUE_FEDERATION"]).listed(NO_FEDERATION),
     opt("format", "columns, as \"%.18i %.9P %j\"").short('o').takes("format").env(&["SQUEUE_FORMAT"]),
     opt("Format", "columns by name, as jobid,state:12").short('O').takes("fields").env(&["SQUEUE_FORMAT2"]),
@@ -25,12 +20,8 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("hide", "leave out hidden partitions").listed(NO_HIDDEN),
     opt("iterate", "repeat every so many seconds").short('i').takes("seconds"),
     opt("jobs", "these jobs").short('j').may_take("job_ids"),
-    opt("json", "print JSON").refused(LATER),
-    opt("licenses", "jobs that hold these licences")
-        .short('L')
-        .takes("names")
-        .env(&["SQUEUE_LICENSES"])
-        .refused("there are no licences"),
+    opt("json", "print JSON"),
+    opt("licenses", "jobs that hold these licences").short('L').takes("names").env(&["SQUEUE_LICENSES"]),
     opt("local", "jobs of this cluster").env(&["SQUEUE_LOCAL"]).listed(NO_FEDERATION),
     opt("long", "more columns").short('l'),
     opt("me", "the caller's own jobs"),
@@ -43,15 +34,9 @@ pub(super) const OPTIONS: &[Opt] = &[
         .short('p')
         .takes("names")
         .env(&["SQUEUE_PARTITION"]),
-    opt("priority", "one line for each partition that a job may run in")
-        .short('P')
-        .env(&["SQUEUE_PRIORITY"])
-        .refused(LATER),
+    opt("priority", "one line for each partition that a job may run in").short('P').env(&["SQUEUE_PRIORITY"]),
     opt("qos", "jobs of these QoS").short('q').takes("names").env(&["SQUEUE_QOS"]),
-    opt("reservation", "jobs in this reservation")
-        .short('R')
-        .takes("name")
-        .refused("there are no reservations"),
+    opt("reservation", "jobs in this reservation").short('R').takes("name"),
     opt("sibling", "sibling jobs of a federation")
         .alias(&["sib"])
         .env(&["SQUEUE_SIBLING"])
@@ -64,5 +49,5 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("user", "jobs of these users").alias(&["users"]).short('u').takes("users").env(&["SQUEUE_USERS"]),
     opt("verbose", "say more").short('v'),
     opt("version", "show the version").short('V'),
-    opt("yaml", "print YAML").refused(LATER),
+    opt("yaml", "print YAML"),
 ];

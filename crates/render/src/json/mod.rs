@@ -2,6 +2,8 @@
 //!
 //! The shapes are those of the REST interface v0.0.38: [`document`] is the frame around what a command lists.
 
+use std::borrow::Cow;
+
 mod text;
 mod yaml;
 
@@ -33,7 +35,7 @@ pub enum Value {
     /// Values in order.
     List(Vec<Value>),
     /// Named values in order.
-    Object(Vec<(&'static str, Value)>),
+    Object(Vec<(Cow<'static, str>, Value)>),
 }
 
 impl Value {
@@ -123,7 +125,7 @@ impl<T: Into<Value>> FromIterator<T> for Value {
 
 /// An object of these fields.
 pub fn object<const N: usize>(fields: [(&'static str, Value); N]) -> Value {
-    Value::Object(fields.into())
+    Value::Object(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
 }
 
 /// Which of the two interfaces describes the content.

@@ -185,6 +185,10 @@ pub struct Filter {
     pub qos: Option<Vec<String>>,
     /// -w.
     pub nodes: Option<Vec<String>>,
+    /// -L: jobs that ask for any of these.
+    pub licenses: Option<Vec<String>>,
+    /// -R.
+    pub reservations: Option<Vec<String>>,
 }
 
 impl Filter {
@@ -208,7 +212,19 @@ impl Filter {
             && named(&self.accounts, job.account.as_deref())
             && named(&self.qos, job.qos.as_deref())
             && self.nodes.as_ref().is_none_or(|n| job.nodes.iter().any(|share| n.contains(&share.node)))
+            && self
+                .licenses
+                .as_ref()
+                .is_none_or(|wanted| job.spec.licenses.iter().any(|l| wanted.contains(&l.name)))
+            && self.reservations.as_ref().is_none_or(|wanted| {
+                job.spec.reservation.iter().flat_map(|r| r.split(',')).any(|r| wanted.iter().any(|w| w == r))
+            })
             && self.jobs.as_ref().is_none_or(|refs| refs.iter().any(|r| r.covers(job)))
+    }
+
+    /// Whether single tasks of arrays are asked for.
+    pub fn names_tasks(&self) -> bool {
+        self.jobs.iter().flatten().any(|r| r.tasks.is_some())
     }
 
     /// The pending tasks that are wanted of a row of several: none if the whole row is.

@@ -2,18 +2,22 @@
 
 mod filter;
 mod jobs;
+mod json;
+mod records;
 mod steps;
 
 pub use filter::{
     BadId, BadState, Filter, JobRef, StepRef, job_ref, parse_jobs, parse_states, parse_steps, step_kind,
 };
 pub use jobs::Jobs;
+pub use json::{Shapes, document};
+pub use records::{Records, Shown};
 pub use steps::Steps;
 
 use crate::settings::Settings;
 use crate::table::{self, SortKey};
-use bivouac_types::StepKind;
-use bivouac_types::info::{ArrayTasks, JobInfo, StepInfo};
+use bivouac_types::info::{JobInfo, StepInfo};
+use bivouac_types::{PendingReason, StepKind};
 
 /// The format without -o, -O, -l.
 pub const DEFAULT_FORMAT: &str = "%.18i %.9P %.8j %.8u %.2t %.10M %.6D %R";
@@ -37,6 +41,17 @@ pub struct JobRow<'a> {
     pub job: &'a JobInfo,
     /// The task, where a row of pending tasks was taken apart (-r, or -j 12_3).
     pub task: Option<u32>,
+    /// With -P: the one of its partitions that the line is about, and that one's PriorityTier.
+    pub partition: Option<(&'a str, u32)>,
+    /// Why other records of the array wait, where several are shown as one.
+    pub further: &'a [PendingReason],
+}
+
+impl<'a> JobRow<'a> {
+    /// The job in one line.
+    pub fn of(job: &'a JobInfo) -> JobRow<'a> {
+        JobRow { job, task: None, partition: None, further: &[] }
+    }
 }
 
 /// One line of squeue -s.
@@ -48,25 +63,6 @@ pub struct StepRow<'a> {
     pub step: &'a StepInfo,
 }
 
-/// The lines for jobs: filtered, pending array tasks taken apart where `expand` or a filter asks for it.
-pub fn job_rows<'a>(jobs: &'a [JobInfo], filter: &Filter, expand: bool) -> Vec<JobRow<'a>> {
-    let mut rows = Vec::with_capacity(jobs.len());
-    for job in jobs.iter().filter(|job| filter.job(job)) {
-        let wanted = filter.tasks_of(job);
-        match &job.array {
-            Some(array) if expand || wanted.is_some() => match &array.tasks {
-                ArrayTasks::Pending(set) => {
-                    let tasks = set.iter().filter(|t| wanted.as_ref().is_none_or(|w| w.contains(*t)));
-                    rows.extend(tasks.map(|task| JobRow { job, task: Some(task) }));
-                }
-                ArrayTasks::One(_) => rows.push(JobRow { job, task: None }),
-            },
-            _ => rows.push(JobRow { job, task: None }),
-        }
-    }
-    rows
-}
-
 /// The lines for running steps.
 pub fn step_rows<'a>(jobs: &'a [JobInfo], filter: &Filter) -> Vec<StepRow<'a>> {
     let of = |job: &'a JobInfo| {
@@ -76,6 +72,28 @@ pub fn step_rows<'a>(jobs: &'a [JobInfo], filter: &Filter) -> Vec<StepRow<'a>> {
             .map(move |step| StepRow { job, step })
     };
     jobs.iter().flat_map(of).filter(|row| filter.step(row)).collect()
+}
+
+/// The keys of an order of jobs. The word `cluster` is one by which all are equal.
+///
+/// # Errors
+/// The first letter by which jobs are not sorted.
+pub fn job_order(text: &str) -> Result<Vec<SortKey<Jobs>>, char> {
+    table::sort_keys(&without_cluster(text))
+}
+
+/// The keys of an order of steps; letters by which steps are not sorted are passed over.
+pub fn step_order(text: &str) -> Vec<SortKey<Steps>> {
+    let known = |c: &char| match table::column_of::<Steps>(*c) {
+        Some(column) => column.order.is_some(),
+        None => matches!(c, '+' | '-' | ','),
+    };
+    table::sort_keys(&without_cluster(text).chars().filter(known).collect::<String>()).unwrap_or_default()
+}
+
+fn without_cluster(text: &str) -> String {
+    let words = text.split(',').filter(|w| w.trim_start_matches(['+', '-']) != "cluster");
+    words.collect::<Vec<_>>().join(",")
 }
 
 /// Sorts lines by keys; equals stay in the order of their ids.

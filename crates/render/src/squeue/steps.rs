@@ -45,7 +45,8 @@ fn null(_: &StepRow<'_>, _: &Settings, out: &mut String) {
 }
 
 static COLUMNS: &[Column<Steps>] = &[
-    C::new('b', "tres-per-node", "TRES_PER_NODE", |r, _, o| job::write_gres(o, r.job, "(null)")),
+    // The headings of these two are those of 22.05.
+    C::new('b', "tres-per-node", "TRES_PER_JOB", |r, _, o| job::write_gres(o, r.job, "(null)")),
     C::new('i', "stepid", "STEPID", id).by(by_id),
     C::new('j', "stepname", "NAME", |r, _, o| o.push_str(&r.step.name))
         .by(|a, b, _| a.step.name.cmp(&b.step.name)),
@@ -73,17 +74,22 @@ static COLUMNS: &[Column<Steps>] = &[
     }),
     C::new('\0', "cluster", "CLUSTER", |_, s, o| o.push_str(&s.cluster)),
     C::new('\0', "container", "CONTAINER", null),
-    C::new('\0', "cpufreq", "CPU_FREQ", |_, _, o| o.push_str("Unknown-Unknown:Unknown")),
+    C::new('\0', "cpufreq", "CPU_FREQ", |r, _, o| {
+        o.push_str(if r.step.step == StepKind::Batch { "0-0:0" } else { "Unknown-Unknown:Unknown" });
+    }),
     C::new('\0', "cpus-per-tres", "CPUS_PER_TRES", null),
     C::new('\0', "jobid", "JOB_ID", |r, _, o| push(o, format_args!("{}", r.job.id))),
     C::new('\0', "mem-per-tres", "MEM_PER_TRES", null),
     C::new('\0', "network", "NETWORK", null),
-    C::new('\0', "numcpus", "NUM_CPUS", |r, _, o| push(o, format_args!("{}", r.step.num_cpus))),
-    C::new('\0', "resvport", "RESERVED_PORTS", null),
+    // The batch step counts none of its own.
+    C::new('\0', "numcpus", "NUM_CPUS", |r, _, o| {
+        let cpus = if r.step.step == StepKind::Batch { 0 } else { r.step.num_cpus };
+        push(o, format_args!("{cpus}"));
+    }),
     C::new('\0', "stepstate", "STATE", |r, _, o| o.push_str(r.step.state.name())),
     C::new('\0', "tres-bind", "TRES_BIND", null),
     C::new('\0', "tres-freq", "TRES_FREQ", null),
-    C::new('\0', "tres-per-job", "TRES_PER_JOB", null),
+    C::new('\0', "tres-per-job", "TRES_PER_STEP", null),
     C::new('\0', "tres-per-socket", "TRES_PER_SOCKET", null),
     C::new('\0', "tres-per-step", "TRES_PER_STEP", null),
     C::new('\0', "tres-per-task", "TRES_PER_TASK", null),

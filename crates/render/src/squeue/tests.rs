@@ -2,13 +2,15 @@ use super::*;
 use crate::fixture::{self, jobs, print, settings};
 use crate::table::sort_keys;
 use crate::{Layout, Units};
-use bivouac_types::{ExitStatus, JobState, TimeLimit};
+use bivouac_types::info::ArrayTasks;
+use bivouac_types::{ExitStatus, JobState, LicenseRequest, PendingReason, TaskSet, TimeLimit};
 use proptest::prelude::*;
 
 /// squeue with a format, an order and a filter.
 fn squeue(format: &str, order: &str, filter: &Filter, expand: bool) -> String {
-    let (jobs, settings) = (jobs(), settings());
-    let mut rows = job_rows(&jobs, filter, expand);
+    let (settings, shown) = (settings(), Shown { expand, ..Shown::default() });
+    let records = Records::new(jobs(), filter, shown);
+    let mut rows = records.rows(filter, shown);
     sort(&mut rows, &sort_keys(order).unwrap(), &settings);
     print(&Layout::<Jobs>::letters(format).layout, rows, &settings)
 }
@@ -19,7 +21,7 @@ fn active() -> Filter {
 
 fn names(format: &str, id: u32) -> String {
     let (jobs, settings) = (jobs(), settings());
-    let rows = jobs.iter().filter(|j| j.id.0 == id).map(|job| JobRow { job, task: None });
+    let rows = jobs.iter().filter(|j| j.id.0 == id).map(|job| JobRow::of(job));
     let text = print(&Layout::<Jobs>::names(format).layout, rows, &settings);
     text.lines().nth(1).unwrap().to_owned()
 }
@@ -87,6 +89,103 @@ fn arrays_taken_apart() {
     2_9 9 2 2 (JobArrayTaskLimit)
     2_10 10 2 2 (JobArrayTaskLimit)
     ");
+}
+
+/// The rows of an array of which one task is held by itself, under other names.
+fn with_a_held_task(shown: Shown<'_>, filter: &Filter, format: &str) -> String {
+    let mut jobs = jobs();
+    let rest = jobs.iter().position(|j| j.id.0 == 2).unwrap();
+    let mut held = jobs[rest].clone();
+    (held.id, held.reason, held.priority) = (bivouac_types::JobId(20), PendingReason::JobHeldUser, 0);
+    held.array.as_mut().unwrap().tasks = ArrayTasks::Pending(TaskSet::single(4));
+    jobs[rest].array.as_mut().unwrap().tasks = ArrayTasks::Pending(TaskSet::parse("3,5-10", 100).unwrap());
+    jobs.insert(0, held);
+    let (records, settings) = (Records::new(jobs, filter, shown), settings());
+    let mut rows = records.rows(filter, shown);
+    sort(&mut rows, &job_order("i,-p").unwrap(), &settings);
+    let text = print(&Layout::<Jobs>::letters(format).layout, rows, &settings);
+    text.lines().skip(1).filter(|l| l.starts_with("2_")).collect::<Vec<_>>().join(";")
+}
+
+#[test]
+fn pending_records_of_an_array_are_put_together() {
+    let filter = active();
+    let (whole, unique) = (Shown::default(), Shown { unique: true, ..Shown::default() });
+    assert_eq!(
+        with_a_held_task(whole, &filter, "%i %R"),
+        "2_1 n1;2_2 n1;2_[3-10] (JobArrayTaskLimit,JobHeldUser)"
+    );
+    assert_eq!(
+        with_a_held_task(unique, &filter, "%i %r"),
+        "2_1 None;2_2 None;2_[3,5-10%2] JobArrayTaskLimit;2_[4%2] JobHeldUser"
+    );
+    let one = Filter { jobs: Some(parse_jobs("2_4").unwrap()), ..active() };
+    assert_eq!(with_a_held_task(whole, &one, "%i %R"), "2_4 (JobHeldUser)");
+}
+
+#[test]
+fn a_line_for_each_partition() {
+    let tiers = [("main".to_owned(), 1), ("gpu".to_owned(), 2)].into();
+    let shown = Shown { tiers: Some(&tiers), ..Shown::default() };
+    let (records, settings) = (Records::new(jobs(), &active(), shown), settings());
+    let mut rows = records.rows(&active(), shown);
+    sort(&mut rows, &job_order("-p,i").unwrap(), &settings);
+    let text = print(&Layout::<Jobs>::letters("%i %P").layout, rows, &settings);
+    let lines: Vec<&str> = text.lines().skip(1).collect();
+    assert_eq!(lines[..2], ["4 gpu", "7 gpu"], "{text}");
+    assert_eq!(lines.iter().filter(|l| l.starts_with("4 ")).count(), 2, "{text}");
+}
+
+#[test]
+fn jobs_by_licence_and_reservation() {
+    let mut all = jobs();
+    all[0].spec.licenses = LicenseRequest::parse_list("foo:2,bar").unwrap();
+    all[1].spec.reservation = Some("r1,r2".into());
+    let of = |filter: Filter| -> Vec<u32> { all.iter().filter(|j| filter.job(j)).map(|j| j.id.0).collect() };
+    let names = |list: &str| Some(list.split(',').map(str::to_owned).collect());
+    assert_eq!(of(Filter { licenses: names("nope,bar"), ..Filter::default() }), [1]);
+    assert_eq!(of(Filter { reservations: names("r2"), ..Filter::default() }), [11]);
+    assert!(of(Filter { licenses: names("fo"), ..Filter::default() }).is_empty());
+    let shown = print(&Layout::<Jobs>::letters("%W %v").layout, [JobRow::of(&all[0])], &settings());
+    assert!(shown.ends_with("\nfoo:2,bar (null)\n"), "{shown}");
+}
+
+#[test]
+fn orders_that_are_none() {
+    assert_eq!(job_order("cluster,-i").unwrap().len(), 1);
+    assert_eq!(job_order("foo").err(), Some('o'));
+    assert_eq!(job_order("!").err(), Some('!'));
+    assert_eq!(step_order("P,Q!,-i").len(), 2, "steps take any letter");
+}
+
+#[test]
+fn all_jobs_as_a_tree() {
+    let (jobs, nodes) = (jobs(), fixture::nodes());
+    let shapes = nodes.iter().map(|n| (n.config.name.as_str(), &n.config)).collect();
+    let tree = document(&jobs, &shapes, &settings()).print(crate::json::Form::Json);
+    let parsed: serde_json::Value = serde_json::from_str(&tree).unwrap();
+    let job =
+        |id: u64| parsed["jobs"].as_array().unwrap().iter().find(|j| j["job_id"] == id).unwrap().clone();
+    let (one, rest, gres) = (job(1), job(2), job(7));
+    assert_eq!(one.as_object().unwrap().len(), 111, "fields of a job that has nodes");
+    assert_eq!(rest.as_object().unwrap().len(), 110, "fields of a job that has none");
+    assert_eq!((&one["job_state"], &one["memory_per_node"]), (&"RUNNING".into(), &1024.into()));
+    assert_eq!(one["flags"], serde_json::json!(["JOB_WAS_RUNNING", "JOB_MEM_SET"]));
+    assert_eq!((&rest["array_task_string"], &rest["array_max_tasks"]), (&"3-10%2".into(), &2.into()));
+    assert_eq!(gres["gres_detail"], serde_json::json!(["gpu:a100:2(IDX:0-1)"]));
+    assert_eq!(gres["time_limit"], serde_json::Value::Null);
+    assert_eq!(
+        one["job_resources"],
+        serde_json::json!({
+            "nodes": "n[1-2]", "allocated_cores": 3, "allocated_hosts": 2,
+            "allocated_nodes": [
+                {"sockets": {"0": {"cores": {"0": "allocated", "1": "allocated"}}}, "nodename": "n1",
+                 "cpus_used": 0, "memory_used": 0, "memory_allocated": 1024},
+                {"sockets": {"0": {"cores": {"0": "allocated"}}}, "nodename": "n2",
+                 "cpus_used": 0, "memory_used": 0, "memory_allocated": 1024},
+            ],
+        })
+    );
 }
 
 #[test]
@@ -221,7 +320,7 @@ fn every_letter_and_name_of_the_man_page_is_a_column() {
         assert!(crate::table::column_named::<Jobs>(name).is_some(), "{name}");
     }
     for name in "ArrayJobID ArrayTaskID Cluster Container CPUFreq cpus-per-tres JobID mem-per-tres Network Nodes NumCPUs \
-        NumTasks Partition ResvPort StartTime StepID StepName StepState TimeLimit TimeUsed tres-bind tres-freq \
+        NumTasks Partition StartTime StepID StepName StepState TimeLimit TimeUsed tres-bind tres-freq \
         tres-per-job tres-per-node tres-per-socket tres-per-step tres-per-task UserID UserName"
         .split_whitespace()
     {
@@ -290,11 +389,11 @@ fn filters() {
 fn long_lists_of_tasks_are_cut() {
     let set = "1,3,5,7-12,20,22,24,26,28,30,32,34,36,38,40,42,44,46,48,50,52,54,56,58,60";
     let mut job = fixture::job(29, "long");
-    let tasks = ArrayTasks::Pending(bivouac_types::TaskSet::parse(set, 100).unwrap());
+    let tasks = ArrayTasks::Pending(TaskSet::parse(set, 100).unwrap());
     job.array = Some(bivouac_types::info::ArrayInfo { job: job.id, tasks, max_running: Some(5) });
     let show = |limit: usize| {
         let settings = Settings { task_chars: limit, ..settings() };
-        print(&Layout::<Jobs>::letters("%K").layout, [JobRow { job: &job, task: None }], &settings)
+        print(&Layout::<Jobs>::letters("%K").layout, [JobRow::of(&job)], &settings)
     };
     assert!(show(64).ends_with("\n1,3,5,7-12,20,22,24,26,28,30,32,34,36,38,40,42,44,46,48,50,5...%5\n"));
     assert!(show(0).ends_with(&format!("\n{set}%5\n")));
@@ -305,7 +404,7 @@ fn reasons_of_jobs_that_ended() {
     let shown = |state: JobState, exit: ExitStatus| {
         let job = fixture::running(fixture::job(1, "x"), vec![fixture::share("n1", 0..1, 100)]);
         let job = fixture::ended(job, state, exit);
-        let row = JobRow { job: &job, task: None };
+        let row = JobRow::of(&job);
         let text = print(&Layout::<Jobs>::letters("%t %R").layout, [row], &settings());
         text.lines().nth(1).unwrap().to_owned()
     };
@@ -322,7 +421,7 @@ fn reasons_of_jobs_that_ended() {
 fn times_and_units_follow_the_settings() {
     let (jobs, base) = (jobs(), settings());
     let show = |settings: &Settings, format: &str| {
-        let row = JobRow { job: &jobs[0], task: None };
+        let row = JobRow::of(&jobs[0]);
         print(&Layout::<Jobs>::letters(format).layout, [row], settings).lines().nth(1).unwrap().to_owned()
     };
     let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(-7));
@@ -338,8 +437,7 @@ fn a_long_time_is_shown_in_days() {
     let mut job = fixture::running(fixture::job(1, "x"), vec![fixture::share("n1", 0..1, 100)]);
     job.time_limit = TimeLimit::Minutes(3 * 1440);
     job.elapsed = bivouac_types::Duration::from_secs(93_784);
-    let text =
-        print(&Layout::<Jobs>::letters("%M %l %L").layout, [JobRow { job: &job, task: None }], &settings());
+    let text = print(&Layout::<Jobs>::letters("%M %l %L").layout, [JobRow::of(&job)], &settings());
     assert!(text.ends_with("\n1-02:03:04 3-00:00:00 1-21:56:56\n"), "{text}");
 }
 
@@ -351,7 +449,7 @@ proptest! {
         let (jobs, settings) = (jobs(), settings());
         for text in [&format, &any] {
             for layout in [Layout::<Jobs>::letters(text).layout, Layout::<Jobs>::names(text).layout] {
-                print(&layout, jobs.iter().map(|job| JobRow { job, task: None }), &settings);
+                print(&layout, jobs.iter().map(|job| JobRow::of(job)), &settings);
             }
         }
     }
