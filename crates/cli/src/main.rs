@@ -4,6 +4,7 @@
 //! ([`bivouac_proto`]) and prints. A reader starts at [`main`], then at the module of a command.
 
 mod cluster;
+mod clusters;
 mod invocation;
 mod report;
 mod sacct;

@@ -2,8 +2,8 @@
 //! environment, questions to the controller with their errors in Slurm's words, users, and repeated reports.
 
 use crate::cluster::{self, Unreachable};
-use crate::{invocation, terminal};
-use bivouac_options::{Given, Program, Source};
+use crate::invocation;
+use bivouac_options::{Given, Program};
 use bivouac_proto::client::Client;
 use bivouac_proto::frame::FrameError;
 use bivouac_proto::message::{Ask, Response};
@@ -139,30 +139,6 @@ pub fn known_uid(program: Program, user: &str) -> Option<u32> {
         eprintln!("{program}: error: Invalid user: {user}\n");
     }
     uid
-}
-
-/// -M: only this cluster can be asked, by its name or by `all`. Gives its name if it was named.
-///
-/// # Errors
-/// Another cluster was named; it has been said in Slurm's words.
-pub fn clusters(given: &Given, option: &'static str) -> Result<Option<String>, ExitCode> {
-    let Some(names) = given.value(option) else { return Ok(None) };
-    let own = Place::find(None).map(|place| place.cluster).unwrap_or_default();
-    let entry = match given.get(option).map(|c| c.source) {
-        Some(Source::Variable(variable)) => variable,
-        _ => "--cluster",
-    };
-    for name in names.split(',').filter(|n| *n != "all" && *n != own) {
-        let program = given.program;
-        eprintln!("{program}: error: No cluster '{name}' known by database.");
-        eprintln!(
-            "{program}: error: '{names}' can't be reached now, or it is an invalid entry for {entry}.  Use \
-             'sacctmgr list clusters' to see available clusters."
-        );
-        terminal::hint("this is a cluster of its own; set BIVOUAC_CLUSTER to speak to another one");
-        return Err(ExitCode::FAILURE);
-    }
-    Ok(Some(own))
 }
 
 /// The settings of a report made now: the caller's time zone, SLURM_TIME_FORMAT, SLURM_BITSTR_LEN.

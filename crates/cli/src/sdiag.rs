@@ -1,6 +1,6 @@
 //! `sdiag`.
 
-use crate::{invocation, report};
+use crate::{clusters, invocation, report};
 use bivouac_options::{Given, Program};
 use bivouac_proto::message::{Ask, Response};
 use bivouac_render::sdiag::{self, Order};
@@ -22,7 +22,7 @@ fn sdiag(given: &Given) -> Result<(), ExitCode> {
         _ => Order::Count,
     };
     let reset = given.last_of(&["all", "reset"]).is_some_and(|c| c.opt.long == "reset");
-    report::clusters(given, "cluster")?;
+    clusters::named(given)?;
     invocation::finish(given)?;
     // Its exit code for any trouble with the controller is -1.
     let trouble = |call: &'static str| {

@@ -1,7 +1,7 @@
 //! `sinfo`.
 
 use crate::report::{self, Trouble};
-use crate::{invocation, invocation::Formats, terminal};
+use crate::{clusters, invocation, invocation::Formats, terminal};
 use bivouac_options::value::list;
 use bivouac_options::{Given, Program};
 use bivouac_render::sinfo::{self, BadState, Filter, Nodes, Sorting};
@@ -29,6 +29,8 @@ struct Request {
     heading: bool,
     /// The line with the time above the heading.
     stamp: bool,
+    /// The line that names the cluster, where one was asked for.
+    cluster: Option<String>,
     by_node: bool,
     exact: bool,
     /// -R: only nodes with a reason; there are none here.
@@ -41,6 +43,7 @@ fn sinfo(given: &Given) -> Result<(), ExitCode> {
     if let Some(operand) = given.operands.first() {
         return Err(fail(format_args!("Unrecognized option: {}", operand.display())));
     }
+    let cluster = clusters::named(given)?;
     let every = match given.value("iterate") {
         None => None,
         Some(text) => Some(
@@ -49,7 +52,7 @@ fn sinfo(given: &Given) -> Result<(), ExitCode> {
         ),
     };
     let (mut layout, fitted) = layout(given)?;
-    let request = request(given, every.is_some(), fitted)?;
+    let request = request(given, cluster, every.is_some(), fitted)?;
     let verbose = given.count("verbose");
     invocation::finish(given)?;
     let lookup = |e: Trouble| {
@@ -68,7 +71,12 @@ fn sinfo(given: &Given) -> Result<(), ExitCode> {
     })
 }
 
-fn request(given: &Given, repeated: bool, fitted: bool) -> Result<Request, ExitCode> {
+fn request(
+    given: &Given,
+    cluster: Option<String>,
+    repeated: bool,
+    fitted: bool,
+) -> Result<Request, ExitCode> {
     let heading = !given.has("noheader");
     let by_node = given.has("Node");
     let sort = given.value("sort").unwrap_or(sinfo::default_sort(by_node));
@@ -88,6 +96,7 @@ fn request(given: &Given, repeated: bool, fitted: bool) -> Result<Request, ExitC
             .map_err(|letter| fail(format_args!("Invalid sort specification: {letter}")))?,
         heading,
         stamp: heading && (given.has("long") || repeated),
+        cluster: cluster.filter(|_| heading),
         by_node,
         exact: given.has("exact"),
         reasons: given.has("list-reasons"),
@@ -141,6 +150,9 @@ fn print(
     let mut out = BufWriter::new(io::stdout().lock());
     if request.stamp {
         writeln!(out, "{}", settings.stamp())?;
+    }
+    if let Some(name) = &request.cluster {
+        writeln!(out, "CLUSTER: {name}")?;
     }
     if request.heading {
         layout.heading(&mut out)?;

@@ -1,7 +1,7 @@
 //! `sprio`.
 
 use crate::report::{self, Trouble};
-use crate::{invocation, terminal};
+use crate::{clusters, invocation, terminal};
 use bivouac_options::value::list;
 use bivouac_options::{Given, Program};
 use bivouac_proto::client::Client;
@@ -57,7 +57,7 @@ fn sprio(given: &Given) -> Result<(), ExitCode> {
         normalized: given.has("norm"),
         users: request.filter.users.is_some(),
     };
-    report::clusters(given, "clusters")?;
+    clusters::named(given)?;
     invocation::finish(given)?;
     let mut client = report::connect().map_err(fail)?;
     let rules = report::config(&mut client).map_err(fail)?.parameters.priority;

@@ -1,7 +1,7 @@
 //! `squeue`.
 
 use crate::report::{self, Trouble};
-use crate::{invocation, invocation::Formats, terminal};
+use crate::{clusters, invocation, invocation::Formats, terminal};
 use bivouac_options::value::list;
 use bivouac_options::{Given, Program, Source};
 use bivouac_proto::client::Client;
@@ -117,7 +117,7 @@ fn request(given: &Given) -> Result<Request, ExitCode> {
         every,
         heading,
         stamp: stamp && heading,
-        cluster: report::clusters(given, "clusters")?.filter(|_| heading),
+        cluster: clusters::named(given)?.filter(|_| heading),
         expand: given.has("array"),
         unique: given.has("array-unique"),
         by_partition: given.has("priority"),

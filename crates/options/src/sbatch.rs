@@ -25,6 +25,8 @@ pub struct Request {
     pub wrap: Option<String>,
     /// --chdir as given.
     pub chdir: Option<String>,
+    /// --clusters as given.
+    pub clusters: Option<String>,
     /// --parsable.
     pub parsable: bool,
     /// --quiet.
@@ -78,6 +80,7 @@ pub fn request(given: &Given, now: &Zoned) -> Result<Request, ValueError> {
         export_text: text(given, "export"),
         wrap: given.value("wrap").map(str::to_owned),
         chdir: text(given, "chdir"),
+        clusters: text(given, "clusters"),
         parsable: given.has("parsable"),
         quiet: given.has("quiet"),
         wait: given.has("wait"),

@@ -2,6 +2,8 @@
 
 use super::{fail, refusal};
 use crate::cluster::{self, Unreachable};
+use crate::clusters;
+use bivouac_options::Program;
 use bivouac_options::sbatch::Request;
 use bivouac_proto::frame::FrameError;
 use bivouac_proto::message::{Ask, Response, Submission};
@@ -17,6 +19,8 @@ pub const SUBMISSION_FAILED: &str = "sbatch: error: Batch job submission failed:
 /// # Errors
 /// The exit code; the error is printed.
 pub fn submit(request: &Request, submission: Submission) -> Result<ExitCode, ExitCode> {
+    let clusters = request.clusters.as_deref();
+    let cluster = clusters.map(|list| clusters::known(Program::Sbatch, list, "--cluster")).transpose()?;
     if request.test_only {
         return test_only(submission);
     }
@@ -29,10 +33,12 @@ pub fn submit(request: &Request, submission: Submission) -> Result<ExitCode, Exi
     };
     match answer {
         Ok(Response::Submitted(job)) => {
-            if request.parsable {
-                println!("{job}");
-            } else if !request.quiet {
-                println!("Submitted batch job {job}");
+            match cluster.filter(|_| request.parsable || !request.quiet) {
+                Some(name) if request.parsable => println!("{job};{name}"),
+                Some(name) => println!("Submitted batch job {job} on cluster {name}"),
+                None if request.parsable => println!("{job}"),
+                None if request.quiet => {}
+                None => println!("Submitted batch job {job}"),
             }
             if request.wait { Ok(wait(job)) } else { Ok(ExitCode::SUCCESS) }
         }

@@ -1,7 +1,7 @@
 //! `scancel`.
 
 use crate::report::{self, Trouble};
-use crate::{cluster, invocation};
+use crate::{cluster, clusters, invocation};
 use bivouac_options::scancel::{Request, Scope, Target, User, request};
 use bivouac_options::{Given, Program};
 use bivouac_proto::client::Client;
@@ -24,6 +24,7 @@ fn fail(what: impl std::fmt::Display) -> ExitCode {
 }
 
 fn scancel(given: &Given) -> Result<ExitCode, ExitCode> {
+    clusters::named(given)?;
     let request = request(given).map_err(|e| {
         if e.level.is_empty() {
             eprintln!("{e}")

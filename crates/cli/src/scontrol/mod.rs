@@ -3,8 +3,8 @@
 mod change;
 mod show;
 
-use crate::invocation;
 use crate::report::{self, Trouble};
+use crate::{clusters, invocation};
 use bivouac_options::{Given, Program};
 use bivouac_proto::message::{Ask, Response};
 use bivouac_render::scontrol::{self, Form};
@@ -84,6 +84,7 @@ fn scontrol(given: &Given) -> Result<(), ExitCode> {
         0 => session,
         _ => Session { form: Form { details: true, ..session.form }, ..session },
     };
+    clusters::named(given)?;
     invocation::finish(given)?;
     let words: Vec<String> = given.operands.iter().map(|w| w.to_string_lossy().into_owned()).collect();
     let Some((command, rest)) = words.split_first() else {

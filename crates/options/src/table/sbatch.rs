@@ -1,6 +1,6 @@
 //! sbatch(1).
 
-use super::{LATER, LATER_GPU, NO_BINDING, NO_FEDERATION, OTHER_CLUSTER, Opt, opt};
+use super::{LATER, LATER_GPU, NO_BINDING, NO_FEDERATION, Opt, opt};
 
 pub(super) const OPTIONS: &[Opt] = &[
     opt("account", "charge the job to this account").short('A').takes("name").env(&["SBATCH_ACCOUNT"]),
@@ -27,8 +27,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .alias(&["cluster"])
         .short('M')
         .takes("names")
-        .env(&["SBATCH_CLUSTERS", "SLURM_CLUSTERS"])
-        .refused(OTHER_CLUSTER),
+        .env(&["SBATCH_CLUSTERS", "SLURM_CLUSTERS"]),
     opt("comment", "a remark that is kept with the job").takes("text"),
     opt("constraint", "features that the nodes must have, as a&b or a|b")
         .short('C')

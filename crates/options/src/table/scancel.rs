@@ -1,16 +1,11 @@
 //! scancel(1).
 
-use super::{OTHER_CLUSTER, Opt, opt};
+use super::{Opt, opt};
 
 pub(super) const OPTIONS: &[Opt] = &[
     opt("account", "jobs of this account").short('A').takes("name").env(&["SCANCEL_ACCOUNT"]),
     opt("batch", "signal the batch shell only").short('b').env(&["SCANCEL_BATCH"]),
-    opt("clusters", "clusters to ask")
-        .alias(&["cluster"])
-        .short('M')
-        .takes("names")
-        .env(&["SLURM_CLUSTERS"])
-        .refused(OTHER_CLUSTER),
+    opt("clusters", "clusters to ask").alias(&["cluster"]).short('M').takes("names").env(&["SLURM_CLUSTERS"]),
     opt("ctld", "send the request to the controller")
         .env(&["SCANCEL_CTLD"])
         .listed("requests always go to the controller"),

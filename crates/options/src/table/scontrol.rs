@@ -1,15 +1,10 @@
 //! scontrol(1): its options; its commands (show, hold, update ...) are operands.
 
-use super::{NO_FEDERATION, NO_HIDDEN, OTHER_CLUSTER, Opt, opt};
+use super::{NO_FEDERATION, NO_HIDDEN, Opt, opt};
 
 pub(super) const OPTIONS: &[Opt] = &[
     opt("all", "all partitions").short('a').env(&["SCONTROL_ALL"]).listed(NO_HIDDEN),
-    opt("clusters", "clusters to ask")
-        .alias(&["cluster"])
-        .short('M')
-        .takes("names")
-        .env(&["SLURM_CLUSTERS"])
-        .refused(OTHER_CLUSTER),
+    opt("clusters", "clusters to ask").alias(&["cluster"]).short('M').takes("names").env(&["SLURM_CLUSTERS"]),
     opt("details", "show more of jobs").short('d'),
     opt("federation", "the federation").env(&["SCONTROL_FEDERATION"]).listed(NO_FEDERATION),
     opt("future", "nodes that are to come")

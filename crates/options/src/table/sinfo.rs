@@ -1,15 +1,10 @@
 //! sinfo(1).
 
-use super::{LATER, NO_FEDERATION, NO_HIDDEN, OTHER_CLUSTER, Opt, opt};
+use super::{LATER, NO_FEDERATION, NO_HIDDEN, Opt, opt};
 
 pub(super) const OPTIONS: &[Opt] = &[
     opt("all", "all partitions").short('a').env(&["SINFO_ALL"]).listed(NO_HIDDEN),
-    opt("clusters", "clusters to ask")
-        .alias(&["cluster"])
-        .short('M')
-        .takes("names")
-        .env(&["SLURM_CLUSTERS"])
-        .refused(OTHER_CLUSTER),
+    opt("clusters", "clusters to ask").alias(&["cluster"]).short('M').takes("names").env(&["SLURM_CLUSTERS"]),
     opt("dead", "nodes that do not respond").short('d').refused("all nodes respond; use --states"),
     opt("exact", "do not group nodes that differ").short('e'),
     opt("federation", "nodes of the federation").env(&["SINFO_FEDERATION"]).listed(NO_FEDERATION),
