@@ -1,8 +1,8 @@
 use super::*;
-use crate::fixture::{jobs, nodes, partitions, settings};
-use bivouac_types::config::{ClusterConfig, LimitClock};
+use crate::fixture::{self, jobs, nodes, partitions, settings};
+use bivouac_types::config::ClusterConfig;
 use bivouac_types::info::JobInfo;
-use bivouac_types::{Duration, JobState, PendingReason};
+use bivouac_types::{JobState, PendingReason};
 
 const PLAIN: Form = Form { oneliner: false, details: false };
 const DETAILS: Form = Form { oneliner: false, details: true };
@@ -218,26 +218,7 @@ fn partitions_with_and_without_limits() {
 
 #[test]
 fn the_configuration() {
-    let config = ClusterConfig {
-        cluster: "camp".into(),
-        site: "local".into(),
-        nodes: nodes().into_iter().map(|n| n.config).collect(),
-        partitions: partitions().into_iter().map(|p| p.config).collect(),
-        qos: Vec::new(),
-        accounts: Vec::new(),
-        default_account: None,
-        default_qos: None,
-        overcommit: false,
-        kill_wait: Duration::from_secs(3),
-        min_job_age: Duration::from_secs(300),
-        max_array_size: 1001,
-        max_job_count: 10_000,
-        first_job_id: 1,
-        limit_clock: LimitClock::Wall,
-        owner_is_operator: true,
-        job_requeue: true,
-        parameters: Default::default(),
-    };
+    let config = ClusterConfig { cluster: "camp".into(), ..fixture::config() };
     let running = Running { host: "vm".into(), state_dir: "/state".into(), ..Running::default() };
     let text = show_config(&config, &running, &settings());
     assert!(
