@@ -1,7 +1,7 @@
 //! `sshare`.
 
-use crate::invocation;
 use crate::report::{self, Trouble};
+use crate::{clusters, invocation};
 use bivouac_options::value::list;
 use bivouac_options::{Given, Program};
 use bivouac_proto::message::AccountingQuery;
@@ -47,7 +47,7 @@ fn sshare(given: &Given) -> Result<(), ExitCode> {
         sshare::layout(given.value("format").unwrap_or(default), separator, parsable != Some("parsable2"))
             .map_err(|name| fail(format_args!("Invalid field requested: \"{name}\"")))?;
     let heading = !given.has("noheader");
-    let cluster = report::clusters(given, "clusters")?;
+    let cluster = clusters::named(given)?;
     invocation::finish(given)?;
     let trouble = |e: Trouble| fail(e);
     let mut client = report::connect().map_err(trouble)?;
