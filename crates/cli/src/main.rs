@@ -16,7 +16,6 @@ mod sinfo;
 mod sprio;
 mod squeue;
 mod srun;
-mod sshare;
 mod terminal;
 mod verbs;
 
@@ -24,8 +23,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// The names under which the binary is a command of Slurm's (`bivouac link` makes them).
-pub const SLURM_COMMANDS: [&str; 10] =
-    ["sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "sprio", "sshare", "sdiag"];
+pub const SLURM_COMMANDS: [&str; 9] =
+    ["sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "sprio", "sdiag"];
 
 fn main() -> ExitCode {
     // A closed pipe (`squeue | head`) ends the program quietly, as it ends any other.
@@ -59,7 +58,6 @@ fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
         "scontrol" => scontrol::run,
         "sacct" => sacct::run,
         "sprio" => sprio::run,
-        "sshare" => sshare::run,
         "sdiag" => sdiag::run,
         _ => return None,
     })

@@ -80,7 +80,7 @@ impl Demand {
             }
         }
 
-        let range = ask.nodes.unwrap_or(bivouac_types::job::NodeRange { min: 1, max: None });
+        let range = ask.nodes.unwrap_or(bivouac_types::job::NodeRange { min: p.min_nodes.max(1), max: None });
         if range.min == 0 || range.max.is_some_and(|max| max < range.min) {
             return Err(Reject::InvalidNodeCount);
         }

@@ -17,6 +17,7 @@ pub mod sbatch;
 pub mod scancel;
 pub mod srun;
 pub mod table;
+pub mod update;
 pub mod value;
 
 pub use getopt::{Choice, Given, Invocation, Source, UsageError, read};

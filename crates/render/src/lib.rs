@@ -16,11 +16,10 @@ pub mod settings;
 pub mod sinfo;
 pub mod sprio;
 pub mod squeue;
-pub mod sshare;
 pub mod table;
 pub mod tres;
 
-pub use settings::{Settings, Units};
+pub use settings::{Machine, Settings, Units};
 pub use table::{Layout, Table};
 
 #[cfg(test)]

@@ -85,6 +85,8 @@ pub enum Reject {
     InvalidNodeState,
     /// Features are to be active that the node does not have.
     InactiveFeatures,
+    /// No group of the user's is among the partition's AllowGroups.
+    GroupNotPermitted,
     /// The partition takes no jobs at present.
     PartitionUnavailable,
     /// The partition has jobs, and cannot be deleted.
@@ -142,6 +144,7 @@ impl fmt::Display for Reject {
             Reject::InvalidTimeMin => "Invalid time-min specification (exceeds job's time or other limits)",
             Reject::InvalidNodeState => "Invalid node state specified",
             Reject::InactiveFeatures => "Active features not subset of available features",
+            Reject::GroupNotPermitted => "User's group not permitted to use this partition",
             Reject::PartitionUnavailable => "Required partition not available (inactive or drain)",
             Reject::PartitionInUse => "Partition is in use",
             Reject::InvalidValue(_) => "Invalid value specified",

@@ -1,7 +1,9 @@
 //! `scontrol`.
 
 mod change;
+mod facility;
 mod show;
+mod site;
 
 use crate::report::{self, Trouble};
 use crate::{clusters, invocation};
@@ -12,14 +14,12 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Commands of Slurm's scontrol that are not available here, and what to use instead.
-const REFUSED: [(&str, &str); 26] = [
+const REFUSED: [(&str, &str); 24] = [
     ("abort", "use `bivouac down`"),
     ("all", "no partition is hidden"),
     ("cancel_reboot", "nodes are not rebooted"),
     ("cluster", "set BIVOUAC_CLUSTER to speak to another cluster"),
     ("completing", "use `squeue -t CG`"),
-    ("create", "the cluster is made by its site profile"),
-    ("delete", "the cluster is made by its site profile"),
     ("details", "use `scontrol --details show ...`"),
     ("errnumstr", "it comes in a later release"),
     ("exit", "there is no interactive mode; give the command as arguments"),
@@ -54,6 +54,10 @@ pub fn run(args: &[OsString]) -> ExitCode {
 #[derive(Clone, Copy)]
 struct Session {
     form: Form,
+    /// -a: hidden partitions too.
+    all: bool,
+    /// -F: nodes that are yet to come too.
+    future: bool,
     /// -Q: errors of the controller are not printed.
     quiet: bool,
 }
@@ -78,7 +82,12 @@ impl Session {
 
 fn scontrol(given: &Given) -> Result<(), ExitCode> {
     let form = Form { oneliner: given.has("oneliner"), details: given.has("details") };
-    let session = Session { form, quiet: given.has("quiet") };
+    let session = Session {
+        form,
+        quiet: given.has("quiet"),
+        all: given.has("all") && !given.has("hide"),
+        future: given.has("future"),
+    };
     // More words about the same records; there is nothing more to say here than with --details.
     let session = match given.count("verbose") {
         0 => session,
@@ -136,7 +145,15 @@ fn command_of(command: &str, typed: &str, rest: &[String], session: Session) -> 
         if rest.is_empty() {
             return Err(session.fail("too few arguments for update keyword"));
         }
-        change::update(rest, session)
+        match site::entity(rest) {
+            Some(entity) => site::update(entity, rest, session),
+            None => change::update(rest, session),
+        }
+    } else if is("create", 1) || is("delete", 1) {
+        if rest.is_empty() {
+            return Err(session.fail(format_args!("too few arguments for {typed} keyword")));
+        }
+        if is("create", 1) { site::create(rest, session) } else { site::delete(rest, session) }
     } else if is("write", 5) {
         at_least(2)?;
         at_most(3)?;

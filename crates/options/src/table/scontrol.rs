@@ -1,18 +1,15 @@
 //! scontrol(1): its options; its commands (show, hold, update ...) are operands.
 
-use super::{NO_FEDERATION, NO_HIDDEN, Opt, opt};
+use super::{NO_FEDERATION, Opt, opt};
 
 pub(super) const OPTIONS: &[Opt] = &[
-    opt("all", "all partitions").short('a').env(&["SCONTROL_ALL"]).listed(NO_HIDDEN),
+    opt("all", "all partitions").short('a').env(&["SCONTROL_ALL"]),
     opt("clusters", "clusters to ask").alias(&["cluster"]).short('M').takes("names").env(&["SLURM_CLUSTERS"]),
     opt("details", "show more of jobs").short('d'),
     opt("federation", "the federation").env(&["SCONTROL_FEDERATION"]).listed(NO_FEDERATION),
-    opt("future", "nodes that are to come")
-        .short('F')
-        .env(&["SCONTROL_FUTURE"])
-        .listed("there are no future nodes"),
+    opt("future", "nodes that are to come").short('F').env(&["SCONTROL_FUTURE"]),
     opt("help", "show this text").short('h'),
-    opt("hide", "leave out hidden partitions").listed(NO_HIDDEN),
+    opt("hide", "leave out hidden partitions"),
     opt("local", "this cluster").env(&["SCONTROL_LOCAL"]).listed(NO_FEDERATION),
     opt("oneliner", "one line for each record").short('o'),
     opt("quiet", "print no warnings").short('Q'),

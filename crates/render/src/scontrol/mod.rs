@@ -1,14 +1,19 @@
 //! scontrol: records of `Key=value`.
 
 mod config;
+mod facility;
 mod job;
 mod node;
 mod partition;
 
 pub use config::{Running, show_config};
+pub use facility::{show_licenses, show_topology};
 pub use job::show_job;
-pub use node::{Machine, show_node};
+pub use node::show_node;
 pub use partition::show_partition;
+
+pub(crate) use node::{free_memory, load};
+pub(crate) use partition::{over_subscribe, preempt_mode};
 
 /// The version of Slurm whose contract is kept.
 pub const VERSION: &str = "22.05.8";
