@@ -79,7 +79,10 @@ impl JobView {
             num_nodes: run
                 .map_or(first.map_or(1, |d| d.node_estimate(&world.tables)), |r| r.alloc.len() as u32),
             num_cpus: run.map_or(first.map_or(1, Demand::min_cpus), Run::cpus),
-            num_tasks: first.map_or(ask.ntasks.unwrap_or(1), |d| d.tasks),
+            num_tasks: match run {
+                Some(run) => run.alloc.iter().map(|n| n.tasks).sum(),
+                None => first.map_or(ask.ntasks.unwrap_or(1), |d| d.tasks),
+            },
             cpus_per_task: ask.cpus_per_task.unwrap_or(1),
             mem_mb: run.map_or(first.map_or(0, |d| d.min_mem_mb(&world.tables)), Run::mem_mb),
             exit: outcome.map_or(ExitStatus::default(), Outcome::status),

@@ -6,6 +6,7 @@ use crate::cluster::Cluster;
 use crate::demand::Demand;
 use crate::job::{Job, Place, Submission};
 use crate::limits::{self, Use};
+use crate::place;
 use crate::plan::NodePick;
 use bivouac_types::{JobId, PendingReason, Uid};
 use std::borrow::Cow;
@@ -70,11 +71,7 @@ impl<'a> Ledger<'a> {
 
     /// What the job would get on the picked nodes, if it fits there.
     pub fn allot(&self, demand: &Demand, picks: &[NodePick]) -> Option<Vec<NodeAlloc>> {
-        let tables = &self.cluster.world.tables;
-        let on_node = |pick: &NodePick| {
-            self.free.get(pick.node)?.allot(demand, pick.tasks, tables.nodes.get(pick.node)?)
-        };
-        picks.iter().map(on_node).collect()
+        place::allot(demand, picks, &self.free, &self.cluster.world.tables)
     }
 
     /// Enters a start.

@@ -1,9 +1,10 @@
 //! What changes only when an operator changes it: the configuration in force, and judgements that follow from it alone.
 
-use crate::alloc::{NodeFree, place};
+use crate::alloc::NodeFree;
 use crate::demand::Demand;
 use crate::job::{Job, Pending, Run, Submission, WaitState};
 use crate::limits::{self, Use};
+use crate::place::place;
 use crate::priority::{self, Scale};
 use crate::state::State;
 use crate::tables::Tables;

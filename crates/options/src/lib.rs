@@ -11,10 +11,12 @@
 pub mod compatibility;
 pub mod directive;
 pub mod export;
+pub mod foreign;
 pub mod getopt;
 pub mod help;
 pub mod sbatch;
 pub mod scancel;
+pub mod signal;
 pub mod srun;
 pub mod table;
 pub mod update;

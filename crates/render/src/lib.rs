@@ -9,6 +9,7 @@
 
 pub mod job;
 pub mod json;
+pub mod request;
 pub mod sacct;
 pub mod scontrol;
 pub mod sdiag;

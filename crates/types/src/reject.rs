@@ -23,6 +23,10 @@ pub enum Reject {
     NodeConfigUnavailable,
     /// The memory asked for is on no node.
     MemorySpecification,
+    /// The temporary disk asked for is on no node.
+    TmpDisk,
+    /// No node has the sockets, cores and threads asked for.
+    NodeShape,
     /// Time limit above the partition's or the QoS's maximum where that is refused at submission.
     InvalidTimeLimit,
     /// Node count below or above what the partition allows.
@@ -112,6 +116,8 @@ impl fmt::Display for Reject {
             Reject::InvalidGres(_) => "Invalid generic resource (gres) specification",
             Reject::NodeConfigUnavailable => "Requested node configuration is not available",
             Reject::MemorySpecification => "Memory specification can not be satisfied",
+            Reject::TmpDisk => "Temporary disk specification can not be satisfied",
+            Reject::NodeShape => "Socket, core and/or thread specification can not be satisfied",
             Reject::InvalidTimeLimit => "Requested time limit is invalid (missing or exceeds some limit)",
             Reject::InvalidNodeCount => "Node count specification invalid",
             Reject::TooManyCpus => "More processors requested than permitted",
