@@ -33,6 +33,8 @@ pub struct Ran {
     pub folders: Vec<(String, &'static str)>,
     /// What its commands said, in order.
     pub records: Vec<Record>,
+    /// Seconds that it took, with the cleaning behind it.
+    pub took: f64,
     /// Why it did not come to its end, if it did not.
     pub broken: Option<String>,
 }

@@ -209,6 +209,7 @@ impl Harness {
                 print!("{}{}", report::shown("Slurm", &pair.slurm), report::shown("bivouac", &pair.ours));
             }
             left -= 1;
+            verdicts.took.push((pair.slurm.took, pair.ours.took, case.name.clone()));
             if self.options.slurm_only {
                 continue;
             }
@@ -239,10 +240,12 @@ struct Verdicts {
     /// Those that agreed only when they were run again.
     unsteady: Vec<String>,
     differ: Vec<(String, Compared)>,
+    /// Seconds on Slurm and on bivouac.
+    took: Vec<(f64, f64, String)>,
 }
 
 impl Verdicts {
-    fn finish(self, rules: &Rules, complete: bool) -> Outcome {
+    fn finish(mut self, rules: &Rules, complete: bool) -> Outcome {
         let (agreed, differ) = (self.agreed.len(), self.differ.len());
         let counts = report::deviations(&self.agreed);
         println!(
@@ -250,6 +253,12 @@ impl Verdicts {
             agreed + differ,
             counts.len()
         );
+        self.took.sort_by(|a, b| b.0.max(b.1).total_cmp(&a.0.max(a.1)));
+        let (slurm, ours) = self.took.iter().fold((0.0, 0.0), |(a, b), (x, y, _)| (a + x, b + y));
+        println!("all cases together took {slurm:.0} s on Slurm, {ours:.0} s on bivouac; the longest:");
+        for (slurm, ours, name) in self.took.iter().take(5) {
+            println!("  {slurm:5.1} s {ours:5.1} s  {name}");
+        }
         if !self.unsteady.is_empty() {
             println!("agreed only in a second run: {}", self.unsteady.join(", "));
         }

@@ -40,6 +40,15 @@ submit() {
     J=${J%%;*}
 }
 
+# each TEXT: evaluates the text for every line of standard input, with the line in the place of each @.
+each() {
+    local lines line
+    mapfile -t lines
+    for line in "${lines[@]}"; do
+        eval "${1//@/$line}"
+    done
+}
+
 # environment FILE: a file of `env -0`, compared variable by variable.
 environment() { run sort -z "$1"; }
 
@@ -55,7 +64,7 @@ until_that() {
             note "in vain: $text"
             return 1
         fi
-        sleep 0.05
+        sleep 0.1
     done
 }
 

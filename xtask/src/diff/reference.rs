@@ -159,6 +159,22 @@ pub fn start(
         .map_err(|e| format!("accounts.sacctmgr: {e}"))?;
     succeed(system.command("sacctmgr", &root).args(["-i", "-Q"]).stdin(accounts))
         .map_err(|e| format!("{e}; logs: {}", path("log")))?;
+    // For bivouac, which reads the accounts beside slurm.conf.
+    start(
+        "sacctmgr",
+        &[
+            "-i".to_owned(),
+            "dump".to_owned(),
+            "reference".to_owned(),
+            format!("file={}", path("sacctmgr.dump")),
+        ],
+    )?;
+    let qos = system
+        .command("sacctmgr", &root)
+        .args(["-P", "show", "qos"])
+        .output()
+        .map_err(|e| format!("sacctmgr: {e}"))?;
+    std::fs::write(folder.join("sacctmgr.qos"), qos.stdout).map_err(|e| format!("sacctmgr.qos: {e}"))?;
     start("slurmctld", &["-c".to_owned()])?;
     for node in NODES {
         start("slurmd", &["-N".to_owned(), node.to_owned()])?;

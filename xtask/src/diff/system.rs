@@ -87,6 +87,7 @@ impl System {
             std::os::unix::fs::chown(folder, Some(account.uid), Some(account.gid))
                 .map_err(|e| io(folder, e))?;
         }
+        let begun = Instant::now();
         let started =
             SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
         let mut command = self.command("bash", account);
@@ -100,7 +101,7 @@ impl System {
             ])
             .current_dir(&folder);
         let broken = finish(command, Duration::from_secs(case.within)).err();
-        let ran = Ran {
+        let mut ran = Ran {
             started,
             folders: vec![
                 (record.display().to_string(), "<said>"),
@@ -108,12 +109,14 @@ impl System {
                 (self.folder.display().to_string(), "<cluster>"),
             ],
             records: records(&record)?,
+            took: 0.0,
             broken,
         };
         let mut clean = self.command("bash", &Account::of(None)?);
         clean.args(["-c", CLEAN]).current_dir(&self.folder);
         finish(clean, Duration::from_secs(60))
             .map_err(|e| format!("{}: after {}: {e}", self.name, case.name))?;
+        ran.took = begun.elapsed().as_secs_f64();
         Ok(ran)
     }
 }
