@@ -16,6 +16,7 @@ mod sinfo;
 mod sprio;
 mod squeue;
 mod srun;
+mod sshare;
 mod terminal;
 mod verbs;
 
@@ -23,8 +24,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// The names under which the binary is a command of Slurm's (`bivouac link` makes them).
-pub const SLURM_COMMANDS: [&str; 9] =
-    ["sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "sprio", "sdiag"];
+pub const SLURM_COMMANDS: [&str; 10] =
+    ["sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "sprio", "sshare", "sdiag"];
 
 fn main() -> ExitCode {
     // A closed pipe (`squeue | head`) ends the program quietly, as it ends any other.
@@ -58,6 +59,7 @@ fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
         "scontrol" => scontrol::run,
         "sacct" => sacct::run,
         "sprio" => sprio::run,
+        "sshare" => sshare::run,
         "sdiag" => sdiag::run,
         _ => return None,
     })

@@ -3,7 +3,7 @@
 
 use crate::settings::Settings;
 use bivouac_types::array::TaskSet;
-use bivouac_types::config::{GresConfig, NodeConfig, PartitionConfig};
+use bivouac_types::config::{ClusterConfig, GresConfig, LimitClock, NodeConfig, PartitionConfig};
 use bivouac_types::info::{
     ArrayInfo, ArrayTasks, GresShare, JobInfo, NodeInfo, NodeShare, PartitionInfo, StepInfo, Unmet, Usage,
 };
@@ -102,6 +102,30 @@ pub fn partitions() -> Vec<PartitionInfo> {
     gpu.config.priority_tier = 2;
     gpu.config.max_nodes = Some(1);
     vec![main, gpu]
+}
+
+/// The cluster with its nodes and partitions, without accounts and QoS.
+pub fn config() -> ClusterConfig {
+    ClusterConfig {
+        cluster: "ref".into(),
+        site: "local".into(),
+        nodes: nodes().into_iter().map(|n| n.config).collect(),
+        partitions: partitions().into_iter().map(|p| p.config).collect(),
+        qos: Vec::new(),
+        accounts: Vec::new(),
+        default_account: None,
+        default_qos: None,
+        overcommit: false,
+        kill_wait: Duration::from_secs(3),
+        min_job_age: Duration::from_secs(300),
+        max_array_size: 1001,
+        max_job_count: 10_000,
+        first_job_id: 1,
+        limit_clock: LimitClock::Wall,
+        owner_is_operator: true,
+        job_requeue: true,
+        parameters: Default::default(),
+    }
 }
 
 /// A pending job of root's in main with the defaults of the reference cluster.

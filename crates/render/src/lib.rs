@@ -17,6 +17,7 @@ pub mod settings;
 pub mod sinfo;
 pub mod sprio;
 pub mod squeue;
+pub mod sshare;
 pub mod table;
 pub mod tres;
 

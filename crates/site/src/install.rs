@@ -22,8 +22,10 @@ use crate::init::{self, Places, Shell};
 use crate::site::{Cluster, Site};
 
 /// Names under which the one small binary answers: `bivouac link` and the link folders make them.
-pub const COMMANDS: &[&str] =
-    &["sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "sprio", "sdiag", "bivouac"];
+pub const COMMANDS: &[&str] = &[
+    "sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "sprio", "sshare", "sdiag",
+    "bivouac",
+];
 
 /// Slurm's and the site's commands that are not there yet: a view has their names, so that none of the host's answers.
 pub const ABSENT_COMMANDS: &[&str] = &[
@@ -32,7 +34,6 @@ pub const ABSENT_COMMANDS: &[&str] = &[
     "sattach",
     "sbcast",
     "sreport",
-    "sshare",
     "sstat",
     "strigger",
     "seff",

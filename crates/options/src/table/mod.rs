@@ -9,6 +9,7 @@ mod sinfo;
 mod sprio;
 mod squeue;
 mod srun;
+mod sshare;
 
 use std::fmt;
 
@@ -31,12 +32,14 @@ pub enum Program {
     Sacct,
     /// `sprio`.
     Sprio,
+    /// `sshare`.
+    Sshare,
     /// `sdiag`.
     Sdiag,
 }
 
 /// Every command, in the order of the compatibility document.
-pub const PROGRAMS: [Program; 9] = [
+pub const PROGRAMS: [Program; 10] = [
     Program::Sbatch,
     Program::Srun,
     Program::Squeue,
@@ -45,6 +48,7 @@ pub const PROGRAMS: [Program; 9] = [
     Program::Scontrol,
     Program::Sacct,
     Program::Sprio,
+    Program::Sshare,
     Program::Sdiag,
 ];
 
@@ -142,6 +146,7 @@ impl Program {
             Program::Scontrol => "scontrol",
             Program::Sacct => "sacct",
             Program::Sprio => "sprio",
+            Program::Sshare => "sshare",
             Program::Sdiag => "sdiag",
         }
     }
@@ -157,6 +162,7 @@ impl Program {
             Program::Scontrol => scontrol::OPTIONS,
             Program::Sacct => sacct::OPTIONS,
             Program::Sprio => sprio::OPTIONS,
+            Program::Sshare => sshare::OPTIONS,
             Program::Sdiag => sdiag::OPTIONS,
         }
     }
@@ -173,7 +179,12 @@ impl Program {
             Program::Srun => "program [arguments...]",
             Program::Scancel => "[job_id[_array_id][.step_id]...]",
             Program::Scontrol => "[command [arguments...]]",
-            Program::Squeue | Program::Sinfo | Program::Sacct | Program::Sprio | Program::Sdiag => "",
+            Program::Squeue
+            | Program::Sinfo
+            | Program::Sacct
+            | Program::Sprio
+            | Program::Sshare
+            | Program::Sdiag => "",
         }
     }
 

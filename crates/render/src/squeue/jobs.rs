@@ -191,7 +191,7 @@ fn pending_secs(r: &Row<'_>, s: &Settings, out: &mut String) {
 
 static COLUMNS: &[Column<Jobs>] = &[
     C::new('a', "account", "ACCOUNT", |r, _, o| job::write_or(o, r.job.account.as_deref(), "(null)")),
-    C::new('b', "tres-per-node", "TRES_PER_NODE", |r, _, o| job::write_gres(o, r.job, "N/A")),
+    C::new('b', "tres-per-node", "TRES_PER_NODE", |r, _, o| job::write_gres(o, r.job, "N/A")).text(),
     C::new('c', "mincpus", "MIN_CPUS", |r, _, o| number(o, job::min_cpus(r.job)))
         .by(|a, b, _| job::min_cpus(a.job).cmp(&job::min_cpus(b.job))),
     C::new('d', "mintmpdisk", "MIN_TMP_DISK", |r, s, o| match r.job.spec.resources.tmp_mb {

@@ -1,0 +1,22 @@
+//! sshare(1).
+
+use super::{Opt, opt};
+
+pub(super) const OPTIONS: &[Opt] = &[
+    opt("accounts", "these accounts").short('A').takes("names"),
+    opt("all", "all users").short('a'),
+    opt("clusters", "clusters to ask").alias(&["cluster"]).short('M').takes("names").env(&["SLURM_CLUSTERS"]),
+    opt("format", "fields, as account,user%20,rawusage").short('o').takes("fields"),
+    opt("help", "show this text"),
+    opt("helpformat", "show the names of the fields").short('e'),
+    opt("long", "more fields").short('l'),
+    opt("noheader", "leave out the header").alias(&["no-header"]).short('n'),
+    opt("parsable", "fields separated by |, also at the end").short('p'),
+    opt("parsable2", "fields separated by |").short('P'),
+    opt("partition", "the partitions of associations").short('m'),
+    opt("usage", "show the options in brief"),
+    opt("Users", "users without their accounts").short('U'),
+    opt("users", "these users").short('u').takes("names"),
+    opt("verbose", "say more").short('v'),
+    opt("version", "show the version").short('V'),
+];
