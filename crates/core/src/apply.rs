@@ -5,14 +5,20 @@ use crate::cluster::Cluster;
 use crate::deps::{self, Identity};
 use crate::event::{Change, Event};
 use crate::job::{
-    EndCause, Ended, Ending, Hold, Job, Launch, Pending, Phase, Place, Run, Step, StepEnd, Submission, Wait,
-    WaitOn, WaitState,
+    EndCause, Ended, Ending, Job, Launch, Pending, Phase, Place, Run, Step, StepEnd, Submission, Suspension,
+    Wait, WaitOn, WaitState,
 };
 use crate::state::{KEY_MEMORY, UsedKey};
-use crate::world::Gate;
+use crate::world::{Gate, World};
 use bivouac_types::info::Usage;
-use bivouac_types::{Attempt, JobChange, JobId, JobState, Now, Outcome, PendingReason, TaskSet, Timestamp};
+use bivouac_types::{
+    Attempt, Duration, JobChange, JobId, JobState, Now, Outcome, PendingReason, TaskSet, Timestamp,
+};
 use std::sync::Arc;
+
+/// Signals that stop a job's processes and let them go on.
+pub(crate) const SIGSTOP: i32 = 19;
+pub(crate) const SIGCONT: i32 = 18;
 
 impl Cluster {
     /// Makes an event part of the state. The only way that the state changes.
@@ -30,6 +36,9 @@ impl Cluster {
                     launch: Launch::Granted,
                     eligible,
                     backfill: *backfill,
+                    suspension: Suspension::default(),
+                    stopped: false,
+                    warned: false,
                 };
                 self.started(*job, *from, *task, grant, at);
                 if !waited.is_turn() {
@@ -46,23 +55,29 @@ impl Cluster {
                     ending.killed = true;
                 }
             }),
-            Change::Signalled { .. } => {}
+            Change::Signalled { attempt, signal, .. } => self.edit_attempt(*attempt, |phase| match phase {
+                Phase::Running(run) if *signal == SIGSTOP => run.stopped = true,
+                Phase::Running(run) if *signal == SIGCONT => run.stopped = false,
+                _ => {}
+            }),
+            Change::Warned { attempt } => self.edit_run(*attempt, |run, _| run.warned = true),
+            Change::Suspended { attempt } => self.edit_run(*attempt, |run, world| {
+                let ran = world.elapsed(run, at);
+                run.suspension.since = Some(at);
+                run.suspension.last = Some((at.wall, ran));
+            }),
+            Change::Resumed { attempt } => self.edit_run(*attempt, |run, world| {
+                let suspension = &mut run.suspension;
+                let Some(since) = suspension.since.take() else { return };
+                let passed = world.limit_clock(at).saturating_sub(world.limit_clock(since));
+                suspension.before = suspension.before + Duration(passed);
+                suspension.last = suspension.last.map(|(_, ran)| (at.wall, ran));
+            }),
             Change::Ended { job, outcome, end, usage } => self.ended(*job, *outcome, *end, *usage, at),
-            Change::Requeued { job, .. } => {
-                self.left_nodes(*job, at.wall);
-                self.edit(*job, |job| {
-                    job.restarts += 1;
-                    job.requeued = Some(at.wall);
-                    job.steps.clear();
-                    job.phase = Phase::Pending(Pending { waits: Vec::new(), eligible: Some(at.wall) });
-                });
-            }
+            Change::Requeued { job, .. } => self.requeued(*job, at),
             Change::Held { job, hold } => self.edit(*job, |job| {
                 job.hold = Some(*hold);
-                job.waited = match hold {
-                    Hold::User => PendingReason::JobHeldUser,
-                    Hold::Admin => PendingReason::JobHeldAdmin,
-                };
+                job.waited = hold.reason();
             }),
             Change::Released { job } => self.edit(*job, |job| job.hold = None),
             Change::Updated { job, change } => self.updated(*job, change, at),
@@ -72,7 +87,7 @@ impl Cluster {
                     *pending = Pending { waits: Vec::new(), eligible: Some(at.wall) };
                 }
             }),
-            Change::StepStarted { job, step, name, layout, cpus_per_task, overlap, submit_line } => {
+            Change::StepStarted { job, step, name, layout, cpus_per_task, overlap, submit_line, srun } => {
                 let step = Step {
                     number: *step,
                     name: name.clone(),
@@ -80,6 +95,7 @@ impl Cluster {
                     cpus_per_task: *cpus_per_task,
                     overlap: *overlap,
                     submit_line: submit_line.clone(),
+                    srun: *srun,
                     start: at,
                     end: None,
                 };
@@ -146,6 +162,15 @@ impl Cluster {
         self.edit(attempt.job, |job| {
             debug_assert_eq!(job.attempt(), attempt);
             change(&mut job.phase);
+        });
+    }
+
+    fn edit_run(&mut self, attempt: Attempt, change: impl FnOnce(&mut Run, &World)) {
+        let world = self.world.clone();
+        self.edit_attempt(attempt, |phase| {
+            if let Phase::Running(run) = phase {
+                change(run, &world);
+            }
         });
     }
 
@@ -270,6 +295,31 @@ impl Cluster {
         let uid = submission.owner.uid;
         self.settle_dependents(origin, at);
         self.settle_singletons(uid, name, at);
+    }
+
+    /// A job that was over is over no more; what depended on its end has been settled, and stays so.
+    fn requeued(&mut self, id: JobId, at: Now) {
+        self.left_nodes(id, at.wall);
+        let mut outcome = None;
+        self.edit(id, |job| {
+            if let Phase::Ended(ended) = &job.phase {
+                outcome = Some(ended.outcome);
+            }
+            job.restarts += 1;
+            job.requeued = Some(at.wall);
+            job.steps.clear();
+            job.phase = Phase::Pending(Pending { waits: Vec::new(), eligible: Some(at.wall) });
+        });
+        let origin = self.state.jobs.get(&id).map(|j| j.origin);
+        if let (Some(outcome), Some(origin)) = (outcome, origin)
+            && let Some(submission) = self.state.submissions.get_mut(&origin)
+        {
+            let tally = &mut Arc::make_mut(submission).tally;
+            tally.ended = tally.ended.saturating_sub(1);
+            if outcome.state() != JobState::Completed {
+                tally.failed = tally.failed.saturating_sub(1);
+            }
+        }
     }
 
     fn updated(&mut self, id: JobId, change: &JobChange, at: Now) {

@@ -1,7 +1,7 @@
 //! The invariants of a cluster, each recomputed from the jobs.
 
 use crate::cluster::{Cluster, RestoreError};
-use crate::job::{Job, Phase, Place, WaitState};
+use crate::job::{Job, Phase, Place, Run, WaitState};
 use crate::world::Gate;
 use bivouac_types::{JobId, TaskSet};
 use std::collections::BTreeMap;
@@ -44,7 +44,8 @@ impl Cluster {
         let mut free = self.world.tables.idle();
         for job in self.jobs() {
             let fail = |problem: String| Err(RestoreError { job: job.id, problem });
-            for part in job.run().into_iter().flat_map(|run| &run.alloc) {
+            let held = job.run().map(Run::held).unwrap_or_default();
+            for part in held.iter() {
                 let Some(n) = self.world.tables.node(&part.node) else {
                     return fail(format!(
                         "runs on node {}, which the configuration does not have",

@@ -2,18 +2,20 @@
 
 use crate::command::{KeeperReport, RequestKey};
 use crate::demand::Demand;
-use crate::effect::Effect;
+use crate::effect::{Effect, SignalScope};
 use crate::event::{Change, Event};
 use crate::index::Index;
-use crate::job::{Job, Launch, Phase, Submission};
+use crate::job::{Job, Launch, Phase, Submission, Suspension};
 use crate::state::State;
 use crate::world::{QueueEntry, World};
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::priority::JobFactors;
-use bivouac_types::{Attempt, Duration, JobId, Now, Uid};
+use bivouac_types::{Attempt, Duration, JobId, JobState, Now, Uid};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+
+const SIGKILL: i32 = 9;
 
 /// The cluster.
 #[derive(Clone, Debug)]
@@ -171,9 +173,11 @@ impl Cluster {
     /// How long until [`crate::Command::Tick`] has something to do; none: until something else happens.
     pub fn next_deadline(&self, now: Now) -> Option<Duration> {
         let limit = self.index.limits.first().map(|t| t.0.saturating_sub(self.world.limit_clock(now)));
+        let warning = self.index.warnings.first().map(|t| t.0.saturating_sub(self.world.limit_clock(now)));
+        let deadline = self.index.deadlines.first().map(|t| t.0.since(now.wall).0);
         let wall = self.index.wall_timers.first().map(|t| t.0.since(now.wall).0);
         let run = self.index.run_timers.first().map(|t| (t.0 - now.run).0);
-        [limit, wall, run].into_iter().flatten().min().map(Duration)
+        [limit, warning, deadline, wall, run].into_iter().flatten().min().map(Duration)
     }
 
     /// What the outside should do about an event that is durable and applied.
@@ -184,8 +188,14 @@ impl Cluster {
             }
             Change::Ending { attempt, .. } => vec![Effect::Terminate { attempt: *attempt }],
             Change::KillDue { attempt } => vec![Effect::Kill { attempt: *attempt }],
-            Change::Signalled { attempt, signal, scope } => {
-                vec![Effect::Signal { attempt: *attempt, signal: *signal, scope: *scope }]
+            Change::Signalled { attempt, signal, scope } => vec![self.signal(*attempt, *signal, *scope)],
+            Change::Warned { attempt } => self.warning(*attempt).into_iter().collect(),
+            Change::Suspended { attempt } => vec![Effect::Suspend { attempt: *attempt }],
+            Change::Resumed { attempt } => vec![Effect::Resume { attempt: *attempt }],
+            // It was suspended before it was launched.
+            Change::Launched { attempt, .. } => {
+                let job = self.job(attempt.job).filter(|j| j.state() == JobState::Suspended);
+                job.map(|j| Effect::Suspend { attempt: j.attempt() }).into_iter().collect()
             }
             Change::Ended { job, .. } => self.job(*job).map_or(Vec::new(), |j| self.effects_of_end(j)),
             Change::Requeued { job, .. } => {
@@ -194,6 +204,25 @@ impl Cluster {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The end of a step is its srun's to make.
+    fn signal(&self, attempt: Attempt, signal: i32, scope: SignalScope) -> Effect {
+        if let (SignalScope::Step(number), SIGKILL) = (scope, signal) {
+            let steps = self.job(attempt.job).into_iter().flat_map(|j| &j.steps);
+            let step = steps.into_iter().find(|s| s.number == number && s.end.is_none());
+            if let Some(srun) = step.and_then(|s| s.srun) {
+                return Effect::EndStep { attempt, srun };
+            }
+        }
+        Effect::Signal { attempt, signal, scope }
+    }
+
+    /// The signal that a job asked for before its end.
+    fn warning(&self, attempt: Attempt) -> Option<Effect> {
+        let asked = self.submission(self.job(attempt.job)?)?.spec.signal?;
+        let scope = if asked.batch_only { SignalScope::Batch } else { SignalScope::Job };
+        Some(Effect::Signal { attempt, signal: asked.signal, scope })
     }
 
     fn effects_of_end(&self, job: &Job) -> Vec<Effect> {
@@ -222,15 +251,25 @@ impl Cluster {
     /// What should be going on, for a controller that has just started or has a new connection to its keeper:
     /// launches that were not confirmed, and what is being ended. First comes [`Cluster::reconcile`].
     pub fn resume_effects(&self) -> Vec<Effect> {
-        let effect = |job: &Job| match &job.phase {
-            Phase::Running(run) if run.launch == Launch::Granted => {
-                Some(Effect::Launch { attempt: job.attempt() })
-            }
-            Phase::Ending(_, ending) if ending.killed => Some(Effect::Kill { attempt: job.attempt() }),
-            Phase::Ending(..) => Some(Effect::Terminate { attempt: job.attempt() }),
-            _ => None,
+        let effects = |job: &Job| {
+            let attempt = job.attempt();
+            let (launch, then) = match &job.phase {
+                Phase::Running(run) => {
+                    let then = match run.suspension {
+                        Suspension { since: Some(_), .. } => Some(Effect::Suspend { attempt }),
+                        // It may not have heard that it was resumed.
+                        Suspension { last: Some(_), .. } if !run.stopped => Some(Effect::Resume { attempt }),
+                        _ => None,
+                    };
+                    (run.launch == Launch::Granted, then)
+                }
+                Phase::Ending(_, ending) if ending.killed => (false, Some(Effect::Kill { attempt })),
+                Phase::Ending(..) => (false, Some(Effect::Terminate { attempt })),
+                _ => (false, None),
+            };
+            launch.then_some(Effect::Launch { attempt }).into_iter().chain(then)
         };
-        self.active().filter_map(effect).collect()
+        self.active().flat_map(effects).collect()
     }
 
     /// What it means that jobs are not on a keeper's list of its attempts, as reports to decide upon.

@@ -1,5 +1,6 @@
 //! What can be asked of the cluster.
 
+use crate::job::Hold;
 use crate::plan::Plan;
 use bivouac_types::info::Usage;
 use bivouac_types::node::{Misfortune, NodeChange};
@@ -71,6 +72,33 @@ pub enum CancelScope {
     Batch,
     /// -f: the batch shell and the steps.
     Full,
+    /// `JOB.STEP`: the tasks of one step.
+    Step(u32),
+}
+
+/// What srun asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepAsk {
+    /// Its name: the command.
+    pub name: String,
+    /// -n.
+    pub ntasks: u32,
+    /// -c.
+    pub cpus_per_task: u32,
+    /// -N: on so many nodes; none: on all nodes of the job, or as many as there are tasks.
+    pub nodes: Option<u32>,
+    /// --overlap: CPUs are shared with other steps.
+    pub overlap: bool,
+    /// --exact: only the CPUs of its tasks; else all of the job's on its nodes.
+    pub exact: bool,
+    /// -w: nodes of the job that must be among the step's.
+    pub nodelist: Vec<String>,
+    /// --ntasks-per-node: at most so many tasks on a node.
+    pub ntasks_per_node: Option<u32>,
+    /// srun's command line, for the accounting.
+    pub submit_line: String,
+    /// The process id of srun.
+    pub srun: Option<u32>,
 }
 
 /// What is asked.
@@ -118,12 +146,37 @@ pub enum Command {
         /// What.
         target: JobTarget,
     },
-    /// scontrol requeue.
+    /// scontrol requeue and requeuehold.
     Requeue {
         /// Who.
         caller: Caller,
         /// What.
         target: JobTarget,
+        /// requeuehold: it waits to be released; State=SpecialExit if that is the hold.
+        hold: Option<Hold>,
+        /// Incomplete: jobs that are over, or wait, are left alone.
+        incomplete: bool,
+    },
+    /// scontrol suspend.
+    Suspend {
+        /// Who.
+        caller: Caller,
+        /// What.
+        target: JobTarget,
+    },
+    /// scontrol resume.
+    Resume {
+        /// Who.
+        caller: Caller,
+        /// What.
+        target: JobTarget,
+    },
+    /// scontrol top.
+    Top {
+        /// Who.
+        caller: Caller,
+        /// These are to be first among their like, in this order.
+        jobs: Vec<JobId>,
     },
     /// scontrol update.
     Update {
@@ -144,24 +197,8 @@ pub enum Command {
         caller: Caller,
         /// In which job.
         job: JobId,
-        /// Its name: the command.
-        name: String,
-        /// -n.
-        ntasks: u32,
-        /// -c.
-        cpus_per_task: u32,
-        /// -N: on so many nodes; none: on all nodes of the job, or as many as there are tasks.
-        nodes: Option<u32>,
-        /// --overlap: CPUs are shared with other steps.
-        overlap: bool,
-        /// --exact: only the CPUs of its tasks; else all of the job's on its nodes.
-        exact: bool,
-        /// -w: nodes of the job that must be among the step's.
-        nodelist: Vec<String>,
-        /// --ntasks-per-node: at most so many tasks on a node.
-        ntasks_per_node: Option<u32>,
-        /// srun's command line, for the accounting.
-        submit_line: String,
+        /// What it asks for.
+        ask: StepAsk,
     },
     /// A step is over.
     StepEnd {

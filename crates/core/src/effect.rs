@@ -25,6 +25,30 @@ pub enum Effect {
         /// To which processes.
         scope: SignalScope,
     },
+    /// Stop every process of the attempt, so that none runs until [`Effect::Resume`].
+    Suspend {
+        /// Which launch.
+        attempt: Attempt,
+    },
+    /// Let the processes of a suspended attempt go on.
+    Resume {
+        /// Which launch.
+        attempt: Attempt,
+    },
+    /// Write a line to the standard error of the job's script (scontrol notify). Not repeated after a restart.
+    Note {
+        /// Which launch.
+        attempt: Attempt,
+        /// The line.
+        text: String,
+    },
+    /// End one step: tell its srun, which knows its tasks. Not repeated after a restart.
+    EndStep {
+        /// Which launch.
+        attempt: Attempt,
+        /// The process id of its srun.
+        srun: u32,
+    },
     /// Send SIGTERM (and SIGCONT) to all processes. An attempt the keeper does not know is from now on not to
     /// be launched, and is reported as `LaunchFailed`.
     Terminate {

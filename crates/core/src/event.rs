@@ -87,6 +87,21 @@ pub enum Change {
         /// To which processes.
         scope: CancelScope,
     },
+    /// The signal that the job asked for before its end is sent.
+    Warned {
+        /// Which launch.
+        attempt: Attempt,
+    },
+    /// scontrol suspend: its processes are stopped, its CPUs are free.
+    Suspended {
+        /// Which launch.
+        attempt: Attempt,
+    },
+    /// scontrol resume.
+    Resumed {
+        /// Which launch.
+        attempt: Attempt,
+    },
     /// The job is over, its resources are free.
     Ended {
         /// Which.
@@ -99,7 +114,7 @@ pub enum Change {
         #[serde(default)]
         usage: Usage,
     },
-    /// The job's run is over, and it waits again.
+    /// The job's run is over (it may have been for a while), and it waits again.
     Requeued {
         /// Which.
         job: JobId,
@@ -158,6 +173,9 @@ pub enum Change {
         /// The command line of its srun.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         submit_line: String,
+        /// The process id of its srun.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        srun: Option<u32>,
     },
     /// A step is over.
     StepEnded {

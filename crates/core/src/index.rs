@@ -29,6 +29,10 @@ pub struct Index {
     pub queue: BTreeSet<QueueEntry>,
     /// Running jobs by the end of their time limit.
     pub limits: BTreeSet<(u64, JobId)>,
+    /// Running jobs that asked for a signal before their end, by when it is due.
+    pub warnings: BTreeSet<(u64, JobId)>,
+    /// Jobs with a --deadline: when it is too late to start, or to run on.
+    pub deadlines: BTreeSet<(Timestamp, JobId)>,
     /// Jobs that hold resources, by the time these are expected back.
     pub releases: BTreeSet<(u64, JobId)>,
     /// What falls due on the run clock.
@@ -59,8 +63,6 @@ pub struct Index {
     pub users: BTreeMap<(usize, Uid), Use>,
     /// Jobs of each user in each QoS that are not over, array tasks counted.
     pub submitted: BTreeMap<(usize, Uid), u64>,
-    /// Licences in use, by name.
-    pub licenses: BTreeMap<String, u64>,
     /// How many tasks of an array hold resources.
     pub array_running: BTreeMap<JobId, u32>,
     /// Records that are not over.
@@ -165,6 +167,13 @@ impl Index {
                 member(&mut self.releases, (world.expected_end(run), job.id), put);
                 if let Some(deadline) = world.deadline(run) {
                     member(&mut self.limits, (deadline, job.id), put);
+                    if let Some(signal) = submission.spec.signal.filter(|_| !run.warned) {
+                        let due = deadline.saturating_sub(u64::from(signal.seconds) * 1000);
+                        member(&mut self.warnings, (due, job.id), put);
+                    }
+                }
+                if let Some(deadline) = submission.spec.deadline {
+                    member(&mut self.deadlines, (deadline, job.id), put);
                 }
             }
             Phase::Ending(run, ending) => {
@@ -190,7 +199,8 @@ impl Index {
     }
 
     fn count_run(&mut self, world: &World, submission: &Submission, job: &Job, run: &Run, put: bool) {
-        for alloc in &run.alloc {
+        let held = run.held();
+        for alloc in held.iter() {
             // A node that the configuration no longer has: `Cluster::restore` refuses before this matters.
             let Some(n) = world.tables.node(&alloc.node) else { continue };
             if put {
@@ -199,13 +209,10 @@ impl Index {
                 self.free[n].give_back(alloc, &world.tables.nodes[n]);
             }
         }
-        let size = Use::of_run(run);
+        let size = Use::of(&held);
         if let Some(qos) = world.qos_of(submission) {
             amount(&mut self.qos, qos, &size, put);
             amount(&mut self.users, (qos, submission.owner.uid), &size, put);
-        }
-        for license in &submission.spec.licenses {
-            tally(&mut self.licenses, license.name.clone(), license.count.into(), put);
         }
         if job.place != Place::Whole {
             let n = self.array_running.get(&job.origin).copied().unwrap_or(0);
@@ -218,6 +225,9 @@ impl Index {
 
     fn count_pending(&mut self, world: &World, submission: &Submission, job: &Job, put: bool) {
         let Phase::Pending(pending) = &job.phase else { return };
+        if let Some(latest) = world.latest_start(job, submission) {
+            member(&mut self.deadlines, (latest, job.id), put);
+        }
         for wait in pending.waits.iter().filter(|w| w.state == WaitState::Open) {
             match wait.on {
                 WaitOn::Begun(target, _)

@@ -5,7 +5,7 @@ use crate::cluster::Cluster;
 use crate::demand::Demand;
 use crate::index_set::IndexSet;
 use crate::job::{
-    EndCause, Ended, Hold, Job, Launch, Pending, Phase, Place, Run, Step, Submission, Wait, WaitOn, WaitState,
+    EndCause, Ended, Job, Launch, Pending, Phase, Place, Run, Step, Submission, Wait, WaitOn, WaitState,
 };
 use crate::ledger::Ledger;
 use crate::limits::Use;
@@ -15,8 +15,8 @@ use bivouac_types::config::PartitionConfig;
 use bivouac_types::depend::DependencyTerm;
 use bivouac_types::hostlist::compress;
 use bivouac_types::info::{
-    Accounting, ArrayInfo, ArrayTasks, GresShare, JobInfo, LicenseInfo, NodeInfo, NodeShare, PartitionInfo,
-    Scheduler, StepInfo, Unmet, Usage,
+    Accounting, ArrayInfo, ArrayTasks, GresShare, JobInfo, NodeInfo, NodeShare, PartitionInfo, Scheduler,
+    StepInfo, Unmet, Usage,
 };
 use bivouac_types::{
     Duration, ExitStatus, JobId, JobState, Now, Outcome, PendingReason, StepKind, TimeLimit, Timestamp,
@@ -79,16 +79,18 @@ impl JobView {
             num_nodes: run
                 .map_or(first.map_or(1, |d| d.node_estimate(&world.tables)), |r| r.alloc.len() as u32),
             num_cpus: run.map_or(first.map_or(1, Demand::min_cpus), Run::cpus),
-            num_tasks: match run {
-                Some(run) => run.alloc.iter().map(|n| n.tasks).sum(),
-                None => first.map_or(ask.ntasks.unwrap_or(1), |d| d.tasks),
-            },
+            num_tasks: first.map_or(ask.ntasks.unwrap_or(1), |d| d.tasks),
             cpus_per_task: ask.cpus_per_task.unwrap_or(1),
             mem_mb: run.map_or(first.map_or(0, |d| d.min_mem_mb(&world.tables)), Run::mem_mb),
             exit: outcome.map_or(ExitStatus::default(), Outcome::status),
             cancelled_by,
             restarts: job.restarts,
             requeue: submission.requeue(&world.config),
+            ending: match &job.phase {
+                Phase::Ending(_, e) => Some(e.since.wall),
+                _ => None,
+            },
+            suspended: run.and_then(|r| r.suspension.last),
             steps: steps(job, run),
             pid: job.run().and_then(|r| match r.launch {
                 Launch::Launched { pid } => Some(pid),
@@ -98,11 +100,11 @@ impl JobView {
             std_out: String::new(),
             std_err: String::new(),
             std_in: String::new(),
-            accounting: self.accounting(run, first),
+            accounting: self.accounting(run, first, now),
         }
     }
 
-    fn accounting(&self, run: Option<&Run>, demand: Option<&Demand>) -> Accounting {
+    fn accounting(&self, run: Option<&Run>, demand: Option<&Demand>, now: Now) -> Accounting {
         let tables = &self.world.tables;
         Accounting {
             req_cpus: demand.map_or(1, Demand::min_cpus),
@@ -110,7 +112,7 @@ impl JobView {
             req_mem_mb: demand.map_or(0, |d| d.min_mem_mb(tables)),
             waited: if self.reason.is_turn() { self.job.waited } else { self.reason },
             scheduler: run.map(|r| if r.backfill { Scheduler::Backfill } else { Scheduler::Main }),
-            suspended: Duration::ZERO,
+            suspended: run.map_or(Duration::ZERO, |r| self.world.suspended(r, &self.job.phase, now)),
             payload: self.world.config.parameters.keeps_payloads().then(|| self.submission.payload.0.clone()),
         }
     }
@@ -163,6 +165,17 @@ impl World {
         }
     }
 
+    /// How long a run was suspended until now, or until it ended.
+    fn suspended(&self, run: &Run, phase: &Phase, now: Now) -> Duration {
+        let until = match phase {
+            Phase::Ended(e) => e.at,
+            _ => now,
+        };
+        let last =
+            run.suspension.since.map_or(0, |s| self.limit_clock(until).saturating_sub(self.limit_clock(s)));
+        run.suspension.before + Duration(last)
+    }
+
     fn times(
         &self,
         job: &Job,
@@ -171,13 +184,15 @@ impl World {
         now: Now,
     ) -> (Option<Timestamp>, Option<Timestamp>, Duration) {
         match (&job.phase, run) {
-            (Phase::Ended(e), Some(run)) => (Some(run.start.wall), Some(e.end), e.ran()),
+            (Phase::Ended(e), Some(run)) => {
+                let ran = e.ran() - self.suspended(run, &job.phase, now);
+                (Some(run.start.wall), Some(e.end), ran)
+            }
             (Phase::Ended(e), None) => (None, Some(e.end), Duration::ZERO),
             (_, Some(run)) => {
                 let clock = self.limit_clock(now);
-                let left = self.deadline(run).map(|d| now.wall + Duration(d.saturating_sub(clock)));
-                let elapsed = clock.saturating_sub(self.limit_clock(run.start));
-                (Some(run.start.wall), left, Duration(elapsed))
+                let left = self.limit_end(run).map(|d| now.wall + Duration(d.saturating_sub(clock)));
+                (Some(run.start.wall), left, self.elapsed(run, now))
             }
             (_, None) => (expected, None, Duration::ZERO),
         }
@@ -222,10 +237,8 @@ impl Cluster {
         let (Some(pending), Some(submission)) = (job.pending(), self.submission(job)) else {
             return PendingReason::None;
         };
-        match job.hold {
-            Some(Hold::User) => return PendingReason::JobHeldUser,
-            Some(Hold::Admin) => return PendingReason::JobHeldAdmin,
-            None => {}
+        if let Some(hold) = job.hold {
+            return hold.reason();
         }
         if pending.eligible.is_none() {
             return match self.world.gate(pending, submission) {
@@ -251,9 +264,6 @@ impl Cluster {
 
     /// The particulars of a reason that has some.
     fn reason_text(&self, job: &Job, reason: PendingReason) -> Option<String> {
-        if matches!(reason, PendingReason::AccountNotAllowed | PendingReason::QOSNotAllowed) {
-            return self.not_permitted(job, reason);
-        }
         if reason != PendingReason::ReqNodeNotAvail {
             return None;
         }
@@ -262,32 +272,12 @@ impl Cluster {
         (!missing.is_empty()).then(|| format!("{reason}, UnavailableNodes:{missing}"))
     }
 
-    /// Why a partition does not take the job's account or QoS, as a sentence.
-    fn not_permitted(&self, job: &Job, reason: PendingReason) -> Option<String> {
-        let submission = self.submission(job)?;
-        let config = |d: &Arc<Demand>| &self.world.config.partitions[d.partition];
-        let demand = self.demands(job).iter().flatten();
-        let demand = demand.into_iter().find(|d| self.world.never(job, submission, d) == Some(reason))?;
-        let (what, allowed, denied, name) = match reason {
-            PendingReason::AccountNotAllowed => {
-                let p = config(demand);
-                ("account", &p.allow_accounts, &p.deny_accounts, &submission.account)
-            }
-            _ => ("QOS", &config(demand).allow_qos, &config(demand).deny_qos, &submission.qos),
-        };
-        let (partition, name) = (&config(demand).name, name.as_deref().unwrap_or_default());
-        let lists = match allowed.is_empty() {
-            false => format!("{partition} allows {} not {name}", allowed.join(",")),
-            true => format!("{partition} denies {} including {name}", denied.join(",")),
-        };
-        Some(format!("Job's {what} not permitted to use this partition ({lists})"))
-    }
-
     /// Every node, in the configuration's order. `plan` is the latest, `up_since` when the controller started.
     pub fn node_infos(&self, plan: &Plan, up_since: Timestamp) -> Vec<NodeInfo> {
         let mut on_node = vec![OnNode::default(); self.world.tables.nodes.len()];
         for job in self.index.releases.iter().filter_map(|r| self.job(r.1)) {
-            for part in job.run().into_iter().flat_map(|r| &r.alloc) {
+            let held = job.run().map(Run::held).unwrap_or_default();
+            for part in held.iter() {
                 let Some(n) = self.world.tables.node(&part.node) else { continue };
                 if matches!(job.phase, Phase::Ending(..)) {
                     on_node[n].completing = true;
@@ -329,17 +319,6 @@ impl Cluster {
             last_busy: self.state.last_busy.get(&config.name).copied(),
             up_since,
         }
-    }
-
-    /// Every licence, by name.
-    pub fn license_infos(&self) -> Vec<LicenseInfo> {
-        let used = |name: &str| self.index.licenses.get(name).copied().unwrap_or(0);
-        let licenses = self.world.config.parameters.licenses.iter();
-        let mut infos: Vec<LicenseInfo> = licenses
-            .map(|l| LicenseInfo { name: l.name.clone(), total: l.count, used: used(&l.name) })
-            .collect();
-        infos.sort_by(|a, b| a.name.cmp(&b.name));
-        infos
     }
 
     /// Every partition, in the configuration's order.
@@ -434,6 +413,7 @@ fn steps(job: &Job, run: Option<&Run>) -> Vec<StepInfo> {
         exit,
         usage,
         submit_line: String::new(),
+        srun_pid: None,
     }];
     steps.extend(job.steps.iter().map(step_info));
     steps
@@ -475,6 +455,7 @@ fn step_info(step: &Step) -> StepInfo {
         exit,
         usage: step.end.map_or(Usage::default(), |e| e.usage),
         submit_line: step.submit_line.clone(),
+        srun_pid: step.srun,
     }
 }
 

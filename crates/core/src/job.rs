@@ -3,6 +3,7 @@
 
 use crate::alloc::NodeAlloc;
 use crate::command::{PayloadId, RequestKey};
+use crate::index_set::IndexSet;
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::depend::DependencyTarget;
 use bivouac_types::info::Usage;
@@ -11,6 +12,7 @@ use bivouac_types::{
     TimeLimit, Timestamp, Uid,
 };
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Whose job it is.
@@ -164,6 +166,21 @@ pub enum Hold {
     User,
     /// An operator: only an operator releases it.
     Admin,
+    /// scontrol requeuehold, and the requeue of a suspended job: its user or an operator may release it.
+    Requeued,
+    /// scontrol requeuehold State=SpecialExit.
+    SpecialExit,
+}
+
+impl Hold {
+    /// Why a job waits that is held so.
+    pub fn reason(self) -> PendingReason {
+        match self {
+            Hold::User => PendingReason::JobHeldUser,
+            Hold::Admin => PendingReason::JobHeldAdmin,
+            Hold::Requeued | Hold::SpecialExit => PendingReason::JobRequeuedHeld,
+        }
+    }
 }
 
 /// One term of a dependency and how it stands. A term is settled once, by the event that settles it, and
@@ -220,6 +237,33 @@ pub struct Run {
     /// It overtook a job that had a reservation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub backfill: bool,
+    /// Whether and how long it was suspended.
+    #[serde(default, skip_serializing_if = "Suspension::never")]
+    pub suspension: Suspension,
+    /// A signal has stopped it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopped: bool,
+    /// The signal that it asked for before its end (--signal) has been sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warned: bool,
+}
+
+/// How a run was suspended and resumed. While it is suspended, its CPUs are free for other jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Suspension {
+    /// Suspended since; none: it is not.
+    pub since: Option<Now>,
+    /// How long it had been suspended before, by the clock that limits count.
+    pub before: Duration,
+    /// When it was suspended or resumed last, and how long it had run until it was suspended.
+    pub last: Option<(Timestamp, Duration)>,
+}
+
+impl Suspension {
+    fn never(&self) -> bool {
+        *self == Suspension::default()
+    }
 }
 
 /// How far a launch is.
@@ -263,6 +307,8 @@ pub enum EndCause {
     Preempted,
     /// It used too much memory.
     OutOfMemory,
+    /// By its --deadline.
+    Deadline,
 }
 
 /// A job that is over.
@@ -300,6 +346,9 @@ pub struct Step {
     /// The command line of its srun.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub submit_line: String,
+    /// The process id of its srun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub srun: Option<u32>,
     /// When it started.
     pub start: Now,
     /// How it ended, and when.
@@ -364,7 +413,10 @@ impl Job {
     /// Slurm's state word.
     pub fn state(&self) -> JobState {
         match &self.phase {
+            Phase::Pending(_) if self.hold == Some(Hold::SpecialExit) => JobState::SpecialExit,
             Phase::Pending(_) => JobState::Pending,
+            Phase::Running(run) if run.suspension.since.is_some() => JobState::Suspended,
+            Phase::Running(run) if run.stopped => JobState::Stopped,
             Phase::Running(_) => JobState::Running,
             Phase::Ending(..) => JobState::Completing,
             Phase::Ended(e) => e.outcome.state(),
@@ -427,6 +479,14 @@ impl Job {
 }
 
 impl Run {
+    /// What it holds of its nodes: while it is suspended, all but the CPUs.
+    pub fn held(&self) -> Cow<'_, [NodeAlloc]> {
+        if self.suspension.since.is_none() {
+            return Cow::Borrowed(&self.alloc);
+        }
+        let without_cpus = |part: &NodeAlloc| NodeAlloc { cpus: IndexSet::default(), ..part.clone() };
+        Cow::Owned(self.alloc.iter().map(without_cpus).collect())
+    }
     /// CPUs of all its nodes.
     pub fn cpus(&self) -> u32 {
         self.alloc.iter().map(|n| n.cpus.len()).sum()

@@ -2,7 +2,6 @@
 
 use crate::alloc::NodeAlloc;
 use crate::demand::Demand;
-use crate::job::Run;
 use crate::tables::Tables;
 use bivouac_types::config::{QosConfig, TresLimit};
 use bivouac_types::{PendingReason, TimeLimit};
@@ -38,21 +37,12 @@ impl Use {
         sum
     }
 
-    /// Of a running job.
-    pub fn of_run(run: &Run) -> Use {
-        Use::of(&run.alloc)
-    }
-
     /// What a job will use at least.
     pub fn least(demand: &Demand, tables: &Tables) -> Use {
         let nodes = u64::from(demand.min_nodes);
         let mut gres = BTreeMap::<Arc<str>, u64>::new();
         for g in &demand.gres {
             *gres.entry(g.name.as_str().into()).or_default() += u64::from(g.count) * nodes;
-        }
-        let more = demand.gpus.of_tasks(demand.tasks);
-        if more > 0 {
-            *gres.entry("gpu".into()).or_default() += more;
         }
         Use { jobs: 1, cpus: u64::from(demand.min_cpus()), mem_mb: demand.min_mem_mb(tables), nodes, gres }
     }

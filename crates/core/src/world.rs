@@ -1,10 +1,9 @@
 //! What changes only when an operator changes it: the configuration in force, and judgements that follow from it alone.
 
-use crate::alloc::NodeFree;
+use crate::alloc::{NodeFree, place};
 use crate::demand::Demand;
 use crate::job::{Job, Pending, Run, Submission, WaitState};
 use crate::limits::{self, Use};
-use crate::place::place;
 use crate::priority::{self, Scale};
 use crate::state::State;
 use crate::tables::Tables;
@@ -92,12 +91,6 @@ pub struct World {
     in_service: Vec<NodeFree>,
 }
 
-/// Whether lists of what is allowed (empty: everything) and denied let a name in.
-fn allows(allowed: &[String], denied: &[String], name: Option<&str>) -> bool {
-    let is_in = |list: &[String]| name.is_some_and(|name| list.iter().any(|n| n == name));
-    (allowed.is_empty() || is_in(allowed)) && !is_in(denied)
-}
-
 /// The configuration with what operators changed of nodes and partitions.
 fn in_force(base: &Arc<ClusterConfig>, state: &State) -> Arc<ClusterConfig> {
     if state.nodes.is_empty() && state.partitions.is_empty() {
@@ -133,12 +126,6 @@ impl World {
         &self.in_service
     }
 
-    /// How many licences of that name there are.
-    pub fn licenses(&self, name: &str) -> u32 {
-        let license = self.config.parameters.licenses.iter().find(|l| l.name == name);
-        license.map_or(0, |l| l.count)
-    }
-
     /// Whether the nodes in service have room for a job, were they empty.
     pub fn has_room(&self, demand: &Demand) -> bool {
         self.in_service.iter().all(|n| n.usable) || place(demand, &self.in_service, &self.tables).is_some()
@@ -162,14 +149,38 @@ impl World {
         }
     }
 
-    /// When the limit of the run is reached, by [`World::limit_clock`]; none for UNLIMITED.
+    /// When the limit of the run is reached, by [`World::limit_clock`], were it not (further) suspended; none for
+    /// UNLIMITED.
+    pub fn limit_end(&self, run: &Run) -> Option<u64> {
+        let begun = self.limit_clock(run.start).saturating_add(run.suspension.before.0);
+        Some(begun.saturating_add(run.time_limit.duration()?.0))
+    }
+
+    /// When the limit of the run is reached, by [`World::limit_clock`]; none for UNLIMITED and while it is suspended.
     pub fn deadline(&self, run: &Run) -> Option<u64> {
-        Some(self.limit_clock(run.start).saturating_add(run.time_limit.duration()?.0))
+        self.limit_end(run).filter(|_| run.suspension.since.is_none())
+    }
+
+    /// How long it has run, time of suspension not counted, by [`World::limit_clock`].
+    pub fn elapsed(&self, run: &Run, now: Now) -> Duration {
+        let until = self.limit_clock(run.suspension.since.unwrap_or(now));
+        let begun = self.limit_clock(run.start).saturating_add(run.suspension.before.0);
+        Duration(until.saturating_sub(begun))
+    }
+
+    /// The last moment at which a pending job can start so as to end before its --deadline.
+    pub fn latest_start(&self, job: &Job, submission: &Submission) -> Option<Timestamp> {
+        let deadline = submission.spec.deadline?;
+        let limits = submission.partitions.iter().filter_map(|p| self.tables.partition(p));
+        let least = submission.spec.time_min.or(limits.map(|p| self.time_limit(job, p)).min());
+        let needed = least.and_then(TimeLimit::duration).unwrap_or(Duration::ZERO);
+        Some(Timestamp(deadline.0.saturating_sub_unsigned(needed.0)))
     }
 
     /// When its resources are expected back, by [`World::limit_clock`].
     pub fn expected_end(&self, run: &Run) -> u64 {
-        self.deadline(run).unwrap_or_else(|| self.limit_clock(run.start).saturating_add(UNLIMITED_AS.0))
+        let unlimited = || self.limit_clock(run.start).saturating_add(UNLIMITED_AS.0);
+        self.deadline(run).unwrap_or_else(unlimited)
     }
 
     /// The job's needs in each of its partitions; none where it has nothing to go to (any more).
@@ -215,12 +226,6 @@ impl World {
             PartitionState::Down => return Some(PendingReason::PartitionDown),
             PartitionState::Inactive => return Some(PendingReason::PartitionInactive),
             PartitionState::Up | PartitionState::Drain => {}
-        }
-        if !allows(&partition.allow_accounts, &partition.deny_accounts, submission.account.as_deref()) {
-            return Some(PendingReason::AccountNotAllowed);
-        }
-        if !allows(&partition.allow_qos, &partition.deny_qos, submission.qos.as_deref()) {
-            return Some(PendingReason::QOSNotAllowed);
         }
         let limit = self.time_limit(job, demand.partition);
         if limit > partition.max_time {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use bivouac_core::{Command, JobChange};
+use bivouac_core::{Command, JobChange, StepAsk};
 use bivouac_types::{JobId, PendingReason as R, Reject, TimeLimit};
 use common::*;
 
@@ -19,15 +19,18 @@ fn another_users_job_is_left_alone() {
     let step = Command::StepStart {
         caller: user(1001),
         job: id,
-        name: "x".into(),
-        ntasks: 1,
-        cpus_per_task: 1,
-        nodes: None,
-        overlap: false,
-        exact: true,
-        nodelist: Vec::new(),
-        ntasks_per_node: None,
-        submit_line: String::new(),
+        ask: StepAsk {
+            name: "x".into(),
+            ntasks: 1,
+            cpus_per_task: 1,
+            nodes: None,
+            overlap: false,
+            exact: true,
+            nodelist: Vec::new(),
+            ntasks_per_node: None,
+            submit_line: String::new(),
+            srun: None,
+        },
     };
     assert_eq!(w.command(step), Err(Reject::AccessDenied));
     assert!(w.cancel(root(), id).is_ok());
@@ -83,7 +86,8 @@ fn a_hold_on_a_running_job_counts_when_it_is_requeued() {
     let id = w.submit(spec());
     w.start(id);
     w.command(Command::Hold { caller: user(1000), target: id.into(), user_hold: false }).unwrap();
-    w.command(Command::Requeue { caller: user(1000), target: id.into() }).unwrap();
+    w.command(Command::Requeue { caller: user(1000), target: id.into(), hold: None, incomplete: false })
+        .unwrap();
     w.exits(id, exit(0));
     assert_eq!((w.reason(id), w.is_ready(id)), (R::JobHeldUser, false));
 }

@@ -18,7 +18,8 @@ fn a_run_that_is_requeued_has_a_record_and_the_job_a_new_submission() {
     w.start(id);
     w.launched(id);
     assert!(matches!(w.job(id).run().unwrap().launch, Launch::Launched { .. }));
-    w.command(Command::Requeue { caller: user(1000), target: id.into() }).unwrap();
+    w.command(Command::Requeue { caller: user(1000), target: id.into(), hold: None, incomplete: false })
+        .unwrap();
     w.secs += 20;
     let end = w.now().wall;
     let record = w.cluster.view(id, &Plan::default()).unwrap().requeued(end, w.now());

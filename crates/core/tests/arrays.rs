@@ -105,7 +105,8 @@ fn a_requeued_task_stays_a_task() {
     let mut w = World::new();
     let id = w.submit(array("1-2"));
     let one = w.start_task(id, 1);
-    w.command(Command::Requeue { caller: user(1000), target: one.into() }).unwrap();
+    w.command(Command::Requeue { caller: user(1000), target: one.into(), hold: None, incomplete: false })
+        .unwrap();
     w.exits(one, exit(0));
     assert_eq!((w.state(one), &w.job(one).place), (JobState::Pending, &Place::Task(1)));
     assert!(w.try_start(one, None, 0).is_some());

@@ -179,11 +179,11 @@ fn requeued_jobs_run_again_under_a_new_attempt() {
     assert_eq!(w.state(id), JobState::Running);
     w.exits(id, exit(0));
     assert_eq!(w.state(id), JobState::Completed);
-    assert_eq!(requeue(&mut w, 1000, id), Err(Reject::JobEnded));
+    assert_eq!(requeue(&mut w, 1001, id), Err(Reject::AccessDenied));
 }
 
 fn requeue(w: &mut World, uid: u32, id: bivouac_types::JobId) -> Result<Vec<bivouac_core::Change>, Reject> {
-    w.command(Command::Requeue { caller: user(uid), target: id.into() })
+    w.command(Command::Requeue { caller: user(uid), target: id.into(), hold: None, incomplete: false })
 }
 
 #[test]

@@ -111,7 +111,9 @@ fn perform(w: &mut World, what: Do) {
         }
         Do::Hold(n) => Command::Hold { caller: user(1000), target: target(n), user_hold: false },
         Do::Release(n) => Command::Release { caller: user(1000), target: target(n) },
-        Do::Requeue(n) => Command::Requeue { caller: user(1000), target: target(n) },
+        Do::Requeue(n) => {
+            Command::Requeue { caller: user(1000), target: target(n), hold: None, incomplete: false }
+        }
         Do::Update(n, what) => {
             let change = match what {
                 0 => JobChange::TimeLimit(TimeLimit::Minutes(n)),

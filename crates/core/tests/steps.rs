@@ -3,7 +3,7 @@
 mod common;
 
 use bivouac_core::job::StepNode;
-use bivouac_core::{Change, Command, NodePick, Plan, Start};
+use bivouac_core::{Change, Command, NodePick, Plan, Start, StepAsk};
 use bivouac_types::info::Usage;
 use bivouac_types::job::NodeRange;
 use bivouac_types::{JobId, JobState, Reject};
@@ -27,15 +27,18 @@ fn step_on(
     let command = Command::StepStart {
         caller: user(1000),
         job,
-        name: "hostname".into(),
-        ntasks,
-        cpus_per_task,
-        nodes: None,
-        overlap,
-        exact: true,
-        nodelist: nodelist.iter().map(|n| n.to_string()).collect(),
-        ntasks_per_node,
-        submit_line: String::new(),
+        ask: StepAsk {
+            name: "hostname".into(),
+            ntasks,
+            cpus_per_task,
+            nodes: None,
+            overlap,
+            exact: true,
+            nodelist: nodelist.iter().map(|n| n.to_string()).collect(),
+            ntasks_per_node,
+            submit_line: String::new(),
+            srun: None,
+        },
     };
     let changes = w.command(command)?;
     let Some(Change::StepStarted { layout, .. }) = changes.first() else { panic!("{changes:?}") };
@@ -124,15 +127,18 @@ fn a_step_that_is_not_exact_has_its_nodes_to_itself() {
         w.command(Command::StepStart {
             caller: user(1000),
             job,
-            name: "hostname".into(),
-            ntasks: 1,
-            cpus_per_task: 1,
-            nodes: Some(1),
-            overlap,
-            exact,
-            nodelist: vec!["n1".into()],
-            ntasks_per_node: None,
-            submit_line: String::new(),
+            ask: StepAsk {
+                name: "hostname".into(),
+                ntasks: 1,
+                cpus_per_task: 1,
+                nodes: Some(1),
+                overlap,
+                exact,
+                nodelist: vec!["n1".into()],
+                ntasks_per_node: None,
+                submit_line: String::new(),
+                srun: None,
+            },
         })
     };
     assert!(begin(&mut w, false, false).is_ok());

@@ -71,7 +71,11 @@ fn peer(stream: &UnixStream) -> Option<Peer> {
             &mut length,
         )
     };
-    (rc == 0).then_some(Peer { uid: cred.uid, gid: cred.gid })
+    (rc == 0).then_some(Peer {
+        uid: cred.uid,
+        gid: cred.gid,
+        pid: u32::try_from(cred.pid).ok().filter(|pid| *pid > 0),
+    })
 }
 
 fn talk(stream: UnixStream, peer: Peer, owner: &Sender<Mail>) {

@@ -111,6 +111,11 @@ impl Turn {
         self.notes.push((key, value));
     }
 
+    /// Something to do once the turn is stored.
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
     pub(crate) fn answer(&mut self, reply: Reply, response: Response) {
         self.answers.push((reply, response));
     }
@@ -247,7 +252,10 @@ impl Controller {
 
     pub(crate) fn apply(&mut self, turn: &mut Turn, events: Vec<Event>) {
         for event in events {
-            if let Change::Requeued { job, end } = &event.change {
+            // One that was over has its record.
+            if let Change::Requeued { job, end } = &event.change
+                && self.cluster.job(*job).is_some_and(|j| j.run().is_some())
+            {
                 turn.batch.ended.extend(self.requeued_record(*job, *end, event.at));
             }
             self.cluster.apply(&event);

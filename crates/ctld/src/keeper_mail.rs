@@ -3,7 +3,7 @@
 use crate::controller::{Controller, Turn};
 use crate::keeper_link::Link;
 use bivouac_core::{Effect, KeeperReport};
-use bivouac_keeper::protocol::{FromKeeper, Welcome};
+use bivouac_keeper::protocol::{FromKeeper, Scope, ToKeeper, Welcome};
 use bivouac_keeper::report::{self, AttemptStatus, ExitReport};
 use bivouac_types::info::Usage;
 use bivouac_types::{Attempt, ExitStatus, JobId, Now, Timestamp};
@@ -86,9 +86,11 @@ pub(crate) fn theirs(a: Attempt) -> report::Attempt {
 }
 
 /// What is asked of the keeper for an effect that needs no more than the attempt.
-pub(crate) fn message(effect: &Effect) -> Vec<bivouac_keeper::protocol::ToKeeper> {
+pub(crate) fn message(effect: &Effect) -> Vec<ToKeeper> {
     use bivouac_core::SignalScope;
-    use bivouac_keeper::protocol::{Scope, ToKeeper};
+    use bivouac_proto::message::END_STEP;
+    let to_all =
+        |attempt, signal| ToKeeper::Signal { attempt: theirs(attempt), signal, scope: Scope::AllProcesses };
     match effect {
         Effect::Signal { attempt, signal, scope } => vec![ToKeeper::Signal {
             attempt: theirs(*attempt),
@@ -97,11 +99,22 @@ pub(crate) fn message(effect: &Effect) -> Vec<bivouac_keeper::protocol::ToKeeper
                 SignalScope::Batch => Scope::BatchOnly,
                 SignalScope::Job => Scope::Tasks,
                 SignalScope::Full => Scope::AllProcesses,
+                SignalScope::Step(number) => Scope::Step(*number),
             },
         }],
-        Effect::Terminate { attempt } => [libc::SIGCONT, libc::SIGTERM]
-            .map(|signal| ToKeeper::Signal { attempt: theirs(*attempt), signal, scope: Scope::AllProcesses })
-            .into(),
+        Effect::Note { attempt, text } => {
+            vec![ToKeeper::Note { attempt: theirs(*attempt), text: text.clone() }]
+        }
+        Effect::Suspend { attempt } => vec![to_all(*attempt, libc::SIGSTOP)],
+        Effect::Resume { attempt } => vec![to_all(*attempt, libc::SIGCONT)],
+        Effect::EndStep { attempt, srun } => vec![ToKeeper::Signal {
+            attempt: theirs(*attempt),
+            signal: END_STEP,
+            scope: Scope::Process(*srun as i32),
+        }],
+        Effect::Terminate { attempt } => {
+            [libc::SIGCONT, libc::SIGTERM].map(|signal| to_all(*attempt, signal)).into()
+        }
         Effect::Kill { attempt } => vec![ToKeeper::Kill { attempt: theirs(*attempt) }],
         Effect::AckKeeper { attempt } => vec![ToKeeper::Ack { attempt: theirs(*attempt) }],
         Effect::StopStale { attempt } => {

@@ -11,6 +11,8 @@ pub struct Peer {
     pub uid: u32,
     /// Group number.
     pub gid: u32,
+    /// Process id; none if it is not of this process's namespace.
+    pub pid: Option<u32>,
 }
 
 /// What goes back to a client's thread.

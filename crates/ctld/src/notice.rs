@@ -28,7 +28,7 @@ impl Controller {
 /// A signal to the batch process that Slurm announces like a cancellation.
 fn ends(signal: i32, scope: SignalScope) -> bool {
     match scope {
-        SignalScope::Job => false,
+        SignalScope::Job | SignalScope::Step(_) => false,
         SignalScope::Batch => signal == libc::SIGKILL,
         SignalScope::Full => matches!(signal, libc::SIGKILL | libc::SIGTERM),
     }
@@ -42,6 +42,7 @@ enum Why {
     NodeFailure,
     Preemption,
     OutOfMemory,
+    Deadline,
 }
 
 impl From<EndCause> for Why {
@@ -53,6 +54,7 @@ impl From<EndCause> for Why {
             EndCause::NodeFail => Why::NodeFailure,
             EndCause::Preempted => Why::Preemption,
             EndCause::OutOfMemory => Why::OutOfMemory,
+            EndCause::Deadline => Why::Deadline,
         }
     }
 }
@@ -75,6 +77,7 @@ fn line(job: JobId, node: &str, why: Why, at: &str) -> String {
         Why::Requeue => " DUE TO JOB REQUEUE",
         Why::NodeFailure => " DUE TO NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS",
         Why::Preemption => " DUE TO PREEMPTION",
+        Why::Deadline => " DUE TO DEADLINE",
     };
     format!("*** JOB {job} ON {node} CANCELLED AT {at}{why} ***")
 }

@@ -2,9 +2,11 @@
 
 use crate::controller::{Controller, Turn};
 use crate::mailbox::{Peer, Reply};
-use bivouac_core::{Caller, CancelScope, Command, JobTarget, PayloadId, RequestKey};
-use bivouac_proto::message::{Ask, Request, Response, SignalScope, StepLayout, StepNode, Submission};
-use bivouac_types::{Gid, JobId, JobSpec, Now, Reject, StepId, StepKind, Uid};
+use bivouac_core::{Caller, CancelScope, Command, Effect, Hold, JobTarget, PayloadId, RequestKey, StepAsk};
+use bivouac_proto::message::{
+    Ask, Request, RequeueHold, Response, SignalScope, StepLayout, StepNode, Submission,
+};
+use bivouac_types::{Gid, JobId, Now, Reject, StepId, StepKind, Uid};
 
 /// Longest script that is taken, bytes (Slurm's max_script_size).
 const MAX_SCRIPT: usize = 4 << 20;
@@ -28,6 +30,7 @@ impl Controller {
                     SignalScope::Steps => CancelScope::Job,
                     SignalScope::Batch => CancelScope::Batch,
                     SignalScope::All => CancelScope::Full,
+                    SignalScope::Step(number) => CancelScope::Step(number),
                 };
                 self.done(
                     turn,
@@ -35,11 +38,22 @@ impl Controller {
                     now,
                 )
             }
-            Ask::Hold(t) => {
-                self.done(turn, Command::Hold { caller, target: target(t), user_hold: false }, now)
+            Ask::Hold { target: t, user } => {
+                self.done(turn, Command::Hold { caller, target: target(t), user_hold: user }, now)
             }
             Ask::Release(t) => self.done(turn, Command::Release { caller, target: target(t) }, now),
-            Ask::Requeue(t) => self.done(turn, Command::Requeue { caller, target: target(t) }, now),
+            Ask::Requeue { target: t, hold, incomplete } => {
+                let hold = match hold {
+                    RequeueHold::No => None,
+                    RequeueHold::Held => Some(Hold::Requeued),
+                    RequeueHold::SpecialExit => Some(Hold::SpecialExit),
+                };
+                self.done(turn, Command::Requeue { caller, target: target(t), hold, incomplete }, now)
+            }
+            Ask::Suspend(t) => self.done(turn, Command::Suspend { caller, target: target(t) }, now),
+            Ask::Resume(t) => self.done(turn, Command::Resume { caller, target: target(t) }, now),
+            Ask::Top(jobs) => self.done(turn, Command::Top { caller, jobs }, now),
+            Ask::Notify { job, message } => self.notify(turn, &caller, job, message),
             Ask::Update { target: t, changes } => {
                 self.done(turn, Command::Update { caller, target: target(t), changes }, now)
             }
@@ -61,9 +75,7 @@ impl Controller {
                 let Some((tasks, cpus)) = self.step_defaults(s.job) else {
                     return turn.answer(reply, Response::Rejected(Reject::InvalidJobId));
                 };
-                let command = Command::StepStart {
-                    caller,
-                    job: s.job,
+                let ask = StepAsk {
                     name: s.name,
                     ntasks: s.ntasks.unwrap_or(tasks),
                     cpus_per_task: s.cpus_per_task.unwrap_or(cpus),
@@ -73,7 +85,9 @@ impl Controller {
                     nodelist: s.nodelist,
                     ntasks_per_node: s.ntasks_per_node,
                     submit_line: s.submit_line,
+                    srun: peer.pid,
                 };
+                let command = Command::StepStart { caller, job: s.job, ask };
                 match self.command(turn, command, now) {
                     Ok(()) => self.step_started(s.job),
                     Err(e) => Response::Rejected(e),
@@ -139,9 +153,6 @@ impl Controller {
         if submission.payload.script.0.len() > MAX_SCRIPT {
             return Response::Rejected(Reject::Other("Job script size exceeds limits".into()));
         }
-        if !self.in_allowed_group(&caller, &submission.spec) {
-            return Response::Rejected(Reject::GroupNotPermitted);
-        }
         let Ok(key) = u128::from_str_radix(&submission.key, 16).map(RequestKey) else {
             return Response::Failed("the submission's key is not 32 hexadecimal digits".into());
         };
@@ -161,21 +172,19 @@ impl Controller {
         }
     }
 
-    /// AllowGroups: whether one of the partitions takes one of the user's groups.
-    fn in_allowed_group(&mut self, caller: &Caller, spec: &JobSpec) -> bool {
-        let config = self.cluster.config().clone();
-        let default = config.default_partition().map(|p| p.name.clone());
-        let named =
-            if spec.partitions.is_empty() { default.into_iter().collect() } else { spec.partitions.clone() };
-        let lists: Vec<&Vec<String>> =
-            named.iter().filter_map(|n| config.partition(n)).map(|p| &p.allow_groups).collect();
-        if caller.uid == Uid::ROOT || lists.is_empty() || lists.iter().any(|list| list.is_empty()) {
-            return true;
+    /// A line in the job's standard error. It is not stored: what was not written when the controller ends is lost.
+    fn notify(&mut self, turn: &mut Turn, caller: &Caller, id: JobId, text: String) -> Response {
+        let Some(job) = self.cluster.job(id) else { return Response::Rejected(Reject::InvalidJobId) };
+        if !self.cluster.submission(job).is_some_and(|s| caller.may_command(s)) {
+            return Response::Rejected(Reject::AccessDenied);
         }
-        let numbers = self.names.account(caller.uid.0).map(crate::names::groups_of);
-        let own: Vec<String> =
-            numbers.unwrap_or_default().into_iter().map(|gid| self.names.group(gid)).collect();
-        lists.iter().any(|list| list.iter().any(|group| own.contains(group)))
+        let attempt = job.attempt();
+        match (job.run(), job.pending()) {
+            (Some(_), _) => turn.effect(Effect::Note { attempt, text }),
+            (None, Some(_)) => return Response::Rejected(Reject::JobPending),
+            (None, None) => return Response::Rejected(Reject::JobEnded),
+        }
+        Response::Done
     }
 
     /// -n and -c of a step that says neither: those of the job.
@@ -228,9 +237,12 @@ fn changes(ask: &Ask) -> bool {
         ask,
         Ask::Submit(_)
             | Ask::Cancel(_)
-            | Ask::Hold(_)
+            | Ask::Hold { .. }
             | Ask::Release(_)
-            | Ask::Requeue(_)
+            | Ask::Requeue { .. }
+            | Ask::Suspend(_)
+            | Ask::Resume(_)
+            | Ask::Top(_)
             | Ask::Update { .. }
             | Ask::UpdateNodes { .. }
             | Ask::UpdatePartition { .. }

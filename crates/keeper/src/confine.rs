@@ -77,11 +77,11 @@ impl Marks {
     }
 }
 
-/// Whether a process is a task that srun started, or was started by one: srun names its step in the environment of its
-/// tasks.
-pub fn is_task(pid: i32) -> bool {
+/// The step of which a process is a task, or was started by one: srun names it in the environment of its tasks.
+pub fn step_of(pid: i32) -> Option<u32> {
     let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    environment.split(|b| *b == 0).any(|v| v.starts_with(b"SLURM_STEP_ID="))
+    let value = environment.split(|b| *b == 0).find_map(|v| v.strip_prefix(b"SLURM_STEP_ID="))?;
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// Chooses the surest way that works here. `wanted` is the value of [`MODE_VARIABLE`], if set; a wanted mode that

@@ -34,6 +34,9 @@ const CLAIM_AFTER: Duration = Duration::from_millis(1);
 /// Rounds of killing follow each other after this time, doubling up to a second.
 const SWEEP_AFTER: Duration = Duration::from_millis(5);
 
+/// Rounds in which the processes of an attempt are stopped, until none is found that runs.
+const STOP_ROUNDS: usize = 32;
+
 /// What the reaper hands down.
 pub struct Inherited {
     /// The state folder.
@@ -381,20 +384,35 @@ impl Daemon {
     fn signal(&mut self, attempt: Attempt, signal: i32, scope: Scope) {
         let Some(running) = self.running.get(&attempt) else { return };
         let pid = running.pid;
-        if scope != Scope::Tasks {
+        if matches!(scope, Scope::BatchOnly | Scope::AllProcesses) {
             match &running.pidfd {
                 Some(pidfd) => sys::pidfd_signal(pidfd.as_fd(), signal),
                 None => sys::kill(pid, signal),
             };
         }
-        let meant: fn(i32) -> bool = match scope {
-            Scope::BatchOnly => return,
-            Scope::AllProcesses => |_| true,
-            Scope::Tasks => confine::is_task,
+        if scope == Scope::BatchOnly {
+            return;
+        }
+        let meant = |process: i32| match scope {
+            Scope::BatchOnly => false,
+            Scope::AllProcesses => true,
+            Scope::Tasks => confine::step_of(process).is_some(),
+            Scope::Step(number) => confine::step_of(process) == Some(number),
+            Scope::Process(one) => process == one,
         };
-        let others = self.confine.members(&self.target(attempt));
-        for other in others.into_iter().filter(|p| *p != pid && meant(*p)) {
-            sys::kill(other, signal);
+        let target = self.target(attempt);
+        // What is being stopped may start others until it is: those are found in the next round.
+        let rounds = if signal == libc::SIGSTOP { STOP_ROUNDS } else { 1 };
+        for _ in 0..rounds {
+            let others = self.confine.members(&target).into_iter().filter(|p| *p != pid && meant(*p));
+            let others: Vec<i32> =
+                others.filter(|p| signal != libc::SIGSTOP || !sys::is_stopped(*p)).collect();
+            for other in &others {
+                sys::kill(*other, signal);
+            }
+            if others.is_empty() {
+                break;
+            }
         }
     }
 

@@ -25,6 +25,10 @@ pub enum Scope {
     AllProcesses,
     /// The tasks that srun started, not the batch process and what it started itself.
     Tasks,
+    /// The tasks of the step of this number.
+    Step(u32),
+    /// This process, if it is one of the attempt's.
+    Process(i32),
 }
 
 /// From the controller.
@@ -208,11 +212,14 @@ impl Message for ToKeeper {
             }
             ToKeeper::Signal { attempt, signal, scope } => {
                 put_attempt(w, attempt);
-                w.i32(*signal).u8(match scope {
-                    Scope::BatchOnly => 0,
-                    Scope::AllProcesses => 1,
-                    Scope::Tasks => 2,
-                });
+                w.i32(*signal);
+                match scope {
+                    Scope::BatchOnly => w.u8(0),
+                    Scope::AllProcesses => w.u8(1),
+                    Scope::Tasks => w.u8(2),
+                    Scope::Step(number) => w.u8(3).u32(*number),
+                    Scope::Process(pid) => w.u8(4).i32(*pid),
+                };
                 3
             }
             ToKeeper::Kill { attempt } => {
@@ -252,6 +259,8 @@ impl Message for ToKeeper {
                     0 => Scope::BatchOnly,
                     1 => Scope::AllProcesses,
                     2 => Scope::Tasks,
+                    3 => Scope::Step(r.u32("step")?),
+                    4 => Scope::Process(r.i32("process")?),
                     _ => return Err(DecodeError::Invalid("scope")),
                 },
             },

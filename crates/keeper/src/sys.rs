@@ -60,6 +60,11 @@ pub fn proc_stat(pid: i32) -> Option<ProcStat> {
     parse_stat(&text)
 }
 
+/// Whether a process is stopped by a signal, or gone.
+pub fn is_stopped(pid: i32) -> bool {
+    proc_stat(pid).is_none_or(|s| matches!(s.state, b'T' | b't' | b'Z' | b'X'))
+}
+
 /// The command name may hold spaces and parentheses, hence the search from the right.
 fn parse_stat(text: &[u8]) -> Option<ProcStat> {
     let after = text.iter().rposition(|b| *b == b')')?;

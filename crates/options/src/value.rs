@@ -1,30 +1,31 @@
 //! Values that several commands read, and how a wrong one is said.
 
 use crate::getopt::{Given, UsageError};
-use crate::table::Program;
 use bivouac_types::job::{NodeRange, OpenMode};
 use std::fmt;
 
-/// A value that cannot be read.
+/// A value that cannot be read. `Display` is what follows the command's name, for example
+/// `error: Invalid --time specification`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueError {
     /// `error` or `fatal`; empty for a text that stands alone, without the command's name.
     pub level: &'static str,
-    /// What is wrong, `Invalid --time specification`; several lines are several errors.
+    /// What is wrong.
     pub text: String,
     /// The exit code, as observed on Slurm 22.05.8.
     pub code: u8,
 }
 
-impl ValueError {
-    /// The lines for standard error.
-    pub fn message(&self, program: Program) -> String {
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.level {
-            "" => format!("{}\n", self.text),
-            level => self.text.lines().map(|line| format!("{program}: {level}: {line}\n")).collect(),
+            "" => f.write_str(&self.text),
+            level => write!(f, "{level}: {}", self.text),
         }
     }
 }
+
+impl std::error::Error for ValueError {}
 
 impl From<UsageError> for ValueError {
     fn from(e: UsageError) -> ValueError {
@@ -95,7 +96,7 @@ pub fn node_range(given: &Given) -> Result<Option<NodeRange>, ValueError> {
 }
 
 /// Digits, then k (x 1024) or m (x 1048576).
-fn scaled(text: &str) -> Option<u32> {
+pub fn scaled(text: &str) -> Option<u32> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let shift = match &text[digits..] {
         "" => 0,
@@ -112,15 +113,6 @@ pub fn open_mode(text: &str) -> Option<OpenMode> {
         "" => None,
         t if "append".starts_with(t) => Some(OpenMode::Append),
         t if "truncate".starts_with(t) => Some(OpenMode::Truncate),
-        _ => None,
-    }
-}
-
-/// `yes` and `no`.
-pub fn yes_no(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "yes" => Some(true),
-        "no" => Some(false),
         _ => None,
     }
 }
@@ -157,8 +149,14 @@ const MAIL_ALL: usize = 6;
 /// # Errors
 /// `Invalid --mail-type specification`.
 pub fn mail_types(given: &Given) -> Result<Vec<String>, ValueError> {
+    let text = given.value("mail-type").unwrap_or_default();
+    mail_type_words(text).ok_or_else(|| ValueError::invalid("mail-type"))
+}
+
+/// Words of --mail-type in capitals, ALL written out; none if one of them is no such word.
+pub fn mail_type_words(text: &str) -> Option<Vec<String>> {
     let mut types: Vec<String> = Vec::new();
-    for word in list(given.value("mail-type")) {
+    for word in list(Some(text)) {
         let word = word.trim().to_ascii_uppercase();
         let names: &[&str] = match word.as_str() {
             "NONE" => {
@@ -166,10 +164,10 @@ pub fn mail_types(given: &Given) -> Result<Vec<String>, ValueError> {
                 continue;
             }
             "ALL" => &MAIL_TYPES[..MAIL_ALL],
-            w => match MAIL_TYPES.iter().position(|t| *t == w) {
-                Some(at) => &MAIL_TYPES[at..=at],
-                None => return Err(ValueError::invalid("mail-type")),
-            },
+            w => {
+                let at = MAIL_TYPES.iter().position(|t| *t == w)?;
+                &MAIL_TYPES[at..=at]
+            }
         };
         for name in names {
             if !types.iter().any(|t| t == name) {
@@ -177,7 +175,7 @@ pub fn mail_types(given: &Given) -> Result<Vec<String>, ValueError> {
             }
         }
     }
-    Ok(types)
+    Some(types)
 }
 
 /// --distribution: tasks are placed node after node here, so only that can be asked for.

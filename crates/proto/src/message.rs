@@ -2,7 +2,7 @@
 
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::diagnostics::Diagnostics;
-use bivouac_types::info::{JobInfo, LicenseInfo, NodeInfo, PartitionInfo, Usage};
+use bivouac_types::info::{JobInfo, NodeInfo, PartitionInfo, Usage};
 use bivouac_types::node::{Misfortune, NodeChange};
 use bivouac_types::partition::PartitionChange;
 use bivouac_types::priority::JobFactors;
@@ -40,8 +40,6 @@ pub enum Ask {
     Nodes,
     /// All partitions.
     Partitions,
-    /// All licences.
-    Licenses,
     /// The factors of pending jobs' priorities. Answered by one or more `Priorities`.
     Priorities,
     /// What the controller counts of its own work.
@@ -55,11 +53,36 @@ pub enum Ask {
     /// Cancel, or send a signal.
     Cancel(CancelRequest),
     /// scontrol hold.
-    Hold(JobTarget),
+    Hold {
+        /// Which job.
+        target: JobTarget,
+        /// scontrol uhold: a user's hold even from an operator.
+        user: bool,
+    },
     /// scontrol release.
     Release(JobTarget),
-    /// scontrol requeue.
-    Requeue(JobTarget),
+    /// scontrol requeue and requeuehold.
+    Requeue {
+        /// Which job.
+        target: JobTarget,
+        /// Whether it is held then.
+        hold: RequeueHold,
+        /// Only jobs that are not over.
+        incomplete: bool,
+    },
+    /// scontrol suspend.
+    Suspend(JobTarget),
+    /// scontrol resume.
+    Resume(JobTarget),
+    /// scontrol top: these first, in this order.
+    Top(Vec<JobId>),
+    /// scontrol notify.
+    Notify {
+        /// Which job.
+        job: JobId,
+        /// What is written to its standard error.
+        message: String,
+    },
     /// scontrol update.
     Update {
         /// Which job.
@@ -194,7 +217,24 @@ pub enum SignalScope {
     Batch,
     /// The batch shell and its steps (--full).
     All,
+    /// One step (`JOB.STEP`).
+    Step(u32),
 }
+
+/// What becomes of a requeued job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RequeueHold {
+    /// It runs again.
+    #[default]
+    No,
+    /// requeuehold.
+    Held,
+    /// requeuehold State=SpecialExit.
+    SpecialExit,
+}
+
+/// The signal by which the keeper tells an srun to end its step at once: a real-time signal that no libc uses itself.
+pub const END_STEP: i32 = 40;
 
 /// A step that srun wants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -279,8 +319,6 @@ pub enum Response {
     Nodes(Vec<NodeInfo>),
     /// To `Partitions`.
     Partitions(Vec<PartitionInfo>),
-    /// To `Licenses`.
-    Licenses(Vec<LicenseInfo>),
     /// To `Config`.
     Config(Box<ClusterConfig>),
     /// To `WaitEnd`: the highest exit status over all tasks.

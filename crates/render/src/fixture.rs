@@ -168,6 +168,8 @@ pub fn job(id: u32, name: &str) -> JobInfo {
         cancelled_by: None,
         restarts: 0,
         requeue: true,
+        ending: None,
+        suspended: None,
         steps: Vec::new(),
         pid: None,
         planned_nodes: Vec::new(),
@@ -233,6 +235,7 @@ pub fn step(step: StepKind, name: &str, tasks: u32, cpus: u32, nodes: &str) -> S
         exit: ExitStatus::default(),
         usage: Usage::default(),
         submit_line: String::new(),
+        srun_pid: None,
     }
 }
 

@@ -57,7 +57,7 @@ pub fn reason(job: &JobInfo) -> Reason {
         JobState::BootFail => Reason::Ended("BootFail"),
         JobState::OutOfMemory => Reason::Ended("OutOfMemory"),
         JobState::Deadline => Reason::Ended("DeadLine"),
-        JobState::Pending | JobState::Cancelled => Reason::Pending(job.reason),
+        JobState::Pending | JobState::SpecialExit | JobState::Cancelled => Reason::Pending(job.reason),
         _ => Reason::Pending(PendingReason::None),
     }
 }
@@ -93,7 +93,7 @@ pub fn write_nodes(out: &mut String, job: &JobInfo) {
 pub fn write_nodes_or_reason(out: &mut String, job: &JobInfo) {
     match reason(job) {
         Reason::Ended(word) => push(out, format_args!("({word})")),
-        Reason::Pending(reason) if job.state == JobState::Pending => push(out, format_args!("({reason})")),
+        Reason::Pending(reason) if job.state.waits() => push(out, format_args!("({reason})")),
         Reason::Pending(_) => write_nodes(out, job),
     }
 }
@@ -106,7 +106,7 @@ pub fn start(job: &JobInfo) -> Option<Timestamp> {
 /// When it ended, or will by its limit; for a pending job from its expected start.
 pub fn end(job: &JobInfo) -> Option<Timestamp> {
     job.end.or_else(|| match job.state {
-        JobState::Pending => Some(job.start? + job.time_limit.duration()?),
+        state if state.waits() => Some(job.start? + job.time_limit.duration()?),
         _ => None,
     })
 }
@@ -114,7 +114,7 @@ pub fn end(job: &JobInfo) -> Option<Timestamp> {
 /// When it became, or will become, eligible: not known of a job that is held.
 pub fn eligible(job: &JobInfo) -> Option<Timestamp> {
     let held = matches!(job.reason, PendingReason::JobHeldUser | PendingReason::JobHeldAdmin);
-    job.eligible.filter(|_| !(held && job.state == JobState::Pending))
+    job.eligible.filter(|_| !(held && job.state.waits()))
 }
 
 /// What is left of its limit; none: it has no limit.

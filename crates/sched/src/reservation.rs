@@ -1,8 +1,7 @@
 //! When and where a job will find room, judged by the time limits of what runs.
 
-use bivouac_core::alloc::{NodeAlloc, NodeFree};
+use bivouac_core::alloc::{NodeAlloc, NodeFree, place};
 use bivouac_core::demand::Demand;
-use bivouac_core::place::{allot, place};
 use bivouac_core::{Cluster, IndexSet, NodePick};
 
 /// Resources that come back at a time of the limit clock.
@@ -26,7 +25,8 @@ pub struct Reservation {
 /// Everything that holds resources, the first to end first. What should have ended by now ends now.
 pub fn releases<'a>(cluster: &'a Cluster, clock: u64) -> impl Iterator<Item = Release<'a>> {
     cluster.index().releases.iter().filter_map(move |(at, id)| {
-        let run = cluster.job(*id)?.run()?;
+        // Nobody knows when a suspended job goes on.
+        let run = cluster.job(*id)?.run().filter(|run| run.suspension.since.is_none())?;
         Some(Release { at: (*at).max(clock), alloc: &run.alloc })
     })
 }
@@ -65,10 +65,11 @@ impl Reservation {
 
     /// Takes room besides the reserved job.
     pub fn take(&mut self, cluster: &Cluster, demand: &Demand, picks: &[NodePick]) {
-        let tables = &cluster.world().tables;
-        let alloc = allot(demand, picks, &self.spare, tables).unwrap_or_default();
-        for (pick, share) in picks.iter().zip(&alloc) {
-            self.spare[pick.node].take(share, &tables.nodes[pick.node]);
+        for pick in picks {
+            let node = &cluster.world().tables.nodes[pick.node];
+            if let Some(alloc) = self.spare[pick.node].allot(demand, pick.tasks, node) {
+                self.spare[pick.node].take(&alloc, node);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ mod waiting;
 
 use crate::controller::Answer;
 use crate::sim::Seen;
-use bivouac_core::{Caller, Change, EndCause, Event, Hold, JobChange, RequestKey, Submission};
+use bivouac_core::{Caller, Change, EndCause, Event, JobChange, RequestKey, Submission};
 use bivouac_types::config::{ClusterConfig, LimitClock};
 use bivouac_types::info::JobInfo;
 use bivouac_types::{Attempt, ExitStatus, JobId, JobSpec, Now, Outcome, TimeLimit, Uid};
@@ -177,6 +177,7 @@ impl Checker {
                 let record = Record::new(id, tasks, &submission.spec);
                 self.model.records.insert(id, record);
                 self.model.subs.insert(id, sub);
+                self.settle();
             }
             Change::Split { from, tasks, job } => {
                 let part: BTreeSet<u32> = tasks.iter().collect();
@@ -196,6 +197,9 @@ impl Checker {
             Change::Ending { attempt, cause } => self.ending(*attempt, *cause, at),
             Change::KillDue { attempt } => self.expect_running(*attempt, "is killed"),
             Change::Signalled { attempt, .. } => self.expect_running(*attempt, "is signalled"),
+            Change::Warned { attempt } => self.warned(*attempt, at),
+            Change::Suspended { attempt } => self.suspended(*attempt, true, at),
+            Change::Resumed { attempt } => self.suspended(*attempt, false, at),
             Change::Ended { job, outcome, .. } => self.ended(*job, *outcome, at),
             Change::Requeued { job, .. } => self.requeued(*job),
             Change::Held { job, hold } => self.edit(*job, |r| r.hold = Some(*hold)),
@@ -235,6 +239,51 @@ impl Checker {
         }
     }
 
+    /// The signal before the end comes once, and not before its time.
+    fn warned(&mut self, attempt: Attempt, at: Now) {
+        self.expect_running(attempt, "is sent its signal");
+        let clock = self.limit_clock(at);
+        let Some(record) = self.model.records.get(&attempt.job) else { return };
+        let (Some(grant), Some(sub)) = (record.grant(), self.model.sub(record)) else { return };
+        let seconds = sub.spec.signal.map(|s| u64::from(s.seconds));
+        let early = seconds.is_none_or(|s| clock + s * 1000 < self.due(grant));
+        let again = grant.warned;
+        self.ensure(!early && !again, || {
+            format!("{attempt} is sent its signal, early {early}, again {again}")
+        });
+        self.edit_grant(attempt.job, |g| g.warned = true);
+    }
+
+    fn suspended(&mut self, attempt: Attempt, begins: bool, at: Now) {
+        self.expect_running(attempt, "is suspended or resumed");
+        let was = self.model.records.get(&attempt.job).and_then(|r| r.grant()?.suspended);
+        self.ensure(was.is_none() == begins, || format!("{attempt} is suspended or resumed twice"));
+        let passed = was.map_or(0, |since| self.limit_clock(at).saturating_sub(self.limit_clock(since)));
+        self.seen.suspended += u64::from(begins);
+        self.edit_grant(attempt.job, |g| {
+            g.suspended = begins.then_some(at);
+            g.paused += passed;
+        });
+        self.check_capacity();
+    }
+
+    fn edit_grant(&mut self, job: JobId, change: impl FnOnce(&mut model::Grant)) {
+        self.edit(job, |r| {
+            if let Stand::Running(grant) = &mut r.stand {
+                change(grant);
+            }
+        });
+    }
+
+    /// When a run reaches its limit; never while it is suspended.
+    fn due(&self, grant: &model::Grant) -> u64 {
+        match grant.limit {
+            _ if grant.suspended.is_some() => u64::MAX,
+            TimeLimit::Minutes(m) => self.limit_clock(grant.at) + grant.paused + u64::from(m) * 60_000,
+            TimeLimit::Unlimited => u64::MAX,
+        }
+    }
+
     /// A job asks for something else. Only a pending one gets other resources.
     fn amended(&mut self, job: JobId, submission: &Submission, depends_anew: bool, at: Now) {
         let Some(record) = self.model.records.get(&job) else {
@@ -249,9 +298,15 @@ impl Checker {
             true => self.terms(&submission.spec, at),
             false => before.waits.clone(),
         };
-        let sub = Box::new(Sub::new(submission, terms));
+        let mut sub = Sub::new(submission, terms);
+        if !depends_anew {
+            sub.settled.clone_from(&before.settled);
+        }
+        let sub = Box::new(sub);
+        self.seen.amended += 1;
         self.ensure(waits || same, || format!("job {job} is given other resources while it runs"));
         self.edit(job, |r| r.amended = Some(sub));
+        self.settle();
     }
 
     fn edit(&mut self, job: JobId, change: impl FnOnce(&mut Record)) {
@@ -326,10 +381,7 @@ impl Checker {
         let Some(record) = self.model.records.get(&attempt.job) else { return };
         let (early, again) = match (record.grant(), cause) {
             (Some(grant), EndCause::TimeLimit) => {
-                let due = match grant.limit {
-                    TimeLimit::Minutes(m) => self.limit_clock(grant.at) + u64::from(m) * 60_000,
-                    TimeLimit::Unlimited => u64::MAX,
-                };
+                let due = self.due(grant);
                 (clock < due, grant.ending)
             }
             _ => (false, false),
@@ -371,6 +423,12 @@ impl Checker {
                 self.seen.timeouts += 1;
                 self.ensure(ran, || format!("job {job} timed out and did not run"));
             }
+            Outcome::Deadline(_) => {
+                self.seen.deadlines += 1;
+                let sub = self.model.sub(&record);
+                let asked = sub.is_some_and(|s| s.spec.deadline.is_some());
+                self.ensure(asked, || format!("job {job} is ended by a deadline and has none"));
+            }
             Outcome::LaunchFailed => {
                 self.ensure(script.is_none(), || format!("job {job} was not launched, and its script ran"));
             }
@@ -398,13 +456,22 @@ impl Checker {
             r.stand = Stand::Over;
             r.steps.clear();
         });
+        self.settle();
     }
 
     fn requeued(&mut self, job: JobId) {
         self.seen.requeued += 1;
         self.model.last_grant.remove(&job);
-        let ran = self.model.records.get(&job).is_some_and(|r| r.grant().is_some());
-        self.ensure(ran, || format!("job {job} is queued again and did not run"));
+        let record = self.model.records.get(&job).cloned();
+        let runs = record.as_ref().is_some_and(|r| r.grant().is_some());
+        let over = record.as_ref().is_some_and(|r| r.stand == Stand::Over && !r.forgotten);
+        self.ensure(runs || over, || format!("job {job} is queued again and did not run"));
+        if let Some(record) = record.filter(|_| over)
+            && let Some(sub) = self.model.subs.get_mut(&record.origin)
+        {
+            let tasks: Vec<_> = record.tasks.map_or(vec![None], |t| t.into_iter().map(Some).collect());
+            sub.ended.retain(|task, _| !tasks.contains(task));
+        }
         self.edit(job, |r| {
             r.restarts += 1;
             r.stand = Stand::Waiting;
@@ -437,9 +504,4 @@ impl Checker {
         }
         None
     }
-}
-
-/// The word for a hold.
-pub(crate) fn is_admin(hold: Hold) -> bool {
-    hold == Hold::Admin
 }

@@ -4,11 +4,11 @@
 use crate::keeper_mail::{from_keeper, from_status, ours, pretend_current, theirs};
 use crate::planted::Planted;
 use crate::sim::{Sim, Task};
-use bivouac_core::{Change, Cluster, Command, Effect, Event, JobTarget, KeeperReport, Plan};
+use bivouac_core::{CancelScope, Change, Cluster, Command, Effect, Event, JobTarget, KeeperReport, Plan};
 use bivouac_keeper::order::LaunchOrder;
 use bivouac_keeper::protocol::{FromKeeper, Scope, ToKeeper};
 use bivouac_keeper::report::{self, AttemptStatus};
-use bivouac_types::{JobId, Reject};
+use bivouac_types::{JobId, JobState, Reject};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Placements the planner may try in a turn.
@@ -487,6 +487,11 @@ impl Sim {
                     scope: Scope::AllProcesses,
                 })
                 .into(),
+            Effect::Suspend { attempt } | Effect::Resume { attempt } => vec![ToKeeper::Signal {
+                attempt: theirs(*attempt),
+                signal: if matches!(effect, Effect::Suspend { .. }) { 19 } else { 18 },
+                scope: Scope::AllProcesses,
+            }],
             Effect::Kill { attempt } => vec![ToKeeper::Kill { attempt: theirs(*attempt) }],
             Effect::AckKeeper { attempt } => {
                 self.checker.acknowledged_to_keeper(*attempt);
@@ -498,10 +503,36 @@ impl Sim {
                     ToKeeper::Ack { attempt: theirs(*attempt) },
                 ]
             }
-            Effect::JobEnded { .. } | Effect::DropPayload { .. } => Vec::new(),
+            Effect::JobEnded { .. }
+            | Effect::DropPayload { .. }
+            | Effect::EndStep { .. }
+            | Effect::Note { .. } => Vec::new(),
         };
         for message in messages {
             self.send_to_keeper(connection, message);
+        }
+    }
+
+    /// What users have stopped goes on, as soon as there is room for it.
+    pub(crate) fn resume_everything(&mut self) {
+        let Some(controller) = self.controller.as_ref().filter(|c| c.is_idle()) else { return };
+        let mut commands = Vec::new();
+        for job in controller.cluster.jobs() {
+            let (caller, target) = (crate::users::root(), JobTarget::from(job.id));
+            match job.state() {
+                JobState::Suspended => commands.push(Command::Resume { caller, target }),
+                JobState::Stopped => commands.push(Command::Cancel {
+                    caller,
+                    target,
+                    signal: Some(18),
+                    scope: CancelScope::Full,
+                }),
+                _ => {}
+            }
+        }
+        for command in commands {
+            self.requests += 1;
+            self.controller_receives(Mail::Request(self.requests, Box::new(command)));
         }
     }
 

@@ -37,11 +37,16 @@ pub struct Proc {
     pub stage: Stage,
     pub stubborn: bool,
     pub started: Stamp,
+    /// It does nothing until it may go on.
+    pub stopped: bool,
+    /// What it does then: claim its attempt, end so.
+    pub then: Vec<Option<i32>>,
 }
 
 const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 const SIGCONT: i32 = 18;
+const SIGSTOP: i32 = 19;
 
 impl Sim {
     pub(crate) fn fork(&mut self, order: &LaunchOrder) {
@@ -55,7 +60,16 @@ impl Sim {
         self.machine.next_pid += 1;
         let pid = self.machine.next_pid;
         let stubborn = self.rng.chance(self.shape.stubborn);
-        let proc = Proc { attempt, slot, parent: Parent::Keeper, stage: Stage::Young, stubborn, started: at };
+        let proc = Proc {
+            attempt,
+            slot,
+            parent: Parent::Keeper,
+            stage: Stage::Young,
+            stubborn,
+            started: at,
+            stopped: false,
+            then: Vec::new(),
+        };
         self.machine.procs.insert(pid, proc);
         let delay = self.rng.below(20);
         self.after(delay, Task::Claim { pid });
@@ -64,6 +78,9 @@ impl Sim {
     /// The child's first act: with the claim it goes on to the script, without it it exits.
     pub(crate) fn claim(&mut self, pid: i32) {
         let Some(proc) = self.machine.procs.get_mut(&pid).filter(|p| p.stage == Stage::Young) else { return };
+        if proc.stopped {
+            return proc.then.push(None);
+        }
         let attempt = proc.attempt;
         let slot = self.machine.slots.get_mut(&proc.slot).filter(|s| !s.void && s.attempt == attempt);
         let Some(slot) = slot else { return self.exit(pid, 0) };
@@ -85,6 +102,9 @@ impl Sim {
         let Some(proc) = self.machine.procs.get_mut(&pid) else { return };
         if matches!(proc.stage, Stage::Zombie { .. }) {
             return;
+        }
+        if proc.stopped && wait_status != SIGKILL {
+            return proc.then.push(Some(wait_status));
         }
         let ran = proc.stage == Stage::Running;
         proc.stage = Stage::Zombie { wait_status, ran };
@@ -158,7 +178,12 @@ impl Sim {
         for (pid, stubborn) in pids {
             let delay = self.rng.below(300);
             match signal {
-                SIGCONT => {}
+                SIGCONT => self.go_on(pid),
+                SIGSTOP => {
+                    if let Some(proc) = self.machine.procs.get_mut(&pid) {
+                        proc.stopped = true;
+                    }
+                }
                 SIGKILL => self.after(1, Task::Exit { pid, wait_status: SIGKILL }),
                 SIGTERM if stubborn => {}
                 SIGTERM if self.rng.chance(20) => self.after(delay, Task::Exit { pid, wait_status: 0 }),
@@ -166,6 +191,17 @@ impl Sim {
                     self.after(delay, Task::Exit { pid, wait_status: signal & 0x7f })
                 }
                 _ => {}
+            }
+        }
+    }
+
+    fn go_on(&mut self, pid: i32) {
+        let Some(proc) = self.machine.procs.get_mut(&pid) else { return };
+        proc.stopped = false;
+        for then in std::mem::take(&mut proc.then) {
+            match then {
+                None => self.after(1, Task::Claim { pid }),
+                Some(wait_status) => self.after(1, Task::Exit { pid, wait_status }),
             }
         }
     }

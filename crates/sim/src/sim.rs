@@ -77,6 +77,12 @@ pub struct Seen {
     pub node_fails: u64,
     /// Runs that were repeated.
     pub requeued: u64,
+    /// Runs that were suspended.
+    pub suspended: u64,
+    /// Jobs that their deadline ended.
+    pub deadlines: u64,
+    /// Jobs that were changed.
+    pub amended: u64,
     /// Restarts of the controller.
     pub controllers: u64,
 }
@@ -156,10 +162,13 @@ impl Sim {
         let mut silent_since = None;
         while self.violation.is_none() && steps < MAX_STEPS {
             let Some(Reverse((time, sequence))) = self.queue.pop() else {
-                if self.quiet {
+                match self.quiet {
+                    false => self.calm(),
+                    true => self.resume_everything(),
+                }
+                if self.queue.is_empty() {
                     break;
                 }
-                self.calm();
                 continue;
             };
             let Some(task) = self.tasks.remove(&sequence) else { continue };
@@ -177,8 +186,11 @@ impl Sim {
                 Some(since) if self.quiet && self.time > since + PATIENCE => break,
                 _ => {}
             }
-            if self.quiet && steps % 64 == 0 && self.is_settled() {
-                break;
+            if self.quiet && steps % 64 == 0 {
+                if self.is_settled() {
+                    break;
+                }
+                self.resume_everything();
             }
         }
         if self.violation.is_none() && !self.is_settled() {

@@ -2,12 +2,14 @@
 
 use crate::controller::{Answer, Mail};
 use crate::sim::{Sim, Task};
-use bivouac_core::{Caller, CancelScope, Command, JobChange, JobTarget, PayloadId, RequestKey};
+use bivouac_core::{
+    Caller, CancelScope, Command, Hold, JobChange, JobTarget, PayloadId, RequestKey, StepAsk,
+};
 use bivouac_types::array::ArraySpec;
 use bivouac_types::config::PartitionState;
 use bivouac_types::depend::{DependencyTarget, DependencyTerm};
 use bivouac_types::info::Usage;
-use bivouac_types::job::NodeRange;
+use bivouac_types::job::{NodeRange, SignalRequest};
 use bivouac_types::node::{Misfortune, NodeChange, NodeOrder};
 use bivouac_types::partition::PartitionChange;
 use bivouac_types::tres::GresRequest;
@@ -40,12 +42,31 @@ impl Sim {
             55..=69 => Command::Cancel {
                 caller,
                 target: self.a_target(),
-                signal: if self.rng.chance(20) { Some(*self.rng.pick(&[9, 10, 15, 99])) } else { None },
-                scope: *self.rng.pick(&[CancelScope::Job, CancelScope::Job, CancelScope::Batch]),
+                signal: if self.rng.chance(20) {
+                    Some(*self.rng.pick(&[9, 10, 15, 18, 19, 99]))
+                } else {
+                    None
+                },
+                scope: *self.rng.pick(&[
+                    CancelScope::Job,
+                    CancelScope::Job,
+                    CancelScope::Batch,
+                    CancelScope::Step(0),
+                ]),
             },
             70..=77 => Command::Hold { caller, target: self.a_target(), user_hold: self.rng.chance(50) },
             78..=85 => Command::Release { caller, target: self.a_target() },
-            86..=91 => Command::Requeue { caller, target: self.a_target() },
+            86..=89 => Command::Requeue {
+                caller,
+                target: self.a_target(),
+                hold: *self.rng.pick(&[None, None, None, Some(Hold::Requeued), Some(Hold::SpecialExit)]),
+                incomplete: self.rng.chance(30),
+            },
+            90 => Command::Suspend { caller: root(), target: self.a_target() },
+            91 => match self.rng.chance(80) {
+                true => Command::Resume { caller: root(), target: self.a_target() },
+                false => Command::Top { caller: root(), jobs: vec![self.a_job(), self.a_job()] },
+            },
             92..=93 => self.a_step(caller),
             94..=95 => self.an_operation(),
             _ => self.an_update(caller),
@@ -215,9 +236,7 @@ impl Sim {
             let (step, exit, usage) = (self.rng.below(3) as u32, ExitStatus::default(), Usage::default());
             return Command::StepEnd { caller, job, step, exit, usage };
         }
-        Command::StepStart {
-            caller,
-            job,
+        let ask = StepAsk {
             name: "step".into(),
             ntasks: self.rng.below(4) as u32,
             cpus_per_task: self.rng.range(1, 2) as u32,
@@ -226,8 +245,9 @@ impl Sim {
             exact: self.rng.chance(70),
             nodelist: if self.rng.chance(20) { vec!["n1".into()] } else { Vec::new() },
             ntasks_per_node: if self.rng.chance(20) { Some(2) } else { None },
-            submit_line: String::new(),
-        }
+            ..StepAsk::default()
+        };
+        Command::StepStart { caller, job, ask }
     }
 
     fn a_submission(&mut self, caller: Caller) -> Command {
@@ -287,6 +307,16 @@ impl Sim {
             let first = rng.below(3) as u32;
             let last = first + rng.below(12) as u32;
             spec.array = Some(ArraySpec { tasks: TaskSet::from_ranges([(first, last)]), max_running });
+        }
+        if rng.chance(8) {
+            let in_ms = rng.range(30_000, 600_000);
+            spec.deadline = Some(self.now().wall + Duration(in_ms));
+        }
+        let rng = &mut self.rng;
+        if rng.chance(15) {
+            let (signal, seconds) = (10, rng.below(200) as u32);
+            spec.signal =
+                Some(SignalRequest { signal, seconds, batch_only: rng.chance(50), reservation: false });
         }
         spec.hold = rng.chance(8);
         if rng.chance(40) {

@@ -72,8 +72,12 @@ fn the_faults_do_happen() {
         sum.node_fails += seen.node_fails;
         sum.requeued += seen.requeued;
         sum.controllers += seen.controllers;
+        sum.suspended += seen.suspended;
+        sum.deadlines += seen.deadlines;
+        sum.amended += seen.amended;
     }
     assert!(sum.submitted > 1500 && sum.started > 2500, "{sum:?}");
     assert!(sum.timeouts > 20 && sum.node_fails > 20 && sum.requeued > 20, "{sum:?}");
     assert!(sum.controllers > 900, "{sum:?}");
+    assert!(sum.suspended > 20 && sum.deadlines > 10 && sum.amended > 20, "{sum:?}");
 }

@@ -41,6 +41,8 @@ fn record(id: u32, restarts: u32, end: i64) -> JobInfo {
         cancelled_by: None,
         restarts,
         requeue: false,
+        ending: None,
+        suspended: None,
         steps: Vec::new(),
         pid: None,
         planned_nodes: Vec::new(),

@@ -78,6 +78,12 @@ pub struct JobInfo {
     pub restarts: u32,
     /// Whether it may be requeued.
     pub requeue: bool,
+    /// When it was told to end, while its processes are not known to be gone.
+    #[serde(default)]
+    pub ending: Option<Timestamp>,
+    /// When it was suspended or resumed last, and how long it had run until then.
+    #[serde(default)]
+    pub suspended: Option<(Timestamp, Duration)>,
     /// Its steps (with the batch step), oldest first.
     pub steps: Vec<StepInfo>,
     /// Process id of the batch script while it runs.
@@ -210,6 +216,9 @@ pub struct StepInfo {
     pub exit: ExitStatus,
     /// What it used, where known.
     pub usage: Usage,
+    /// Process id of its srun.
+    #[serde(default)]
+    pub srun_pid: Option<u32>,
     /// The command line of its srun.
     #[serde(default)]
     pub submit_line: String,
@@ -282,15 +291,4 @@ pub struct PartitionInfo {
     pub config: PartitionConfig,
     /// CPUs of its nodes together.
     pub total_cpus: u32,
-}
-
-/// A licence and how it is used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LicenseInfo {
-    /// Name.
-    pub name: String,
-    /// How many there are.
-    pub total: u32,
-    /// How many running jobs have.
-    pub used: u64,
 }

@@ -23,6 +23,8 @@ pub enum PendingReason {
     JobHeldUser,
     /// Held by an administrator.
     JobHeldAdmin,
+    /// Held by scontrol requeuehold.
+    JobRequeuedHeld,
     /// The array's %throttle is used up.
     JobArrayTaskLimit,
     /// The QoS's MaxJobsPerUser.
@@ -75,10 +77,6 @@ pub enum PendingReason {
     PartitionDown,
     /// The partition is inactive.
     PartitionInactive,
-    /// The partition does not take the job's account.
-    AccountNotAllowed,
-    /// The partition does not take the job's QoS.
-    QOSNotAllowed,
     /// The licences it needs are in use.
     Licenses,
 }
@@ -102,6 +100,7 @@ impl fmt::Display for PendingReason {
             PendingReason::NodesNotInService => f.write_str(
                 "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions",
             ),
+            PendingReason::JobRequeuedHeld => f.write_str("job requeued in held state"),
             // The other variants are spelled as Slurm spells them.
             _ => write!(f, "{self:?}"),
         }

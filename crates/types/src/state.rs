@@ -34,10 +34,14 @@ pub enum JobState {
     BootFail,
     /// RQ: ended and to be run again.
     Requeued,
+    /// ST: its processes were stopped by a signal; it keeps its resources.
+    Stopped,
+    /// SE: queued again and held by `scontrol requeuehold State=SpecialExit`.
+    SpecialExit,
 }
 
 /// Every state, in the order of the man pages.
-pub const JOB_STATES: [JobState; 14] = [
+pub const JOB_STATES: [JobState; 16] = [
     JobState::Pending,
     JobState::Running,
     JobState::Completing,
@@ -52,6 +56,8 @@ pub const JOB_STATES: [JobState; 14] = [
     JobState::Deadline,
     JobState::BootFail,
     JobState::Requeued,
+    JobState::Stopped,
+    JobState::SpecialExit,
 ];
 
 impl JobState {
@@ -72,6 +78,8 @@ impl JobState {
             JobState::Deadline => "DEADLINE",
             JobState::BootFail => "BOOT_FAIL",
             JobState::Requeued => "REQUEUED",
+            JobState::Stopped => "STOPPED",
+            JobState::SpecialExit => "SPECIAL_EXIT",
         }
     }
 
@@ -92,6 +100,8 @@ impl JobState {
             JobState::Deadline => "DL",
             JobState::BootFail => "BF",
             JobState::Requeued => "RQ",
+            JobState::Stopped => "ST",
+            JobState::SpecialExit => "SE",
         }
     }
 
@@ -100,6 +110,11 @@ impl JobState {
         JOB_STATES
             .into_iter()
             .find(|s| s.name().eq_ignore_ascii_case(word) || s.code().eq_ignore_ascii_case(word))
+    }
+
+    /// Whether the job waits to be run.
+    pub fn waits(self) -> bool {
+        matches!(self, JobState::Pending | JobState::SpecialExit)
     }
 
     /// Whether the job has ended for good (its resources are free).
@@ -111,6 +126,8 @@ impl JobState {
                 | JobState::Completing
                 | JobState::Suspended
                 | JobState::Requeued
+                | JobState::Stopped
+                | JobState::SpecialExit
         )
     }
 }
@@ -170,6 +187,8 @@ pub enum Outcome {
     },
     /// Ended by its time limit.
     Timeout(ExitStatus),
+    /// It could not end before its --deadline, or reached it.
+    Deadline(ExitStatus),
     /// Both parents of the job died, or the machine did: nobody knows how it ended.
     NodeFail,
     /// The script could not be launched (JobLaunchFailure).
@@ -190,6 +209,7 @@ impl Outcome {
             Outcome::Exited(_) | Outcome::LaunchFailed => JobState::Failed,
             Outcome::Cancelled { .. } | Outcome::DependencyNeverSatisfied => JobState::Cancelled,
             Outcome::Timeout(_) => JobState::Timeout,
+            Outcome::Deadline(_) => JobState::Deadline,
             Outcome::NodeFail => JobState::NodeFail,
             Outcome::Preempted(_) => JobState::Preempted,
             Outcome::OutOfMemory => JobState::OutOfMemory,
@@ -199,7 +219,7 @@ impl Outcome {
     /// The exit status that sacct shows.
     pub fn status(self) -> ExitStatus {
         match self {
-            Outcome::Exited(s) | Outcome::Timeout(s) | Outcome::Preempted(s) => s,
+            Outcome::Exited(s) | Outcome::Timeout(s) | Outcome::Deadline(s) | Outcome::Preempted(s) => s,
             // Slurm's number for it, shown as 0:125.
             Outcome::OutOfMemory => ExitStatus { code: 0, signal: 125 },
             Outcome::Cancelled { status, .. } => status.unwrap_or_default(),

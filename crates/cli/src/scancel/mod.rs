@@ -26,7 +26,11 @@ fn fail(what: impl std::fmt::Display) -> ExitCode {
 fn scancel(given: &Given) -> Result<ExitCode, ExitCode> {
     clusters::named(given)?;
     let request = request(given).map_err(|e| {
-        eprint!("{}", e.message(Program::Scancel));
+        if e.level.is_empty() {
+            eprintln!("{e}")
+        } else {
+            eprintln!("scancel: {e}")
+        }
         ExitCode::from(e.code)
     })?;
     if let Some(User::Named(name)) = &request.filters.user
@@ -34,14 +38,8 @@ fn scancel(given: &Given) -> Result<ExitCode, ExitCode> {
     {
         return Err(fail(format_args!("Invalid user name: {name}")));
     }
-    if let Some(step) = request.selections.iter().find(|s| s.step.is_some()) {
-        return Err(fail(format_args!(
-            "{step}: single steps cannot be cancelled here yet: cancel the job, or signal its steps with scancel -s TERM {}",
-            step.job
-        )));
-    }
     let mut client = cluster::connect().map_err(fail)?;
-    let mut ok = true;
+    let (mut ok, mut worst) = (true, 0);
     if request.needs_rows() {
         let rows = jobs(&mut client, &request)?;
         let caller = report::own_uid();
@@ -58,10 +56,43 @@ fn scancel(given: &Given) -> Result<ExitCode, ExitCode> {
     } else {
         for selection in &request.selections {
             let target = Target { job: selection.job, tasks: selection.tasks.clone() };
+            if let Some(step) = selection.step {
+                worst = worst.max(cancel_step(&mut client, &request, &target, step, &selection.text)?);
+                continue;
+            }
             ok &= cancel(&mut client, &request, &target, &selection.text)?;
         }
     }
-    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if ok { ExitCode::from(worst) } else { ExitCode::FAILURE })
+}
+
+/// Ends or signals one step; Slurm's exit code.
+fn cancel_step(
+    client: &mut Client,
+    request: &Request,
+    target: &Target,
+    step: u32,
+    shown: &str,
+) -> Result<u8, ExitCode> {
+    if request.verbose > 0 {
+        match request.signal {
+            None => eprintln!("scancel: Terminating step {shown}"),
+            Some(signal) => eprintln!("scancel: Signal {signal} to step {shown}"),
+        }
+    }
+    let ask = Ask::Cancel(CancelRequest {
+        target: JobTarget { job: target.job, tasks: target.tasks.clone() },
+        signal: request.signal,
+        scope: SignalScope::Step(step),
+    });
+    let error = match client.call(ask).map_err(fail)? {
+        Response::Done => return Ok(0),
+        Response::Rejected(reject) => reject.to_string(),
+        Response::Failed(what) => what,
+        other => return Err(fail(format_args!("unexpected answer {other:?}"))),
+    };
+    eprintln!("scancel: error: Kill job error on job step id {target}: {error}");
+    Ok(225)
 }
 
 /// The rows that may be meant.

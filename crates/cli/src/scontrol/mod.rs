@@ -1,9 +1,12 @@
 //! `scontrol`.
 
-mod change;
-mod facility;
+mod daemon;
+mod errors;
+mod interactive;
+mod jobs;
+mod processes;
 mod show;
-mod site;
+mod update;
 
 use crate::report::{self, Trouble};
 use crate::{clusters, invocation};
@@ -14,36 +17,15 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Commands of Slurm's scontrol that are not available here, and what to use instead.
-const REFUSED: [(&str, &str); 24] = [
+const REFUSED: [(&str, &str); 7] = [
     ("abort", "use `bivouac down`"),
-    ("all", "no partition is hidden"),
-    ("cancel_reboot", "nodes are not rebooted"),
+    ("bbstat", "there are no burst buffers"),
     ("cluster", "set BIVOUAC_CLUSTER to speak to another cluster"),
-    ("completing", "use `squeue -t CG`"),
-    ("details", "use `scontrol --details show ...`"),
-    ("errnumstr", "it comes in a later release"),
-    ("exit", "there is no interactive mode; give the command as arguments"),
-    ("fsdampeningfactor", "there is no fair-share"),
-    ("hide", "no partition is hidden"),
-    ("holdu", "use hold"),
-    ("listpids", "use `scontrol show job` and ps"),
-    ("notify", "it comes in a later release"),
-    ("oneliner", "use `scontrol --oneliner show ...`"),
-    ("pidinfo", "it comes in a later release"),
-    ("quiet", "use --quiet"),
-    ("quit", "there is no interactive mode; give the command as arguments"),
-    ("reboot", "nodes are not rebooted"),
-    ("requeuehold", "use requeue, then hold"),
-    ("shutdown", "use `bivouac down`"),
-    ("takeover", "there is one controller"),
-    ("uhold", "use hold"),
-    ("verbose", "use --verbose"),
-    ("wait_job", "nodes are always ready"),
+    ("create", "the cluster is made by its site profile"),
+    ("delete", "the cluster is made by its site profile"),
+    ("dwstat", "there are no burst buffers"),
+    ("fsdampeningfactor", "set FairShareDampeningFactor in slurm.conf"),
 ];
-
-/// Further ones of which there is nothing to say but that they come later.
-const LATER: [&str; 8] =
-    ["resume", "suspend", "top", "setdebug", "setdebugflags", "schedloglevel", "token", "!!"];
 
 /// Runs the command.
 pub fn run(args: &[OsString]) -> ExitCode {
@@ -54,10 +36,6 @@ pub fn run(args: &[OsString]) -> ExitCode {
 #[derive(Clone, Copy)]
 struct Session {
     form: Form,
-    /// -a: hidden partitions too.
-    all: bool,
-    /// -F: nodes that are yet to come too.
-    future: bool,
     /// -Q: errors of the controller are not printed.
     quiet: bool,
 }
@@ -81,26 +59,34 @@ impl Session {
 }
 
 fn scontrol(given: &Given) -> Result<(), ExitCode> {
-    let form = Form { oneliner: given.has("oneliner"), details: given.has("details") };
-    let session = Session {
-        form,
-        quiet: given.has("quiet"),
-        all: given.has("all") && !given.has("hide"),
-        future: given.has("future"),
-    };
     // More words about the same records; there is nothing more to say here than with --details.
-    let session = match given.count("verbose") {
-        0 => session,
-        _ => Session { form: Form { details: true, ..session.form }, ..session },
-    };
+    let details = given.has("details") || given.count("verbose") > 0;
+    let form = Form { oneliner: given.has("oneliner"), details };
+    let mut session = Session { form, quiet: given.has("quiet") };
     clusters::named(given)?;
     invocation::finish(given)?;
     let words: Vec<String> = given.operands.iter().map(|w| w.to_string_lossy().into_owned()).collect();
-    let Some((command, rest)) = words.split_first() else {
-        eprintln!("scontrol: error: no command was given, and there is no interactive mode here");
-        return Err(ExitCode::FAILURE);
-    };
-    command_of(&command.to_ascii_lowercase(), command, rest, session)
+    if words.is_empty() {
+        return interactive::run(session);
+    }
+    carry_out(&words, &mut session).map(drop)
+}
+
+/// Carries out one command. Whether more may follow.
+fn carry_out(words: &[String], session: &mut Session) -> Result<bool, ExitCode> {
+    let Some((typed, rest)) = words.split_first() else { return Ok(true) };
+    let command = typed.to_ascii_lowercase();
+    // How a session goes on; outside of one this has no effect, and is no error.
+    match command.as_str() {
+        "exit" | "quit" => return Ok(false),
+        "oneliner" => session.form.oneliner = true,
+        "details" | "verbose" => session.form.details = true,
+        "quiet" => session.quiet = true,
+        // No partition is hidden.
+        "all" | "hide" => {}
+        _ => return command_of(&command, typed, rest, *session).map(|()| true),
+    }
+    Ok(true)
 }
 
 fn command_of(command: &str, typed: &str, rest: &[String], session: Session) -> Result<(), ExitCode> {
@@ -114,6 +100,8 @@ fn command_of(command: &str, typed: &str, rest: &[String], session: Session) -> 
         true => Err(session.fail(format_args!("too few arguments for keyword:{typed}"))),
         false => Ok(()),
     };
+    let one = || at_least(1).and_then(|()| at_most(1)).map(|()| rest[0].as_str());
+    let on_jobs = |verb| at_least(1).and_then(|()| jobs::each(rest, verb, session));
     if is("show", 3) {
         at_least(1)?;
         at_most(2)?;
@@ -124,7 +112,7 @@ fn command_of(command: &str, typed: &str, rest: &[String], session: Session) -> 
     } else if is("reconfigure", 3) {
         at_most(0)?;
         reconfigure(session)
-    } else if is("version", 4) {
+    } else if is("version", 1) {
         at_most(0)?;
         println!("{}", bivouac_options::getopt::VERSION);
         Ok(())
@@ -133,40 +121,90 @@ fn command_of(command: &str, typed: &str, rest: &[String], session: Session) -> 
         print!("{}", show::HELP);
         Ok(())
     } else if is("hold", 4) {
-        at_least(1)?;
-        change::each(rest, change::Verb::Hold, session)
+        on_jobs(jobs::Verb::Hold)
+    } else if is("holdu", 5) || is("uhold", 2) {
+        on_jobs(jobs::Verb::UserHold)
     } else if is("release", 3) {
-        at_least(1)?;
-        change::each(rest, change::Verb::Release, session)
+        on_jobs(jobs::Verb::Release)
+    } else if is("requeuehold", 8) {
+        on_jobs(jobs::Verb::RequeueHold)
     } else if is("requeue", 3) {
-        at_least(1)?;
-        change::each(rest, change::Verb::Requeue, session)
+        on_jobs(jobs::Verb::Requeue)
+    } else if is("suspend", 2) {
+        on_jobs(jobs::Verb::Suspend)
+    } else if is("resume", 3) {
+        on_jobs(jobs::Verb::Resume)
+    } else if is("top", 3) {
+        jobs::top(one()?, session)
+    } else if is("notify", 1) {
+        at_least(2)?;
+        jobs::notify(&rest[0], &rest[1..], session)
+    } else if is("wait_job", 2) {
+        jobs::wait_job(one()?, session)
     } else if is("update", 1) {
         if rest.is_empty() {
             return Err(session.fail("too few arguments for update keyword"));
         }
-        match site::entity(rest) {
-            Some(entity) => site::update(entity, rest, session),
-            None => change::update(rest, session),
-        }
-    } else if is("create", 1) || is("delete", 1) {
-        if rest.is_empty() {
-            return Err(session.fail(format_args!("too few arguments for {typed} keyword")));
-        }
-        if is("create", 1) { site::create(rest, session) } else { site::delete(rest, session) }
+        update(rest, session)
     } else if is("write", 5) {
-        at_least(2)?;
+        at_least(1)?;
         at_most(3)?;
-        show::write(&rest[0], &rest[1], rest.get(2).map(String::as_str), session)
-    } else if let Some((_, instead)) = REFUSED.iter().find(|(name, _)| *name == command) {
-        eprintln!("scontrol: error: {command} is not available here: {instead}");
-        Err(ExitCode::FAILURE)
-    } else if LATER.contains(&command) {
-        eprintln!("scontrol: error: {command} is not available here: it comes in a later release");
-        Err(ExitCode::FAILURE)
+        show::write(rest, session)
+    } else if is("listpids", 1) {
+        at_most(2)?;
+        processes::list(rest.first().map(String::as_str), session)
+    } else if is("pidinfo", 3) {
+        match rest {
+            [pid] => processes::info(pid, session),
+            [] => Err(session.fail("missing argument for keyword:pidinfo")),
+            _ => at_most(1),
+        }
+    } else if is("completing", 3) {
+        at_most(0)?;
+        show::completing(session)
+    } else if is("errnumstr", 2) {
+        errnumstr(rest, session)
     } else {
-        eprintln!("invalid keyword: {typed}");
-        Err(ExitCode::FAILURE)
+        daemon::command(command, typed, rest, session)
+    }
+}
+
+/// `update` of a job, or of what else the words name.
+fn update(words: &[String], session: Session) -> Result<(), ExitCode> {
+    if update::job(words, session)? {
+        return Ok(());
+    }
+    let known = [
+        "nodename",
+        "partitionname",
+        "partition",
+        "reservation",
+        "reservationname",
+        "stepid",
+        "slurmctlddebug",
+    ];
+    let key = words[0].split('=').next().unwrap_or_default();
+    if known.contains(&key.to_ascii_lowercase().as_str()) {
+        let what = "is not available here: the site profile defines it";
+        return Err(session.fail(format_args!("Update of {key} {what}")));
+    }
+    Err(session.fail(
+        "No valid entity in update command\nInput line must include \"NodeName\", \"PartitionName\", \
+         \"Reservation\", \"JobId\", or \"SlurmctldDebug\"",
+    ))
+}
+
+/// `errnumstr NUMBER`.
+fn errnumstr(rest: &[String], session: Session) -> Result<(), ExitCode> {
+    match rest {
+        [number] => match number.parse() {
+            Ok(number) => {
+                println!("{}", errors::text(number));
+                Ok(())
+            }
+            Err(_) => Err(session.fail("numeric arguments required for keyword:errnumstr")),
+        },
+        _ => Err(session.fail("one arguments required for keyword:errnumstr")),
     }
 }
 

@@ -1,13 +1,14 @@
 //! scontrol show and write.
 
-use super::{Session, facility};
+use super::Session;
 use crate::report::{self, Trouble};
+use bivouac_proto::client::Client;
 use bivouac_proto::message::{Ask, JobQuery, Response};
 use bivouac_proto::place::Account;
-use bivouac_render::scontrol;
+use bivouac_render::scontrol::{self, Machine};
 use bivouac_render::squeue::job_ref;
 use bivouac_types::hostlist::compress;
-use bivouac_types::{HostList, JobId, Reject};
+use bivouac_types::{HostList, JobId, JobState, Reject};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
@@ -18,30 +19,35 @@ Commands:
   show job [ID]                 jobs (12, 12_3), all without an ID
   show node [NODES]             nodes
   show partition [NAME]         partitions
-  show licenses [NAME]          licences
-  show topology [NAME]          switches, or those above a node
   show config                   the parameters that hold here
   show hostnames [LIST]         a hostlist's names, one a line
   show hostlist NAMES           the hostlist of names
   show hostlistsorted NAMES     the same, sorted
-  hold JOBS                     keep pending jobs from starting
+  show step [JOB[.STEP]]        steps that run
+  hold JOBS                     keep pending jobs from starting; uhold: as their users would
   release JOBS                  let held jobs start
-  requeue JOBS                  run jobs again
-  update JobId=ID KEY=VALUE...  change TimeLimit, JobName or Nice
-  update NodeName=NODES KEY=VALUE...
-                                change State, Reason, Weight, Features, Gres, Comment ... of nodes
-  update PartitionName=NAME KEY=VALUE...
-                                change a partition
-  create PartitionName=NAME KEY=VALUE...
-                                make a partition
-  delete PartitionName=NAME     remove a partition in which no job is
+  requeue [incomplete] JOBS     run jobs again; requeuehold: once they are released
+  suspend JOBS                  stop running jobs, whose CPUs others may use; resume: let them go on
+  top JOBS                      put jobs first among their user's
+  notify JOB MESSAGE            write to a job's standard error
+  wait_job JOB                  wait until a job runs
+  update JobId=ID KEY=VALUE...  change jobs; JobName=NAME for all of a name
   write batch_script ID [FILE]  a job's script into a file, or - for standard output
+  listpids [JOB[.STEP]]         processes of jobs
+  pidinfo PID                   the job of a process
+  completing                    jobs that are being ended
+  errnumstr NUMBER              the text of an error number
   ping                          whether the controller answers
+  reconfigure                   read the site's files again
+  shutdown                      end the controller; jobs go on
   version                       the version
+
+Without a command: commands are read from standard input. There also: exit, quit, oneliner, details, quiet, !! (the
+last command again).
 ";
 
 /// Entities of Slurm's that are not here.
-const REFUSED: [&str; 2] = ["assoc_mgr", "steps"];
+const REFUSED: [&str; 6] = ["assoc_mgr", "licenses", "reservation", "reservations", "slurmd", "topology"];
 
 /// `show ENTITY [ID]`, also `show ENTITY=ID`.
 pub fn show(entity: &str, id: Option<&str>, session: Session) -> Result<(), ExitCode> {
@@ -60,38 +66,22 @@ pub fn show(entity: &str, id: Option<&str>, session: Session) -> Result<(), Exit
     } else if is("jobs", 1) {
         jobs(id, session)
     } else if is("nodes", 1) {
-        facility::nodes(id, session)
+        nodes(id, session)
     } else if is("partitions", 1) {
-        facility::partitions(id, session)
-    } else if is("licenses", 2) {
-        facility::licenses(id, session)
-    } else if is("topology", 1) {
-        facility::topology(id, session)
-    } else if is("reservations", 1) {
-        match id {
-            None => print("No reservations in the system\n"),
-            Some(name) => Err(session.missing(format_args!("Reservation {name}"))),
-        }
-    } else if is("frontend", 1) {
-        print("No nodes in the system\n")
-    } else if is("burstbuffer", 2)
-        || is("bbstat", 2)
-        || is("dwstat", 2)
-        || is("federation", 2)
-        || lower == "bb"
-    {
-        // There are none of these, of which Slurm says nothing at all.
-        Ok(())
-    } else if is("aliases", 1) {
-        facility::aliases(id, session)
-    } else if is("daemons", 1) {
-        print("slurmctld slurmd\n")
-    } else if is("slurmd", 1) {
-        let refused = "Connection refused";
-        session.fail(format_args!("scontrol: error: slurm_slurmd_info: {refused}"));
-        Err(session.fail(format_args!("slurm_load_slurmd_status: {refused}")))
+        partitions(id, session)
     } else if is("config", 1) {
         config(session)
+    } else if is("steps", 1) {
+        steps(id, session)
+    } else if is("aliases", 1) {
+        aliases(session)
+    } else if is("daemons", 2) {
+        print("slurmctld slurmd\n")
+    } else if is("frontend", 2) {
+        print("No nodes in the system\n")
+    } else if is("federation", 2) || is("burstbuffer", 1) || is("bbstat", 2) || is("dwstat", 2) {
+        // None is there, of which Slurm says nothing.
+        Ok(())
     } else if REFUSED.iter().any(|name| is_abbreviation(name, &lower)) {
         eprintln!("scontrol: error: show {lower} is not available here");
         Err(ExitCode::FAILURE)
@@ -104,11 +94,11 @@ fn is_abbreviation(name: &str, word: &str) -> bool {
     word.len() >= 2 && name.starts_with(word)
 }
 
-pub(super) fn lookup(session: Session, what: &'static str) -> impl Fn(Trouble) -> ExitCode {
+fn lookup(session: Session, what: &'static str) -> impl Fn(Trouble) -> ExitCode {
     move |e| session.fail(format_args!("{what} error: {e}"))
 }
 
-pub(super) fn print(text: &str) -> Result<(), ExitCode> {
+fn print(text: &str) -> Result<(), ExitCode> {
     let mut out = BufWriter::new(io::stdout().lock());
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|_| ExitCode::FAILURE)
 }
@@ -136,6 +126,54 @@ fn jobs(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
         return print("No jobs in the system\n");
     }
     print(&rows.iter().map(|row| scontrol::show_job(row, session.form, &settings)).collect::<String>())
+}
+
+fn nodes(list: Option<&str>, session: Session) -> Result<(), ExitCode> {
+    let settings = report::settings();
+    let (machine, all) = report::connect()
+        .and_then(|mut c| Ok((machine(), report::nodes(&mut c)?)))
+        .map_err(lookup(session, "slurm_load_node"))?;
+    let names = match list {
+        None => all.iter().map(|n| n.config.name.clone()).collect(),
+        Some(text) => HostList::parse(text).map_err(|_| session.missing(format_args!("Node {text}")))?.names,
+    };
+    let mut found = Ok(());
+    for name in names {
+        match all.iter().find(|n| n.config.name == name) {
+            Some(node) => print(&scontrol::show_node(node, &machine, session.form, &settings))?,
+            None => found = Err(session.missing(format_args!("Node {name}"))),
+        }
+    }
+    found
+}
+
+/// This machine, on which all nodes are.
+fn machine() -> Machine {
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
+        text.trim().to_owned()
+    };
+    Machine {
+        arch: std::env::consts::ARCH.to_owned(),
+        os: format!("{} {} {}", read("ostype"), read("osrelease"), read("version")),
+        host: read("hostname"),
+    }
+}
+
+fn partitions(name: Option<&str>, session: Session) -> Result<(), ExitCode> {
+    let settings = report::settings();
+    let fetch = |mut c: Client| Ok((report::partitions(&mut c)?, report::nodes(&mut c)?));
+    let (all, nodes) = report::connect().and_then(fetch).map_err(lookup(session, "slurm_load_partitions"))?;
+    let chosen: Vec<_> = all.iter().filter(|p| name.is_none_or(|n| p.config.name == n)).collect();
+    if let (Some(name), true) = (name, chosen.is_empty()) {
+        return Err(session.missing(format_args!("Partition {name}")));
+    }
+    print(
+        &chosen
+            .iter()
+            .map(|p| scontrol::show_partition(p, &nodes, session.form, &settings))
+            .collect::<String>(),
+    )
 }
 
 fn config(session: Session) -> Result<(), ExitCode> {
@@ -209,29 +247,90 @@ fn hostlist(names: Option<&str>, sorted: bool, session: Session) -> Result<(), E
     print(&format!("{}\n", compress(names.iter().map(String::as_str))))
 }
 
-/// `write batch_script ID [FILE]`.
-pub fn write(what: &str, id: &str, file: Option<&str>, session: Session) -> Result<(), ExitCode> {
-    if !"batch_script".eq_ignore_ascii_case(what) {
-        eprintln!("scontrol: error: write {what} is not available here");
-        return Err(ExitCode::FAILURE);
+/// The steps that run: all, of a job, or one.
+fn steps(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
+    let settings = report::settings();
+    let (job, step) = match id {
+        None => (None, None),
+        Some(text) => {
+            let (job, step) = text.split_once('.').map_or((text, None), |(job, step)| (job, Some(step)));
+            // As in Slurm, what is no number means all.
+            (job_ref(job), step)
+        }
+    };
+    let ids = job.as_ref().map(|job| vec![job.job]);
+    let mut rows = report::connect()
+        .and_then(|mut c| report::jobs(&mut c, Ask::Jobs(JobQuery { ids, uid: None })))
+        .map_err(lookup(session, "slurm_get_job_steps"))?;
+    rows.retain(|row| row.pid.is_some() && job.as_ref().is_none_or(|job| job.covers(row)));
+    let host = super::host().unwrap_or_default();
+    let mut found = false;
+    for row in &rows {
+        let running = row.steps.iter().filter(|s| s.end.is_none());
+        for one in running.filter(|s| step.is_none_or(|wanted| s.step.to_string() == wanted)) {
+            found = true;
+            print(&scontrol::show_step(row, one, &host, session.form, &settings))?;
+        }
     }
-    let job = job_ref(id).filter(|r| r.tasks.is_none()).map(|r| r.job);
-    let job: JobId = job.ok_or_else(|| session.fail(format_args!("invalid job_id {id}")))?;
+    match (found, id) {
+        (false, Some(id)) if step.is_some() => Err(session.missing(format_args!("Job step {id}"))),
+        (false, _) => print("No job steps in the system\n"),
+        (true, _) => Ok(()),
+    }
+}
+
+/// The nodes of this machine: all.
+fn aliases(session: Session) -> Result<(), ExitCode> {
+    let nodes = report::connect().and_then(|mut c| report::nodes(&mut c));
+    let nodes = nodes.map_err(lookup(session, "slurm_load_node"))?;
+    let names: Vec<&str> = nodes.iter().map(|n| n.config.name.as_str()).collect();
+    print(&format!("{}\n", names.join(" ")))
+}
+
+/// `completing`: jobs that are being ended.
+pub fn completing(session: Session) -> Result<(), ExitCode> {
+    let rows = report::connect().and_then(|mut c| report::jobs(&mut c, Ask::Jobs(JobQuery::default())));
+    let rows = rows.map_err(lookup(session, "slurm_load_jobs"))?;
+    let settings = report::settings();
+    let completing = |row: &&bivouac_types::info::JobInfo| row.state == JobState::Completing;
+    let records = rows.iter().filter(completing).map(|row| scontrol::completing(row, &settings));
+    print(&records.collect::<String>())
+}
+
+/// `write batch_script ID [FILE]`.
+pub fn write(words: &[String], session: Session) -> Result<(), ExitCode> {
+    let what = words[0].to_ascii_lowercase();
+    if what == "config" {
+        return Err(
+            session.fail("scontrol: error: write config is not available here: use scontrol show config")
+        );
+    }
+    if what.is_empty() || !"batch_script".starts_with(&what) {
+        return Err(session.fail(format_args!("invalid write argument:{}", words[0])));
+    }
+    let Some(id) = words.get(1) else {
+        return Err(session.fail("too few arguments for keyword:write"));
+    };
     let failed = |e: Trouble| session.fail(format_args!("job script retrieval failed: {e}"));
+    let job = job_ref(id).map(|r| r.job);
+    let job: JobId = job.ok_or_else(|| failed(Trouble::Rejected(Reject::InvalidJobId)))?;
     let mut client = report::connect().map_err(failed)?;
     let script = match client.call(Ask::Script(job)).map_err(|e| failed(e.into()))? {
         Response::Script(script) => script.0,
-        Response::Rejected(Reject::InvalidJobId) => {
-            return Err(failed(Trouble::Rejected(Reject::InvalidJobId)));
-        }
         other => return Err(failed(other.into())),
     };
-    let path = file.map_or_else(|| format!("slurm-{job}.sh"), str::to_owned);
+    let path = words.get(2).map_or_else(|| format!("slurm-{job}.sh"), String::clone);
     if path == "-" {
         let mut out = io::stdout().lock();
         return out.write_all(&script).and_then(|()| out.flush()).map_err(|_| ExitCode::FAILURE);
     }
-    std::fs::write(&path, script).map_err(|e| session.fail(format_args!("failed to write {path}: {e}")))?;
+    std::fs::write(&path, script)
+        .map_err(|e| session.fail(format_args!("failed to open file `{path}`: {}", reason(&e))))?;
     println!("batch script for job {job} written to {path}");
     Ok(())
+}
+
+/// The system's words for an error.
+fn reason(e: &io::Error) -> String {
+    e.raw_os_error().map_or_else(|| e.to_string(), super::errors::text)
 }

@@ -42,7 +42,7 @@ fn tell(line: std::fmt::Arguments<'_>) {
 
 fn srun(given: &Given) -> Result<ExitCode, ExitCode> {
     let request = request(given).map_err(|e| {
-        eprint!("{}", e.message(Program::Srun));
+        eprintln!("srun: {e}");
         invocation::error_exit(e.code)
     })?;
     if request.list_mpi {

@@ -3,7 +3,7 @@
 use super::plan::{self, Task};
 use super::streams::Forwarded;
 use super::tell;
-use bivouac_proto::message::StepLayout;
+use bivouac_proto::message::{END_STEP, StepLayout};
 use bivouac_types::ExitStatus;
 use bivouac_types::info::Usage;
 use std::collections::{BTreeMap, VecDeque};
@@ -68,7 +68,7 @@ pub fn signals() -> io::Result<File> {
     }
 }
 
-const WATCHED: [i32; 8] = [
+const WATCHED: [i32; 9] = [
     libc::SIGCHLD,
     libc::SIGINT,
     libc::SIGTERM,
@@ -77,6 +77,7 @@ const WATCHED: [i32; 8] = [
     libc::SIGUSR1,
     libc::SIGUSR2,
     libc::SIGCONT,
+    END_STEP,
 ];
 
 /// A step that runs.
@@ -268,6 +269,7 @@ impl<'a> Watch<'a> {
             match info.ssi_signo as i32 {
                 libc::SIGCHLD => {}
                 forwarded @ (libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGCONT) => self.signal_tasks(forwarded),
+                END_STEP => self.end_step(),
                 _ if self.ending => self.kill(),
                 _ => {
                     self.terminate();
@@ -282,12 +284,26 @@ impl<'a> Watch<'a> {
     fn terminate(&mut self) {
         self.ending = true;
         self.kill_at = Some(Instant::now() + Duration::from_secs(self.layout.kill_wait));
+        self.say_aborted();
+        self.signal_tasks(libc::SIGCONT);
+        self.signal_tasks(libc::SIGTERM);
+    }
+
+    /// scancel JOB.STEP: no time is given to the tasks.
+    fn end_step(&mut self) {
+        if !std::mem::replace(&mut self.ending, true) {
+            self.say_cancelled();
+            self.say_aborted();
+        }
+        self.kill_at = None;
+        self.signal_tasks(libc::SIGKILL);
+    }
+
+    fn say_aborted(&self) {
         tell(format_args!(
             "srun: Job step aborted: Waiting up to {} seconds for job step to finish.",
             self.layout.kill_wait + 2
         ));
-        self.signal_tasks(libc::SIGCONT);
-        self.signal_tasks(libc::SIGTERM);
     }
 
     /// What the daemon of each node says of a step that is ended from outside.

@@ -1,7 +1,7 @@
 //! scancel.
 
 use super::Changes;
-use super::target::Splitter;
+use super::target::{Selected, Splitter};
 use crate::cluster::Cluster;
 use crate::command::{Caller, CancelScope, JobTarget};
 use crate::event::Change;
@@ -29,6 +29,9 @@ impl Cluster {
         // -b without a signal is for the shell alone, and the job goes on if its steps do.
         let signal = signal.or((scope == CancelScope::Batch).then_some(SIGKILL));
         let signal = signal.filter(|s| !(*s == SIGKILL && scope == CancelScope::Job));
+        if let CancelScope::Step(number) = scope {
+            return self.signal_step(&selected, number, signal.unwrap_or(SIGKILL));
+        }
         if signal.is_some_and(|s| !(0..=64).contains(&s)) {
             return Err(Reject::InvalidValue("signal".into()));
         }
@@ -67,5 +70,17 @@ impl Cluster {
             (false, true) => Err(Reject::JobPending),
             (false, false) => Err(Reject::JobFinished),
         }
+    }
+
+    /// A signal for one step. SIGKILL, which is also what no signal means, ends it.
+    fn signal_step(&self, selected: &[Selected], number: u32, signal: i32) -> Result<Changes, Reject> {
+        let mut changes = Vec::new();
+        for s in selected.iter().filter(|s| s.job.run().is_some()) {
+            if s.job.steps.iter().any(|step| step.number == number && step.end.is_none()) {
+                let (attempt, scope) = (s.job.attempt(), CancelScope::Step(number));
+                changes.push(Change::Signalled { attempt, signal, scope });
+            }
+        }
+        if changes.is_empty() { Err(Reject::InvalidJobId) } else { Ok(changes) }
     }
 }

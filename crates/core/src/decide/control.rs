@@ -6,8 +6,8 @@ use super::update::hold_of;
 use crate::cluster::Cluster;
 use crate::command::{Caller, JobTarget};
 use crate::event::Change;
-use crate::job::{EndCause, Hold, Phase};
-use bivouac_types::Reject;
+use crate::job::{EndCause, Ended, Hold, Phase};
+use bivouac_types::{Now, Reject};
 
 impl Cluster {
     /// The records to change: not over, and the caller's to change.
@@ -66,24 +66,45 @@ impl Cluster {
         Ok(changes)
     }
 
-    /// Ends running jobs to run them again. Jobs that are over are not run again: submit them anew.
-    pub(super) fn requeue(&self, caller: &Caller, target: &JobTarget) -> Result<Changes, Reject> {
+    /// Ends running jobs to run them again, and takes up again jobs that are over. A suspended one is then held, as in
+    /// Slurm, and so is any by requeuehold.
+    pub(super) fn requeue(
+        &self,
+        caller: &Caller,
+        target: &JobTarget,
+        hold: Option<Hold>,
+        incomplete: bool,
+        now: Now,
+    ) -> Result<Changes, Reject> {
         let selected = self.select(target)?;
         if !selected.iter().all(|s| caller.may_command(s.submission)) {
             return Err(Reject::AccessDenied);
         }
         let mut changes = Vec::new();
-        let mut refusal = Reject::JobEnded;
+        let mut refusal = None;
         for s in &selected {
+            let job = s.job.id;
+            let may = s.submission.requeue(&self.world.config);
             match &s.job.phase {
-                Phase::Running(_) if s.submission.requeue(&self.world.config) => {
+                Phase::Pending(_) | Phase::Ended(_) if incomplete => continue,
+                Phase::Pending(_) => refusal = Some(Reject::JobPending),
+                Phase::Ended(Ended { run: None, .. }) => refusal = Some(Reject::JobEnded),
+                _ if !may => refusal = Some(Reject::NotInThisState),
+                Phase::Running(run) => {
+                    let suspended = run.suspension.since.map(|_| Hold::Requeued);
+                    changes.extend(hold.or(suspended).map(|hold| Change::Held { job, hold }));
                     changes.push(Change::Ending { attempt: s.job.attempt(), cause: EndCause::Requeue });
                 }
-                Phase::Running(_) | Phase::Ending(..) => refusal = Reject::NotInThisState,
-                Phase::Pending(_) => refusal = Reject::JobPending,
-                Phase::Ended(_) => {}
+                Phase::Ending(..) => refusal = Some(Reject::NotInThisState),
+                Phase::Ended(_) => {
+                    changes.extend(hold.map(|hold| Change::Held { job, hold }));
+                    changes.push(Change::Requeued { job, end: now.wall });
+                }
             }
         }
-        if changes.is_empty() { Err(refusal) } else { Ok(changes) }
+        match refusal {
+            Some(refusal) if changes.is_empty() => Err(refusal),
+            _ => Ok(changes),
+        }
     }
 }

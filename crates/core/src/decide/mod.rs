@@ -8,8 +8,10 @@ mod report;
 mod start;
 mod step;
 mod submit;
+mod suspend;
 mod target;
 mod tick;
+mod top;
 mod update;
 
 use crate::cluster::Cluster;
@@ -33,36 +35,16 @@ impl Cluster {
             }
             Command::Hold { caller, target, user_hold } => self.hold(&caller, &target, user_hold)?,
             Command::Release { caller, target } => self.release(&caller, &target)?,
-            Command::Requeue { caller, target } => self.requeue(&caller, &target)?,
+            Command::Requeue { caller, target, hold, incomplete } => {
+                self.requeue(&caller, &target, hold, incomplete, now)?
+            }
+            Command::Suspend { caller, target } => self.suspend(&caller, &target)?,
+            Command::Resume { caller, target } => self.resume(&caller, &target)?,
+            Command::Top { caller, jobs } => self.top(&caller, &jobs)?,
             Command::Update { caller, target, changes } => self.update(&caller, &target, changes, now)?,
             Command::ApplyPlan(plan) => self.start_all(&plan),
             Command::Report(report) => self.report(&report, now),
-            Command::StepStart {
-                caller,
-                job,
-                name,
-                ntasks,
-                cpus_per_task,
-                nodes,
-                overlap,
-                exact,
-                nodelist,
-                ntasks_per_node,
-                submit_line,
-            } => {
-                let ask = step::StepAsk {
-                    name,
-                    ntasks,
-                    cpus_per_task,
-                    nodes,
-                    overlap,
-                    exact,
-                    nodelist,
-                    ntasks_per_node,
-                    submit_line,
-                };
-                self.start_step(&caller, job, ask)?
-            }
+            Command::StepStart { caller, job, ask } => self.start_step(&caller, job, ask)?,
             Command::StepEnd { caller, job, step, exit, usage } => {
                 self.end_step(&caller, job, step, exit, usage)?
             }

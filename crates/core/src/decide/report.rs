@@ -57,6 +57,7 @@ impl Cluster {
             (Some(EndCause::NodeFail), _) => Outcome::NodeFail,
             (Some(EndCause::Preempted), _) => Outcome::Preempted(status.unwrap_or_default()),
             (Some(EndCause::OutOfMemory), _) => Outcome::OutOfMemory,
+            (Some(EndCause::Deadline), _) => Outcome::Deadline(status.unwrap_or_default()),
             (Some(EndCause::TimeLimit), _) => Outcome::Timeout(status.unwrap_or_default()),
             (None, End::Exited(status)) => Outcome::Exited(status),
             (None, End::NotLaunched) => Outcome::LaunchFailed,

@@ -49,9 +49,7 @@ impl Starting<'_> {
         let count = start.nodes.len() as u32;
         let tasks = start.nodes.iter().try_fold(0u32, |sum, pick| sum.checked_add(pick.tasks))?;
         let allowed = |n: &usize| choice.nodes.contains(n);
-        let counted =
-            if choice.tasks_each > 0 { choice.tasks_each.checked_mul(count)? } else { choice.tasks };
-        if tasks != counted
+        if tasks != choice.tasks
             || !(choice.min_nodes..=choice.max_nodes).contains(&count)
             || !start.nodes.iter().all(|pick| allowed(&pick.node))
             || !choice.required.iter().all(|n| start.nodes.iter().any(|pick| pick.node == *n))

@@ -2,24 +2,11 @@
 
 use super::Changes;
 use crate::cluster::Cluster;
-use crate::command::Caller;
+use crate::command::{Caller, StepAsk};
 use crate::event::Change;
 use crate::job::{Job, Phase, Run, StepNode};
 use bivouac_types::info::Usage;
 use bivouac_types::{ExitStatus, JobId, Reject};
-
-/// What srun asks for.
-pub(super) struct StepAsk {
-    pub name: String,
-    pub ntasks: u32,
-    pub cpus_per_task: u32,
-    pub nodes: Option<u32>,
-    pub overlap: bool,
-    pub exact: bool,
-    pub nodelist: Vec<String>,
-    pub ntasks_per_node: Option<u32>,
-    pub submit_line: String,
-}
 
 impl Cluster {
     pub(super) fn start_step(&self, caller: &Caller, id: JobId, ask: StepAsk) -> Result<Changes, Reject> {
@@ -41,8 +28,17 @@ impl Cluster {
             if ask.overlap { Vec::new() } else { run.alloc.iter().map(|n| in_steps(job, &n.node)).collect() };
         let layout = layout(run, &used, &ask, nodes).ok_or(Reject::StepBusy)?;
         let step = job.steps.last().map_or(0, |s| s.number + 1);
-        let StepAsk { name, cpus_per_task, overlap, submit_line, .. } = ask;
-        Ok(vec![Change::StepStarted { job: id, step, name, layout, cpus_per_task, overlap, submit_line }])
+        let StepAsk { name, cpus_per_task, overlap, submit_line, srun, .. } = ask;
+        Ok(vec![Change::StepStarted {
+            job: id,
+            step,
+            name,
+            layout,
+            cpus_per_task,
+            overlap,
+            submit_line,
+            srun,
+        }])
     }
 
     pub(super) fn end_step(

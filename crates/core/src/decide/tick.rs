@@ -4,8 +4,9 @@ use super::Changes;
 use crate::cluster::Cluster;
 use crate::event::Change;
 use crate::index::Timer;
-use crate::job::EndCause;
-use bivouac_types::Now;
+use crate::job::{EndCause, Phase};
+use bivouac_types::info::Usage;
+use bivouac_types::{ExitStatus, Now, Outcome};
 
 impl Cluster {
     pub(super) fn tick(&self, now: Now) -> Changes {
@@ -14,6 +15,25 @@ impl Cluster {
         for (_, id) in self.index.limits.iter().take_while(|t| t.0 <= clock) {
             if let Some(job) = self.job(*id) {
                 changes.push(Change::Ending { attempt: job.attempt(), cause: EndCause::TimeLimit });
+            }
+        }
+        for (_, id) in self.index.warnings.iter().take_while(|t| t.0 <= clock) {
+            if let Some(job) = self.job(*id) {
+                changes.push(Change::Warned { attempt: job.attempt() });
+            }
+        }
+        for (_, id) in self.index.deadlines.iter().take_while(|t| t.0 <= now.wall) {
+            let Some(job) = self.job(*id) else { continue };
+            let attempt = job.attempt();
+            let overdue = self.index.limits.iter().take_while(|t| t.0 <= clock).any(|t| t.1 == *id);
+            match job.phase {
+                Phase::Running(_) if overdue => {}
+                Phase::Running(_) => changes.push(Change::Ending { attempt, cause: EndCause::Deadline }),
+                _ => {
+                    let outcome = Outcome::Deadline(ExitStatus::default());
+                    let usage = Usage::default();
+                    changes.push(Change::Ended { job: *id, outcome, end: now.wall, usage });
+                }
             }
         }
         let due = self.index.wall_timers.iter().take_while(|t| t.0 <= now.wall);

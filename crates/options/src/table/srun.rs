@@ -1,7 +1,7 @@
 //! srun(1), within a job: the options of a step. Variables are listed only where the option is honoured: a job's
 //! environment holds many of srun's variables (SLURM_MEM_PER_CPU and so on), which the batch shell passes on.
 
-use super::{CLUSTERS, HELP, LATER, LATER_GPU, NO_BINDING, NO_FEDERATION, Opt, USAGE, VERBOSE, VERSION, opt};
+use super::{LATER, LATER_GPU, NO_BINDING, NO_FEDERATION, OTHER_CLUSTER, Opt, opt};
 
 const OF_THE_JOB: &str = "a step has what its job has";
 const ALLOCATION: &str = "it belongs to a job's allocation: give it to sbatch";
@@ -26,7 +26,11 @@ pub(super) const OPTIONS: &[Opt] = &[
         .takes("folder")
         .env(&["SLURM_WORKING_DIR", "SLURM_REMOTE_CWD"]),
     opt("cluster-constraint", "features of clusters of a federation").takes("list").listed(NO_FEDERATION),
-    CLUSTERS.refused("set BIVOUAC_CLUSTER to speak to another cluster"),
+    opt("clusters", "clusters to run on")
+        .alias(&["cluster"])
+        .short('M')
+        .takes("names")
+        .refused(OTHER_CLUSTER),
     opt("comment", "a remark that is kept with the job").takes("text").listed(OF_THE_JOB),
     opt("compress", "compress what --bcast copies").may_take("type").listed("all nodes see the same files"),
     opt("constraint", "features that the nodes must have")
@@ -90,7 +94,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("gres-flags", "how CPUs and GPUs go together")
         .takes("type")
         .listed("generic resources are not tied to CPUs here"),
-    HELP.short('h'),
+    opt("help", "show this text").short('h'),
     opt("het-group", "components of a heterogeneous job")
         .alias(&["pack-group"])
         .takes("list")
@@ -217,10 +221,10 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("tmp", "least temporary disk space of a node").takes("size").refused(ALLOCATION),
     opt("uid", "user of the job").takes("user").refused("run it as that user, for example with su"),
     opt("unbuffered", "pass output on as it comes, not line by line").short('u').env(&["SLURM_UNBUFFEREDIO"]),
-    USAGE,
+    opt("usage", "show the options in brief"),
     opt("use-min-nodes", "prefer the smaller number of nodes").refused("give --nodes one number"),
-    VERBOSE.env(&["SLURM_DEBUG"]),
-    VERSION,
+    opt("verbose", "say more").short('v').env(&["SLURM_DEBUG"]),
+    opt("version", "show the version").short('V'),
     opt("wait", "seconds to wait for other tasks once the first has ended")
         .short('W')
         .takes("seconds")

@@ -1,22 +1,21 @@
 //! scontrol show job.
 
 use super::Form;
+use crate::job;
 use crate::settings::{Settings, push};
 use crate::sinfo::ranges;
 use crate::tres::Tres;
-use crate::{job, request};
 use bivouac_types::info::{JobInfo, NodeShare};
-use bivouac_types::{HostList, JobState, MemRequest, TaskSet, Timestamp};
+use bivouac_types::{HostList, MemRequest, TaskSet, Timestamp};
 use std::collections::BTreeMap;
 
 /// The record of a job.
 pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
-    let (spec, ask) = (&job.spec, &job.spec.resources);
+    let spec = &job.spec;
     let time = |at: Option<Timestamp>| text(|out| s.time(out, at, "Unknown"));
     let hosts = |list: &Option<HostList>| list.as_ref().map_or("(null)".to_owned(), ToString::to_string);
     let or_null = |text: &Option<String>| text.clone().unwrap_or_else(|| "(null)".to_owned());
-    let time_min = spec.time_min.map_or_else(|| "N/A".to_owned(), |t| t.to_string());
-    let started = job.start.filter(|_| !job.nodes.is_empty() || job.state == JobState::Pending);
+    let started = job.start.filter(|_| !job.nodes.is_empty() || job.state.waits());
 
     let mut lines = vec![
         title(job, s),
@@ -31,7 +30,7 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
         format!(
             "JobState={} Reason={} Dependency={}",
             job.state,
-            job::reason(job),
+            job::reason(job).to_string().replace(' ', "_"),
             text(|out| job::write_dependency(out, job))
         ),
         format!(
@@ -45,16 +44,19 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
         lines.push(format!("DerivedExitCode={}", job::derived_exit(job)));
     }
     lines.extend([
-        format!("RunTime={} TimeLimit={} TimeMin={}", job.elapsed, job.time_limit, time_min),
+        format!("RunTime={} TimeLimit={} TimeMin=N/A", job.elapsed, job.time_limit),
         format!("SubmitTime={} EligibleTime={}", time(Some(job.submit)), time(job::eligible(job))),
         format!("AccrueTime={}", time(job::eligible(job))),
         format!(
-            "StartTime={} EndTime={} Deadline={}",
+            "StartTime={} EndTime={} Deadline=N/A",
             time(started.or(job::start(job))),
-            time(job::end(job)),
-            text(|out| s.time(out, spec.deadline, "N/A"))
+            time(job::end(job))
         ),
-        "SuspendTime=None SecsPreSuspend=0 LastSchedEval=Unknown Scheduler=Main".to_owned(),
+        format!(
+            "SuspendTime={} SecsPreSuspend={} LastSchedEval=Unknown Scheduler=Main",
+            job.suspended.map_or("None".to_owned(), |s| time(Some(s.0))),
+            job.suspended.map_or(0, |s| s.1.as_secs())
+        ),
         format!("Partition={} AllocNode:Sid={}:0", job.partition, spec.submit_host),
         format!(
             "ReqNodeList={} ExcNodeList={}",
@@ -73,21 +75,16 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
     }
     lines.extend([
         format!(
-            "NumNodes={} NumCPUs={} NumTasks={} CPUs/Task={} ReqB:S:C:T=0:0:{}:{}",
+            "NumNodes={} NumCPUs={} NumTasks={} CPUs/Task={} ReqB:S:C:T=0:0:*:*",
             num_nodes(job),
             job.num_cpus,
             job.num_tasks,
-            job.cpus_per_task,
-            request::or_star(ask.cores_per_socket),
-            request::or_star(ask.threads_per_core)
+            job.cpus_per_task
         ),
         format!("TRES={}", text(|out| Tres::of_job(job).write(out, s))),
         format!(
-            "Socks/Node={} NtasksPerN:B:S:C={}:0:{}:{} CoreSpec=*",
-            request::or_star(ask.sockets_per_node),
-            ask.ntasks_per_node.unwrap_or(0),
-            request::or_star(ask.ntasks_per_socket),
-            request::or_star(ask.ntasks_per_core)
+            "Socks/Node=* NtasksPerN:B:S:C={}:0:*:* CoreSpec=*",
+            spec.resources.ntasks_per_node.unwrap_or(0)
         ),
     ]);
     if form.details && !job.nodes.is_empty() {
@@ -100,18 +97,14 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
     };
     lines.extend([
         format!(
-            "MinCPUsNode={} {what}={} MinTmpDiskNode={}",
+            "MinCPUsNode={} {what}={} MinTmpDiskNode=0",
             job::min_cpus(job),
-            text(|out| s.memory(out, mb)),
-            text(|out| s.memory(out, ask.tmp_mb.unwrap_or(0)))
+            text(|out| s.memory(out, mb))
         ),
-        format!("Features={} DelayBoot={}", or_null(&ask.constraint), spec.delay_boot.unwrap_or_default()),
+        format!("Features={} DelayBoot=00:00:00", or_null(&spec.resources.constraint)),
         format!(
-            "OverSubscribe={} Contiguous={} Licenses={} Network={}",
-            request::over_subscribe(ask),
-            u8::from(ask.contiguous),
-            request::licenses(spec),
-            or_null(&spec.network)
+            "OverSubscribe={} Contiguous=0 Licenses=(null) Network=(null)",
+            if spec.resources.exclusive { "NO" } else { "OK" }
         ),
         format!("Command={}", or_null(&spec.command)),
         format!("WorkDir={}", spec.work_dir),
@@ -121,12 +114,11 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
         format!("StdErr={}", job.std_err),
         format!("StdIn={}", job.std_in),
         format!("StdOut={}", job.std_out),
+        "Power=".to_owned(),
     ]);
-    if let Some(switches) = spec.switches {
-        lines.push(format!("Switches={}@{}", switches.count, switches.wait.unwrap_or_default()));
+    if !spec.resources.gres.is_empty() {
+        lines.push(format!("TresPerNode={}", text(|out| job::write_gres(out, job, ""))));
     }
-    lines.push("Power=".to_owned());
-    lines.extend(request::tres_lines(ask));
     if !spec.mail_types.is_empty() {
         let user = spec.mail_user.as_ref().unwrap_or(&job.user);
         lines.push(format!("MailUser={user} MailType={}", spec.mail_types.join(",")));
@@ -134,6 +126,18 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
     // Slurm ends every record with an empty line of its own.
     lines.push(String::new());
     form.record(&lines)
+}
+
+/// scontrol completing: a job that is being ended, in a line.
+pub fn completing(job: &JobInfo, s: &Settings) -> String {
+    let since = job.ending.unwrap_or(s.now);
+    format!(
+        "JobId={} EndTime={} CompletingTime={} Nodes(COMPLETING)={} \n",
+        job.id,
+        text(|out| s.time(out, Some(since), "Unknown")),
+        s.now.since(since),
+        text(|out| job::write_nodes(out, job))
+    )
 }
 
 fn text(write: impl FnOnce(&mut String)) -> String {

@@ -136,10 +136,11 @@ impl Checker {
             let (mut mem, mut jobs, mut whole) = (0, 0, false);
             for (id, record, grant) in self.model.running() {
                 for part in grant.alloc.iter().filter(|a| *a.node == *node.name) {
-                    jobs += 1;
                     mem += part.mem_mb;
-                    whole |= self.model.sub(record).is_some_and(|s| s.spec.resources.exclusive);
-                    for cpu in part.cpus.iter() {
+                    let runs = grant.suspended.is_none();
+                    jobs += u32::from(runs);
+                    whole |= runs && self.model.sub(record).is_some_and(|s| s.spec.resources.exclusive);
+                    for cpu in part.cpus.iter().filter(|_| grant.suspended.is_none()) {
                         if cpu >= node.cpus() || !cpus.insert(cpu) {
                             problem =
                                 Some(format!("CPU {cpu} of {} is given to {id} and to another", node.name));
@@ -212,7 +213,7 @@ impl Checker {
             used.jobs += 1;
             used.nodes += grant.alloc.len() as u64;
             for part in &grant.alloc {
-                used.cpus += part.cpus.iter().count() as u64;
+                used.cpus += part.cpus.iter().filter(|_| grant.suspended.is_none()).count() as u64;
                 used.mem += part.mem_mb;
                 for g in &part.gres {
                     *used.gres.entry(g.name.to_string()).or_default() += g.indices.iter().count() as u64;

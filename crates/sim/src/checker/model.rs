@@ -18,6 +18,8 @@ pub struct Sub {
     pub begun: BTreeMap<Option<u32>, Timestamp>,
     /// The terms of its dependency; none of one that needs nothing (any more).
     pub waits: Option<Vec<Term>>,
+    /// How its terms were settled: a job that is queued again does not undo that.
+    pub settled: BTreeMap<usize, bool>,
 }
 
 /// A term of a dependency: the submission and tasks it names.
@@ -48,6 +50,7 @@ impl Sub {
             ended: BTreeMap::new(),
             begun: BTreeMap::new(),
             waits,
+            settled: BTreeMap::new(),
         }
     }
 
@@ -89,6 +92,10 @@ pub struct Grant {
     pub ending: bool,
     /// It is ended because a node of it is lost.
     pub node_failed: bool,
+    /// Suspended since, and how long before.
+    pub suspended: Option<Now>,
+    pub paused: u64,
+    pub warned: bool,
 }
 
 impl Record {
@@ -144,8 +151,16 @@ impl Model {
     pub fn start(&mut self, job: JobId, limit: TimeLimit, alloc: &[NodeAlloc], at: Now) {
         let Some(record) = self.records.get_mut(&job) else { return };
         record.limit = Some(limit);
-        record.stand =
-            Stand::Running(Grant { at, limit, alloc: alloc.to_vec(), ending: false, node_failed: false });
+        record.stand = Stand::Running(Grant {
+            at,
+            limit,
+            alloc: alloc.to_vec(),
+            ending: false,
+            node_failed: false,
+            suspended: None,
+            paused: 0,
+            warned: false,
+        });
         let cpus = alloc.iter().map(|a| a.cpus.iter().count() as u32).sum();
         self.last_grant.insert(job, (cpus, at));
         self.granted.insert(Attempt { job, restart: record.restarts });

@@ -2,7 +2,7 @@
 
 use super::Checker;
 use super::model::{Record, Stand, Sub, Target, Term};
-use bivouac_core::{Cluster, Job, Plan};
+use bivouac_core::{Cluster, Hold, Job, Plan};
 use bivouac_types::depend::{DependencyTarget, DependencyTerm};
 use bivouac_types::{JobId, JobSpec, JobState, Now, PendingReason};
 
@@ -44,7 +44,9 @@ impl Checker {
     fn dependency(&self, sub: &Sub, record: &Record, at: Now) -> Holds {
         let Some(terms) = sub.waits.as_ref().filter(|t| !t.is_empty()) else { return Holds::Yes };
         let any = sub.spec.dependency.as_ref().is_some_and(|d| d.any);
-        let all: Vec<Holds> = terms.iter().map(|t| self.term(t, sub, record, at)).collect();
+        let settled = |n: usize| sub.settled.get(&n).map(|ok| if *ok { Holds::Yes } else { Holds::Never });
+        let held = |(n, t): (usize, &Term)| settled(n).unwrap_or_else(|| self.term(t, sub, record, at));
+        let all: Vec<Holds> = terms.iter().enumerate().map(held).collect();
         let (good, bad) = if any { (Holds::Yes, Holds::Never) } else { (Holds::Never, Holds::Yes) };
         if all.contains(&good) {
             good
@@ -83,6 +85,37 @@ impl Checker {
         }
     }
 
+    /// Something ended: the terms that this decides stay decided.
+    pub(super) fn settle(&mut self) {
+        let decide = |sub: &Sub| -> Vec<(usize, bool)> {
+            let terms = sub.waits.iter().flatten().enumerate().filter(|(n, _)| !sub.settled.contains_key(n));
+            let decided = terms.filter_map(|(n, term)| {
+                let ok = match term {
+                    Term::Ended(target) => self.ended_well(target).map(|_| true),
+                    Term::Ok(target) => self.ended_well(target),
+                    Term::NotOk(target) => self.ended_well(target).map(|ok| !ok),
+                    Term::Begun(..) | Term::Singleton => None,
+                };
+                Some((n, ok?))
+            });
+            decided.collect()
+        };
+        let subs: Vec<_> = self.model.subs.iter().map(|(id, sub)| (*id, decide(sub))).collect();
+        let amended =
+            self.model.records.iter().filter_map(|(id, r)| Some((*id, decide(r.amended.as_deref()?))));
+        let amended: Vec<_> = amended.collect();
+        for (id, decided) in subs {
+            if let Some(sub) = self.model.subs.get_mut(&id) {
+                sub.settled.extend(decided);
+            }
+        }
+        for (id, decided) in amended {
+            if let Some(sub) = self.model.records.get_mut(&id).and_then(|r| r.amended.as_mut()) {
+                sub.settled.extend(decided);
+            }
+        }
+    }
+
     fn begun(&self, target: &Target) -> Option<i64> {
         let sub = self.model.subs.get(&target.origin)?;
         match target.task {
@@ -108,9 +141,10 @@ impl Checker {
                 return self.fail(format!("job {} is shown and is not stored", job.id));
             };
             let fits = match &record.stand {
-                Stand::Waiting => job.state() == JobState::Pending,
+                Stand::Waiting => matches!(job.state(), JobState::Pending | JobState::SpecialExit),
                 Stand::Running(g) if g.ending => job.state() == JobState::Completing,
-                Stand::Running(_) => job.state() == JobState::Running,
+                Stand::Running(g) if g.suspended.is_some() => job.state() == JobState::Suspended,
+                Stand::Running(_) => matches!(job.state(), JobState::Running | JobState::Stopped),
                 Stand::Over => job.state().is_ended(),
             };
             let survives = matches!(&record.stand, Stand::Running(g) if !g.ending);
@@ -138,10 +172,14 @@ impl Checker {
         let sub = self.model.sub(record)?;
         let wrong = |why: &str| Some(format!("job {job} waits because of {reason}, but {why}"));
         if let Some(hold) = record.hold {
-            let word = if super::is_admin(hold) { R::JobHeldAdmin } else { R::JobHeldUser };
+            let word = match hold {
+                Hold::User => R::JobHeldUser,
+                Hold::Admin => R::JobHeldAdmin,
+                Hold::Requeued | Hold::SpecialExit => R::JobRequeuedHeld,
+            };
             return if reason == word { None } else { wrong("it is held") };
         }
-        if matches!(reason, R::JobHeldUser | R::JobHeldAdmin | R::None) {
+        if matches!(reason, R::JobHeldUser | R::JobHeldAdmin | R::JobRequeuedHeld | R::None) {
             return wrong("it is not held");
         }
         let first = record.restarts == 0;
@@ -190,8 +228,7 @@ pub fn is_permanent(cluster: &Cluster, plan: &Plan, job: &Job) -> bool {
 fn permanent(cluster: &Cluster, plan: &Plan, job: &Job, depth: u32) -> bool {
     use PendingReason as R;
     match cluster.reason(job, plan) {
-        R::JobHeldUser | R::JobHeldAdmin | R::DependencyNeverSatisfied => true,
-        R::AccountNotAllowed | R::QOSNotAllowed => true,
+        R::JobHeldUser | R::JobHeldAdmin | R::JobRequeuedHeld | R::DependencyNeverSatisfied => true,
         R::NodesNotInService | R::PartitionDown | R::PartitionInactive => true,
         R::PartitionTimeLimit | R::PartitionNodeLimit | R::PartitionConfig | R::ReqNodeNotAvail => true,
         R::None | R::Resources | R::Priority | R::BeginTime | R::JobArrayTaskLimit | R::Licenses => false,

@@ -1,0 +1,95 @@
+//! scontrol update of jobs.
+
+use super::Session;
+use super::jobs::{by_name, ids, refused, target, tell};
+use crate::report::{self, Trouble};
+use bivouac_options::job_update::{Asked, JobUpdate, read};
+use bivouac_proto::client::Client;
+use bivouac_proto::message::{Ask, JobQuery, JobTarget};
+use bivouac_types::{JobChange, TimeLimit};
+use std::process::ExitCode;
+
+/// `update JobId=ID KEY=VALUE...`, also `update job ID ...` and `update JobName=NAME ...`; false if the words are about
+/// no job.
+pub fn job(words: &[String], session: Session) -> Result<bool, ExitCode> {
+    let update = read(words, &jiff::Zoned::now()).map_err(|lines| session.fail(lines.join("\n")))?;
+    let Some(update) = update else { return Ok(false) };
+    let mut client = report::connect().map_err(|e| session.fail(e))?;
+    let mut done = Ok(true);
+    for (id, target) in targets(&mut client, &update, session)? {
+        let result = match target {
+            Some(target) => change(&mut client, target, &update.changes, session),
+            None => Err(Trouble::Rejected(bivouac_types::Reject::InvalidJobId)),
+        };
+        match result {
+            Ok(Ok(())) => {}
+            Ok(Err(code)) => done = Err(code),
+            Err(e) => done = Err(refused(&id, &e, session)),
+        }
+    }
+    done
+}
+
+type Targets = Vec<(String, Option<JobTarget>)>;
+
+fn targets(client: &mut Client, update: &JobUpdate, session: Session) -> Result<Targets, ExitCode> {
+    if let Some(list) = &update.ids {
+        return Ok(ids(list).into_iter().map(|id| (id.to_owned(), target(id))).collect());
+    }
+    let name = update.name.as_deref().unwrap_or_default();
+    let uid = match &update.user {
+        None => None,
+        Some(user) => match report::uid_of(user) {
+            Some(uid) => Some(uid),
+            None => return Err(session.fail(format_args!("Invalid UserID: {user}\nRequest aborted"))),
+        },
+    };
+    let found = by_name(client, name, uid).map_err(|e| session.fail(e))?;
+    if found.is_empty() {
+        let whose = uid.map_or(String::new(), |uid| format!("user ID {uid} and "));
+        return Err(session.fail(format_args!("scontrol: error: No jobs with {whose}name '{name}'")));
+    }
+    Ok(found)
+}
+
+/// Makes all changes of one job, or none.
+fn change(
+    client: &mut Client,
+    target: JobTarget,
+    asked: &[Asked],
+    session: Session,
+) -> Result<Result<(), ExitCode>, Trouble> {
+    let mut changes = Vec::new();
+    for one in asked {
+        match one {
+            Asked::Change(change) => changes.push(change.clone()),
+            Asked::Refused(reject) => return Err(Trouble::Rejected(reject.clone())),
+            Asked::TimeLimitBy(minutes) => match longer(client, &target, *minutes)? {
+                Ok(limit) => changes.push(JobChange::TimeLimit(limit)),
+                Err(text) => return Ok(Err(session.fail(format_args!("scontrol: error: {text}")))),
+            },
+        }
+    }
+    tell(client, Ask::Update { target, changes }).map(Ok)
+}
+
+/// The limit in force, longer or shorter by so many minutes; else what is wrong with that.
+fn longer(client: &mut Client, target: &JobTarget, by: i64) -> Result<Result<TimeLimit, String>, Trouble> {
+    let rows = report::jobs(client, Ask::Jobs(JobQuery { ids: Some(vec![target.job]), uid: None }))?;
+    if rows.len() > 1 && target.tasks.is_none() {
+        return Ok(Err("TimeLimit increment/decrement not supported for job arrays".to_owned()));
+    }
+    Ok(Ok(match rows.first().map(|row| row.time_limit) {
+        None => return Err(Trouble::Rejected(bivouac_types::Reject::InvalidJobId)),
+        Some(TimeLimit::Unlimited) => TimeLimit::Unlimited,
+        Some(TimeLimit::Minutes(now)) => match u32::try_from(i64::from(now) + by) {
+            Ok(minutes) => TimeLimit::Minutes(minutes),
+            Err(_) => {
+                return Ok(Err(format!(
+                    "TimeLimit decrement larger than current time limit ({} > {now})",
+                    -by
+                )));
+            }
+        },
+    }))
+}
