@@ -85,6 +85,8 @@ impl UsageError {
             UsageError::NotText(_) | UsageError::Refused(..) | UsageError::Unhandled(_) => {
                 format!("{program}: error: {self}\n")
             }
+            // sacct alone does not say where to look.
+            _ if program == Program::Sacct => format!("{program}: {self}\n"),
             _ => format!("{program}: {self}\nTry \"{program} --help\" for more information\n"),
         }
     }

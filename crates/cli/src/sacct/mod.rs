@@ -182,6 +182,19 @@ mod tests {
     }
 
     #[test]
+    fn lists_add_up() {
+        let settings = bivouac_render::Settings::new(bivouac_types::Timestamp(0));
+        let filter = |args: &str| Request::read(&given(args), &settings).map(|request| request.filter);
+        let ids = |args: &str| {
+            let picks = filter(args).unwrap().jobs.unwrap_or_default();
+            picks.iter().map(|pick| pick.job.job.0).collect::<Vec<_>>()
+        };
+        assert_eq!(ids("-j 1 -j 2,3"), [1, 2, 3]);
+        assert_eq!(filter("-A a -A b,c -S now-1day").unwrap().accounts.map(|a| a.len()), Some(3));
+        assert!(filter("-u ,").is_err() && filter("-j 1 -j x").is_err());
+    }
+
+    #[test]
     fn fields_add_up() {
         assert_eq!(fields(&given("")), sacct::DEFAULT_FIELDS);
         assert_eq!(fields(&given("-b -o state")), format!("state,{}", sacct::BRIEF_FIELDS));

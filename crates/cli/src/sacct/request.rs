@@ -34,17 +34,17 @@ impl Request {
 }
 
 fn filter(given: &Given, settings: &Settings) -> Result<Filter, ExitCode> {
-    let names = |option: &'static str| given.value(option).map(|text| list(Some(text)));
-    let jobs = given.value("jobs").map(sacct::parse_jobs).transpose().map_err(fatal)?;
+    let names = |option: &'static str| listed(given, option).map(|text| list(Some(&text)));
+    let jobs = listed(given, "jobs").as_deref().map(sacct::parse_jobs).transpose().map_err(fatal)?;
     let jobs = jobs.filter(|picks| !picks.is_empty());
-    let states = given.value("state").map(sacct::parse_states).transpose().map_err(fatal)?;
+    let states = listed(given, "state").as_deref().map(sacct::parse_states).transpose().map_err(fatal)?;
     // States that never occur here are states all the same; no state at all is no condition.
     let states = states.filter(|_| !names("state").unwrap_or_default().is_empty());
     let besides = window::Besides { jobs: jobs.is_some(), states: states.is_some() };
-    let nodes = match given.value("nodelist") {
+    let nodes = match listed(given, "nodelist") {
         None => None,
         Some(text) => Some(
-            HostList::parse(text).map_err(|e| fail(format_args!("Invalid node list {text}: {e}")))?.names,
+            HostList::parse(&text).map_err(|e| fail(format_args!("Invalid node list {text}: {e}")))?.names,
         ),
     };
     Ok(Filter {
@@ -58,9 +58,10 @@ fn filter(given: &Given, settings: &Settings) -> Result<Filter, ExitCode> {
         qos: names("qos"),
         names: names("name"),
         wckeys: names("wckeys"),
+        associations: names("associations").is_some(),
         nodes,
         constraints: names("constraints").unwrap_or_default(),
-        reasons: given.value("reason").map(sacct::parse_reasons).transpose().map_err(fatal)?,
+        reasons: listed(given, "reason").as_deref().map(sacct::parse_reasons).transpose().map_err(fatal)?,
         started_by: started_by(given)?,
         num_nodes: range(given, "nnodes", "node")?,
         num_cpus: range(given, "ncpus", "cpu")?,
@@ -70,23 +71,34 @@ fn filter(given: &Given, settings: &Settings) -> Result<Filter, ExitCode> {
     })
 }
 
+/// The entries of a list that may be given several times: they add up.
+fn listed(given: &Given, option: &'static str) -> Option<String> {
+    let parts: Vec<&str> = given.all(option).filter_map(|c| c.value.as_deref()).collect();
+    (!parts.is_empty()).then(|| parts.join(","))
+}
+
 /// Whose jobs: an ordinary user's own, unless jobs are named or everybody's are asked for.
 fn users(given: &Given, jobs_named: bool) -> Result<Option<Vec<u32>>, ExitCode> {
     let all = given.has("allusers");
-    if let Some(users) = given.value("user") {
+    if let Some(users) = listed(given, "user") {
         let uid =
             |user: &String| report::uid_of(user).ok_or_else(|| fail(format_args!("Invalid user id: {user}")));
-        return list(Some(users)).iter().map(uid).collect::<Result<Vec<u32>, _>>().map(Some);
+        let users = list(Some(&users));
+        // Slurm ends without a word when nobody is named.
+        if users.is_empty() {
+            return Err(ExitCode::FAILURE);
+        }
+        return users.iter().map(uid).collect::<Result<Vec<u32>, _>>().map(Some);
     }
     let own = report::own_uid();
     Ok(if all || jobs_named || own == 0 { None } else { Some(vec![own]) })
 }
 
 fn groups(given: &Given) -> Result<Option<Vec<u32>>, ExitCode> {
-    let Some(groups) = given.value("group") else { return Ok(None) };
+    let Some(groups) = listed(given, "group") else { return Ok(None) };
     let gid =
         |group: &String| report::gid_of(group).ok_or_else(|| fail(format_args!("Invalid group id: {group}")));
-    list(Some(groups)).iter().map(gid).collect::<Result<Vec<u32>, _>>().map(Some)
+    list(Some(&groups)).iter().map(gid).collect::<Result<Vec<u32>, _>>().map(Some)
 }
 
 fn started_by(given: &Given) -> Result<Option<Vec<StartedBy>>, ExitCode> {

@@ -23,7 +23,7 @@ pub fn read(given: &Given, settings: &Settings, besides: Besides) -> Result<Wind
     let now = settings.now.zoned(&settings.zone);
     let time = |option: &'static str| match given.value(option) {
         None => Ok(None),
-        Some(text) => past(text, &now).map(Some).ok_or_else(|| {
+        Some(text) => past(text, &now).map(|at| Some(Timestamp::from_secs(at.as_secs()))).ok_or_else(|| {
             eprintln!("Invalid time specification (pos=0): {text}");
             ExitCode::FAILURE
         }),

@@ -57,7 +57,7 @@ pub fn read(name: Option<&OsStr>, base: &Path) -> Result<Script, ExitCode> {
 
 /// The script that --wrap stands for.
 pub fn wrap(command: &str) -> Script {
-    let text = format!("#!/bin/sh\n# This script was made by sbatch --wrap.\n\n{command}\n");
+    let text = format!("#!/bin/sh\n# This script was created by sbatch --wrap.\n\n{command}\n");
     Script { bytes: text.into_bytes(), path: None, shown: "wrap".into(), job_name: "wrap".into() }
 }
 

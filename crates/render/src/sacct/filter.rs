@@ -58,6 +58,8 @@ pub struct Filter {
     pub names: Option<Vec<String>>,
     /// -W.
     pub wckeys: Option<Vec<String>>,
+    /// -x: jobs of associations of some numbers. Associations have none here, so that there are no such jobs.
+    pub associations: bool,
     /// -N: jobs that ran on one of these.
     pub nodes: Option<Vec<String>>,
     /// -C: parts of what was asked for with --constraint, all of them.
@@ -132,6 +134,7 @@ impl Filter {
             && listed(&self.qos, job.qos.as_deref())
             && listed(&self.names, Some(&job.spec.name))
             && listed(&self.wckeys, job.spec.wckey.as_deref())
+            && !self.associations
             && job.partition.split(',').any(|partition| listed(&self.partitions, Some(partition)))
             && self.nodes.as_ref().is_none_or(|n| job.nodes.iter().any(|share| n.contains(&share.node)))
             && self.constraints.iter().all(|c| wanted.contains(&c.to_ascii_lowercase()))
@@ -158,13 +161,13 @@ impl Filter {
         let (eligible, start, end) = (secs(eligible(job)), secs(started(job)), secs(over(job)));
         let Some(states) = &self.states else {
             let began = if self.jobs.is_some() { Some(job.submit.as_secs()) } else { eligible };
-            return began.is_some_and(|t| t < until) && end.is_none_or(|t| t >= since);
+            return began.is_some_and(|t| t <= until) && end.is_none_or(|t| t >= since);
         };
         states.iter().any(|state| match state {
             JobState::Pending => {
-                eligible.is_some_and(|t| t < until) && start.or(end).is_none_or(|waited| waited > since)
+                eligible.is_some_and(|t| t <= until) && start.or(end).is_none_or(|waited| waited > since)
             }
-            JobState::Running => start.is_some_and(|t| t < until) && end.is_none_or(|t| t > since),
+            JobState::Running => start.is_some_and(|t| t <= until) && end.is_none_or(|t| t > since),
             JobState::Suspended => {
                 let ever = job.state == JobState::Suspended || job.accounting.suspended.0 > 0;
                 ever && start.is_some_and(|t| t <= until) && end.is_none_or(|t| t >= since)

@@ -48,8 +48,8 @@ fn states(text: &str) -> Option<Vec<JobState>> {
 fn without_states_what_was_there_in_the_window() {
     assert_eq!(ids(&everything()), "1 5 6 7 8 2_1 2_2");
     assert_eq!(ids(&window(1, 10)), "1 7 8 2_1 2_2", "5 and 6 ended before");
-    assert_eq!(ids(&window(-500, 0)), "1 5 6 7 8", "the array became eligible at the window's end");
-    assert_eq!(ids(&window(-5000, -1000)), "");
+    assert_eq!(ids(&window(-500, -1)), "1 5 6 7 8", "the array became eligible later");
+    assert_eq!(ids(&window(-5000, -1001)), "");
     let picks = Some(parse_jobs("3,4,2").unwrap());
     assert_eq!(
         ids(&Filter { jobs: picks, ..everything() }),
@@ -64,7 +64,7 @@ fn states_are_those_that_a_job_had_in_the_window() {
         |text: &str, since: i64, until: i64| ids(&Filter { states: states(text), ..window(since, until) });
     assert_eq!(show("R", 10, 11), "1 7 2_1 2_2");
     assert_eq!(show("R", -10, 11), "1 5 6 7 2_1 2_2", "all that ever ran");
-    assert_eq!(show("R", -10, 0), "", "nothing had started");
+    assert_eq!(show("R", -10, -1), "", "nothing had started");
     assert_eq!(show("PD", 10, 11), "8");
     assert_eq!(show("PD", -10, 11), "1 5 6 7 8 2_1 2_2", "all waited before they started");
     assert_eq!(show("CD,F", -10, 11), "5 6");
@@ -108,6 +108,7 @@ fn conditions() {
     assert_eq!(ids(&Filter { nodes: list("n2"), ..e() }), "1");
     assert_eq!(ids(&Filter { qos: list("nope"), ..e() }), "");
     assert_eq!(ids(&Filter { wckeys: list("nope"), ..e() }), "");
+    assert_eq!(ids(&Filter { associations: true, ..e() }), "");
     let constraints = |words: &[&str]| words.iter().map(|w| w.to_string()).collect();
     assert_eq!(ids(&Filter { constraints: constraints(&["MIL"]), ..e() }), "8", "a part of it will do");
     assert_eq!(ids(&Filter { constraints: constraints(&["milan", "rh8"]), ..e() }), "8");
