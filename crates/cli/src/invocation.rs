@@ -83,7 +83,6 @@ pub fn formats(given: &Given) -> Result<Formats<'_>, ExitCode> {
 
 /// Checks, when a command has asked for all its options, that none was left.
 pub fn finish(given: &Given) -> Result<(), ExitCode> {
-    given.last_of(&["help", "usage", "version"]);
     given.finish().map_err(|e| fail_usage(given.program, &e))
 }
 

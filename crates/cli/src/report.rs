@@ -8,7 +8,7 @@ use bivouac_proto::client::Client;
 use bivouac_proto::frame::FrameError;
 use bivouac_proto::message::{Ask, Response};
 use bivouac_proto::place::Place;
-use bivouac_render::Settings;
+use bivouac_render::{Machine, Settings};
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::info::{JobInfo, NodeInfo, PartitionInfo};
 use bivouac_types::time::TimeFormat;
@@ -151,6 +151,34 @@ pub fn settings() -> Settings {
     }
     settings.cluster = Place::find(None).map(|place| place.cluster).unwrap_or_default();
     settings
+}
+
+/// As [`settings`], with what nodes show of the machine.
+pub fn node_settings() -> Settings {
+    Settings { machine: machine(), ..settings() }
+}
+
+/// This machine, on which all nodes are.
+fn machine() -> Machine {
+    let read = |name: &str| std::fs::read_to_string(name).unwrap_or_default();
+    let kernel = |name: &str| read(&format!("/proc/sys/kernel/{name}")).trim().to_owned();
+    let field = |text: &str, key: &str| {
+        let line = text.lines().find_map(|l| l.strip_prefix(key))?;
+        line.split_whitespace().next()?.parse::<i64>().ok()
+    };
+    let free = |text: &str| field(text, "MemFree:").and_then(|kb| u64::try_from(kb >> 10).ok());
+    Machine {
+        arch: std::env::consts::ARCH.to_owned(),
+        os: format!("{} {} {}", kernel("ostype"), kernel("osrelease"), kernel("version")),
+        boot: field(&read("/proc/stat"), "btime").map(Timestamp::from_secs),
+        load: read("/proc/loadavg").split(' ').next().and_then(|load| load.parse().ok()),
+        free_mb: free(&read("/proc/meminfo")),
+    }
+}
+
+/// Whether the caller sees a partition without --all: hidden ones are shown to root alone.
+pub fn may_see(partition: &PartitionInfo) -> bool {
+    !partition.config.hidden || own_uid() == 0
 }
 
 /// The caller's number.

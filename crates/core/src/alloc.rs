@@ -1,9 +1,8 @@
 //! Resources of nodes: what is free, and what a job is given.
 
-use crate::demand::{Demand, MemDemand};
+use crate::demand::Demand;
 use crate::index_set::IndexSet;
-use crate::plan::NodePick;
-use crate::tables::{NodeTable, Tables};
+use crate::tables::NodeTable;
 use bivouac_types::tres::GresRequest;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -75,55 +74,23 @@ impl NodeFree {
         self.jobs = self.jobs.saturating_sub(1);
     }
 
-    /// How many tasks of the job fit, at most; 0 also if the job cannot be on the node at all.
-    pub fn tasks_that_fit(&self, demand: &Demand, node: &NodeTable) -> u32 {
-        if !self.usable || demand.exclusive && self.jobs > 0 {
-            return 0;
-        }
-        if !demand.gres.is_empty() && self.pick_gres(&demand.gres, node).is_none() {
-            return 0;
-        }
-        let cpus = self.cpus.len().min(demand.max_cpus_per_node);
-        let by_cpu = cpus / demand.cpus_per_task;
-        let mem = self.mem_mb.min(demand.max_mem_per_node_mb);
-        let fits =
-            match demand.mem {
-                MemDemand::PerNode(mb) if mb > mem => 0,
-                MemDemand::WholeNode if self.mem_mb < node.memory_mb => 0,
-                MemDemand::PerNode(_) | MemDemand::WholeNode => by_cpu,
-                MemDemand::PerCpu(mb) if demand.exclusive => {
-                    if mb.saturating_mul(u64::from(node.cpus)) <= mem { by_cpu } else { 0 }
-                }
-                MemDemand::PerCpu(mb) => {
-                    let task_mb = mb.saturating_mul(u64::from(demand.cpus_per_task));
-                    by_cpu
-                        .min(mem.checked_div(task_mb).map_or(u32::MAX, |n| n.min(u64::from(u32::MAX)) as u32))
-                }
-            };
-        fits.min(demand.tasks_per_node)
-    }
-
-    /// What a job with so many tasks there gets of the node: the lowest free indices. None if it does not fit.
-    pub fn allot(&self, demand: &Demand, tasks: u32, node: &NodeTable) -> Option<NodeAlloc> {
+    /// What a job with so many tasks and so many of its total of GPUs gets of the node: the lowest free indices. None if
+    /// it does not fit.
+    pub fn allot(&self, demand: &Demand, tasks: u32, gpus: u32, node: &NodeTable) -> Option<NodeAlloc> {
         if tasks == 0 || self.tasks_that_fit(demand, node) < tasks {
             return None;
         }
+        let (need, gres) = self.holds(demand, tasks, gpus, node)?;
         let cpus = if demand.exclusive {
             self.cpus.clone()
         } else {
-            self.cpus.clone().take_lowest(tasks.checked_mul(demand.cpus_per_task)?, 0, IndexSet::LIMIT)?
+            self.cpus.clone().take_lowest(need.cpus, 0, IndexSet::LIMIT)?
         };
-        let mem_mb = match demand.mem {
-            MemDemand::WholeNode => node.memory_mb,
-            MemDemand::PerNode(mb) => mb,
-            MemDemand::PerCpu(mb) => mb.saturating_mul(u64::from(cpus.len())),
-        };
-        let gres = self.pick_gres(&demand.gres, node)?;
-        Some(NodeAlloc { node: node.name.clone(), cpus, mem_mb, tasks, gres })
+        Some(NodeAlloc { node: node.name.clone(), cpus, mem_mb: need.mem_mb, tasks, gres })
     }
 
     /// The lowest free ones of each request; requests that name a type choose first.
-    fn pick_gres(&self, requests: &[GresRequest], node: &NodeTable) -> Option<Vec<GresAlloc>> {
+    pub(crate) fn pick_gres(&self, requests: &[GresRequest], node: &NodeTable) -> Option<Vec<GresAlloc>> {
         let mut free = self.gres.clone();
         let mut picked = Vec::new();
         let typed_first = requests.iter().filter(|r| r.kind.is_some());
@@ -156,53 +123,4 @@ impl GresAlloc {
     pub fn slot(&self, node: &NodeTable) -> Option<usize> {
         node.gres.iter().position(|t| t.name == self.name && t.kind == self.kind)
     }
-}
-
-/// Chooses nodes for a job: the fewest that hold it, in the order of the demand's nodes. Tasks fill them in that
-/// order, at least one on each.
-///
-/// Finds a choice whenever one exists: with the nodes that must be among them taken first, the ones that hold
-/// most are best for every number of nodes.
-pub fn place(demand: &Demand, free: &[NodeFree], tables: &Tables) -> Option<Vec<NodePick>> {
-    let cap = |n: usize| free[n].tasks_that_fit(demand, &tables.nodes[n]);
-    if demand.min_nodes <= 1 && demand.required.is_empty() {
-        // By far the most frequent case: the first node that holds it all.
-        if let Some(&node) = demand.nodes.iter().find(|&&n| cap(n) >= demand.tasks) {
-            return Some(vec![NodePick { node, tasks: demand.tasks }]);
-        }
-        if demand.max_nodes <= 1 {
-            return None;
-        }
-    }
-    let mut chosen: Vec<(usize, u32)> = demand.required.iter().map(|&n| (n, cap(n))).collect();
-    if chosen.iter().any(|c| c.1 == 0) {
-        return None;
-    }
-    let mut others: Vec<(usize, u32)> = demand
-        .nodes
-        .iter()
-        .filter(|n| !demand.required.contains(n))
-        .map(|&n| (n, cap(n)))
-        .filter(|c| c.1 > 0)
-        .collect();
-    others.sort_by_key(|c| std::cmp::Reverse(c.1));
-    let mut others = others.into_iter();
-    let holds = |chosen: &[(usize, u32)]| {
-        chosen.iter().map(|c| u64::from(c.1)).sum::<u64>() >= u64::from(demand.tasks)
-    };
-    while (chosen.len() as u32) < demand.min_nodes || !holds(&chosen) {
-        chosen.push(others.next()?);
-    }
-    let count = chosen.len() as u32;
-    if count > demand.max_nodes || count > demand.tasks {
-        return None;
-    }
-    chosen.sort_by_key(|c| demand.nodes.iter().position(|n| *n == c.0));
-    let mut left = demand.tasks - count;
-    let picks = chosen.into_iter().map(|(node, cap)| {
-        let more = left.min(cap - 1);
-        left -= more;
-        NodePick { node, tasks: 1 + more }
-    });
-    Some(picks.collect())
 }

@@ -1,8 +1,9 @@
 //! What a job needs in one of its partitions, in numbers: `-n -N -c --ntasks-per-node --mem ...` resolved
 //! against the partition's defaults and nodes.
 
-use crate::alloc::place;
 use crate::constraint::Constraint;
+use crate::need::{GpuDemand, ShapeDemand};
+use crate::place::place;
 use crate::tables::Tables;
 use bivouac_types::config::{ClusterConfig, PartitionConfig};
 use bivouac_types::job::ResourceRequest;
@@ -34,6 +35,20 @@ pub struct Demand {
     pub mem: MemDemand,
     /// Generic resources on each node.
     pub gres: Vec<GresRequest>,
+    /// GPUs beyond those.
+    pub gpus: GpuDemand,
+    /// Limits by the nodes' shape.
+    pub shape: ShapeDemand,
+    /// CPUs of each node, at least (--mincpus).
+    pub min_node_cpus: u32,
+    /// A node's tasks have the CPUs of one (--overcommit).
+    pub overcommit: bool,
+    /// Tasks on each node where their number follows from that of the nodes; 0: the number is given.
+    pub tasks_each: u32,
+    /// More nodes are taken than are needed, up to the most that were asked for.
+    pub widen: bool,
+    /// Nodes that follow one another.
+    pub contiguous: bool,
     /// The partition's MaxCPUsPerNode, applied to each job.
     pub max_cpus_per_node: u32,
     /// The partition's MaxMemPerNode.
@@ -49,6 +64,8 @@ pub enum MemDemand {
     PerNode(u64),
     /// So much for each allotted CPU.
     PerCpu(u64),
+    /// So much for each GPU.
+    PerGpu(u64),
     /// All of it.
     WholeNode,
 }
@@ -73,14 +90,20 @@ impl Demand {
             return Err(Reject::InvalidNodeName(tables.nodes[*n].name.to_string()));
         }
         let constraint = ask.constraint.as_deref().map(|c| features(c, tables)).transpose()?;
-        let gres: Vec<GresRequest> = ask.gres.iter().filter(|g| g.count > 0).cloned().collect();
-        for g in &gres {
+        let preference = match ask.prefer.as_deref().map(|p| features(p, tables)) {
+            Some(Err(Reject::InvalidFeature(_))) => return Err(Reject::InvalidPrefer),
+            Some(read) => Some(read?),
+            None => None,
+        };
+        let mut gres: Vec<GresRequest> = ask.gres.iter().filter(|g| g.count > 0).cloned().collect();
+        let gpus = GpuDemand::new(ask, &mut gres);
+        for g in gres.iter().chain(&gpus.total).chain(&gpus.per_task) {
             if !tables.nodes.iter().any(|n| n.gres.iter().any(|t| *t.name == *g.name)) {
                 return Err(Reject::InvalidGres(g.name.clone()));
             }
         }
 
-        let range = ask.nodes.unwrap_or(bivouac_types::job::NodeRange { min: 1, max: None });
+        let range = ask.nodes.unwrap_or(bivouac_types::job::NodeRange { min: p.min_nodes.max(1), max: None });
         if range.min == 0 || range.max.is_some_and(|max| max < range.min) {
             return Err(Reject::InvalidNodeCount);
         }
@@ -108,18 +131,35 @@ impl Demand {
         let fits_name = |n: &usize| {
             !unwanted.contains(n) && constraint.as_ref().is_none_or(|c| c.holds(&tables.nodes[*n].features))
         };
+        let mut nodes = large_enough(ask, &table.nodes, tables)?;
+        nodes.retain(fits_name);
+        nodes.sort_by_key(|n| preference.as_ref().is_some_and(|p| !p.holds(&tables.nodes[*n].features)));
+        let max_nodes = range.max.unwrap_or(u32::MAX).min(p.max_nodes.unwrap_or(u32::MAX));
+        let ranged = range.max.is_some_and(|max| max > range.min);
+        let by_nodes = ask.ntasks.is_none() && (ranged || gpus.total.is_some());
         let mut demand = Demand {
             partition,
-            nodes: table.nodes.iter().copied().filter(fits_name).collect(),
+            nodes,
             required: wanted.into_iter().take(tasks as usize).collect(),
             tasks,
             cpus_per_task,
             min_nodes,
-            max_nodes: range.max.unwrap_or(u32::MAX).min(p.max_nodes.unwrap_or(u32::MAX)),
+            max_nodes,
             tasks_per_node: per_node.unwrap_or(u32::MAX),
             exclusive: ask.exclusive,
-            mem: memory(ask.mem, &gres, p),
+            mem: memory(ask.mem, p),
             gres,
+            gpus,
+            shape: ShapeDemand {
+                tasks_per_socket: ask.ntasks_per_socket,
+                tasks_per_core: ask.ntasks_per_core,
+                threads_per_core: ask.threads_per_core,
+            },
+            min_node_cpus: ask.min_cpus.unwrap_or(0),
+            overcommit: ask.overcommit,
+            tasks_each: if by_nodes { per_node.unwrap_or(1) } else { 0 },
+            widen: ask.spread_job || ranged && !ask.use_min_nodes,
+            contiguous: ask.contiguous,
             max_cpus_per_node: p.max_cpus_per_node.unwrap_or(u32::MAX),
             max_mem_per_node_mb: p.max_mem_per_node_mb.unwrap_or(u64::MAX),
             never: None,
@@ -143,7 +183,7 @@ impl Demand {
             return Ok(());
         }
         // Which need is it? Leave the others out, one after the other.
-        let no_gres = Demand { gres: Vec::new(), ..self.clone() };
+        let no_gres = Demand { gres: Vec::new(), gpus: GpuDemand::default(), ..self.clone() };
         let cpus_only = Demand { mem: MemDemand::PerNode(0), ..no_gres.clone() };
         Err(if !some(&cpus_only) {
             Reject::CpusPerNode
@@ -180,13 +220,31 @@ impl Demand {
 
     /// The CPUs it will have at least.
     pub fn min_cpus(&self) -> u32 {
-        self.tasks * self.cpus_per_task
+        let at_once = if self.overcommit { self.min_nodes } else { self.tasks };
+        let for_gpus =
+            self.gpus.cpus_per_gpu.saturating_mul(self.gpu_count().min(u64::from(u32::MAX)) as u32);
+        at_once
+            .saturating_mul(self.cpus_per_task)
+            .max(for_gpus)
+            .max(self.min_node_cpus.saturating_mul(self.min_nodes))
+    }
+
+    /// The GPUs it will have at least.
+    pub fn gpu_count(&self) -> u64 {
+        let on_node: u64 = self.gres.iter().filter(|g| g.name == "gpu").map(|g| u64::from(g.count)).sum();
+        on_node * u64::from(self.min_nodes) + self.gpus.of_tasks(self.tasks)
     }
 
     /// The nodes it will have at least: as many as asked for, or as its CPUs take of the largest nodes.
     pub fn node_estimate(&self, tables: &Tables) -> u32 {
         let largest = self.nodes.iter().map(|&n| tables.nodes[n].cpus).max().unwrap_or(1).max(1);
-        self.min_nodes.max(self.min_cpus().div_ceil(largest))
+        let gpus_of = |n: &usize| {
+            let gpus = tables.nodes[*n].gres.iter().filter(|g| &*g.name == "gpu");
+            gpus.map(|g| u64::from(g.to - g.from)).sum::<u64>()
+        };
+        let most_gpus = self.nodes.iter().map(gpus_of).max().unwrap_or(1).max(1);
+        let for_gpus = self.gpus.of_tasks(self.tasks).div_ceil(most_gpus).min(u64::from(u32::MAX)) as u32;
+        self.min_nodes.max(self.min_cpus().div_ceil(largest)).max(for_gpus)
     }
 
     /// Memory it will have at least, MiB.
@@ -194,6 +252,7 @@ impl Demand {
         match self.mem {
             MemDemand::PerCpu(mb) => mb.saturating_mul(u64::from(self.min_cpus())),
             MemDemand::PerNode(mb) => mb.saturating_mul(u64::from(self.min_nodes)),
+            MemDemand::PerGpu(mb) => mb.saturating_mul(self.gpu_count()),
             MemDemand::WholeNode => {
                 let least = self.nodes.iter().map(|&n| tables.nodes[n].memory_mb).min().unwrap_or(0);
                 least.saturating_mul(u64::from(self.min_nodes))
@@ -202,15 +261,33 @@ impl Demand {
     }
 }
 
-fn memory(ask: Option<MemRequest>, gres: &[GresRequest], p: &PartitionConfig) -> MemDemand {
+/// Nodes with the temporary disk, sockets, cores and threads that are asked for at least.
+fn large_enough(ask: &ResourceRequest, of: &[usize], tables: &Tables) -> Result<Vec<usize>, Reject> {
+    let at_least = |wanted: Option<u32>, has: u32| wanted.is_none_or(|w| has >= w);
+    let shaped = |n: &usize| {
+        let node = &tables.nodes[*n];
+        at_least(ask.sockets_per_node, node.sockets)
+            && at_least(ask.cores_per_socket, node.cores_per_socket)
+            && at_least(ask.threads_per_core, node.threads_per_core)
+    };
+    let mut nodes: Vec<usize> = of.iter().copied().filter(shaped).collect();
+    if nodes.is_empty() && !of.is_empty() {
+        return Err(Reject::NodeShape);
+    }
+    let enough_tmp = |n: &usize| ask.tmp_mb.is_none_or(|mb| tables.nodes[*n].tmp_disk_mb >= mb);
+    if !nodes.is_empty() && !nodes.iter().any(enough_tmp) {
+        return Err(Reject::TmpDisk);
+    }
+    nodes.retain(enough_tmp);
+    Ok(nodes)
+}
+
+fn memory(ask: Option<MemRequest>, p: &PartitionConfig) -> MemDemand {
     match (ask, p.def_mem_per_cpu_mb) {
         (Some(MemRequest::PerNode(0)), _) => MemDemand::WholeNode,
         (Some(MemRequest::PerNode(mb)), _) => MemDemand::PerNode(mb),
         (Some(MemRequest::PerCpu(mb)), _) => MemDemand::PerCpu(mb),
-        (Some(MemRequest::PerGpu(mb)), _) => {
-            let gpus: u64 = gres.iter().filter(|g| g.name == "gpu").map(|g| u64::from(g.count)).sum();
-            MemDemand::PerNode(mb.saturating_mul(gpus))
-        }
+        (Some(MemRequest::PerGpu(mb)), _) => MemDemand::PerGpu(mb),
         (None, Some(mb)) => MemDemand::PerCpu(mb),
         (None, None) => MemDemand::WholeNode,
     }

@@ -63,6 +63,8 @@ pub struct Index {
     pub users: BTreeMap<(usize, Uid), Use>,
     /// Jobs of each user in each QoS that are not over, array tasks counted.
     pub submitted: BTreeMap<(usize, Uid), u64>,
+    /// Licences in use, by name.
+    pub licenses: BTreeMap<String, u64>,
     /// How many tasks of an array hold resources.
     pub array_running: BTreeMap<JobId, u32>,
     /// Records that are not over.
@@ -213,6 +215,9 @@ impl Index {
         if let Some(qos) = world.qos_of(submission) {
             amount(&mut self.qos, qos, &size, put);
             amount(&mut self.users, (qos, submission.owner.uid), &size, put);
+        }
+        for license in &submission.spec.licenses {
+            tally(&mut self.licenses, license.name.clone(), license.count.into(), put);
         }
         if job.place != Place::Whole {
             let n = self.array_running.get(&job.origin).copied().unwrap_or(0);

@@ -15,8 +15,8 @@ use bivouac_types::config::PartitionConfig;
 use bivouac_types::depend::DependencyTerm;
 use bivouac_types::hostlist::compress;
 use bivouac_types::info::{
-    Accounting, ArrayInfo, ArrayTasks, GresShare, JobInfo, NodeInfo, NodeShare, PartitionInfo, Scheduler,
-    StepInfo, Unmet, Usage,
+    Accounting, ArrayInfo, ArrayTasks, GresShare, JobInfo, LicenseInfo, NodeInfo, NodeShare, PartitionInfo,
+    Scheduler, StepInfo, Unmet, Usage,
 };
 use bivouac_types::{
     Duration, ExitStatus, JobId, JobState, Now, Outcome, PendingReason, StepKind, TimeLimit, Timestamp,
@@ -79,7 +79,10 @@ impl JobView {
             num_nodes: run
                 .map_or(first.map_or(1, |d| d.node_estimate(&world.tables)), |r| r.alloc.len() as u32),
             num_cpus: run.map_or(first.map_or(1, Demand::min_cpus), Run::cpus),
-            num_tasks: first.map_or(ask.ntasks.unwrap_or(1), |d| d.tasks),
+            num_tasks: match run {
+                Some(run) => run.alloc.iter().map(|n| n.tasks).sum(),
+                None => first.map_or(ask.ntasks.unwrap_or(1), |d| d.tasks),
+            },
             cpus_per_task: ask.cpus_per_task.unwrap_or(1),
             mem_mb: run.map_or(first.map_or(0, |d| d.min_mem_mb(&world.tables)), Run::mem_mb),
             exit: outcome.map_or(ExitStatus::default(), Outcome::status),
@@ -264,12 +267,36 @@ impl Cluster {
 
     /// The particulars of a reason that has some.
     fn reason_text(&self, job: &Job, reason: PendingReason) -> Option<String> {
+        if matches!(reason, PendingReason::AccountNotAllowed | PendingReason::QOSNotAllowed) {
+            return self.not_permitted(job, reason);
+        }
         if reason != PendingReason::ReqNodeNotAvail {
             return None;
         }
         let demand = self.demands(job).iter().flatten().find(|d| !self.world.has_room(d))?;
         let missing = compress(self.world.missing(demand));
         (!missing.is_empty()).then(|| format!("{reason}, UnavailableNodes:{missing}"))
+    }
+
+    /// Why a partition does not take the job's account or QoS, as a sentence.
+    fn not_permitted(&self, job: &Job, reason: PendingReason) -> Option<String> {
+        let submission = self.submission(job)?;
+        let config = |d: &Arc<Demand>| &self.world.config.partitions[d.partition];
+        let demand = self.demands(job).iter().flatten();
+        let demand = demand.into_iter().find(|d| self.world.never(job, submission, d) == Some(reason))?;
+        let (what, allowed, denied, name) = match reason {
+            PendingReason::AccountNotAllowed => {
+                let p = config(demand);
+                ("account", &p.allow_accounts, &p.deny_accounts, &submission.account)
+            }
+            _ => ("QOS", &config(demand).allow_qos, &config(demand).deny_qos, &submission.qos),
+        };
+        let (partition, name) = (&config(demand).name, name.as_deref().unwrap_or_default());
+        let lists = match allowed.is_empty() {
+            false => format!("{partition} allows {} not {name}", allowed.join(",")),
+            true => format!("{partition} denies {} including {name}", denied.join(",")),
+        };
+        Some(format!("Job's {what} not permitted to use this partition ({lists})"))
     }
 
     /// Every node, in the configuration's order. `plan` is the latest, `up_since` when the controller started.
@@ -319,6 +346,17 @@ impl Cluster {
             last_busy: self.state.last_busy.get(&config.name).copied(),
             up_since,
         }
+    }
+
+    /// Every licence, by name.
+    pub fn license_infos(&self) -> Vec<LicenseInfo> {
+        let used = |name: &str| self.index.licenses.get(name).copied().unwrap_or(0);
+        let licenses = self.world.config.parameters.licenses.iter();
+        let mut infos: Vec<LicenseInfo> = licenses
+            .map(|l| LicenseInfo { name: l.name.clone(), total: l.count, used: used(&l.name) })
+            .collect();
+        infos.sort_by(|a, b| a.name.cmp(&b.name));
+        infos
     }
 
     /// Every partition, in the configuration's order.

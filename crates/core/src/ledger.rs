@@ -6,6 +6,7 @@ use crate::cluster::Cluster;
 use crate::demand::Demand;
 use crate::job::{Job, Place, Submission};
 use crate::limits::{self, Use};
+use crate::place;
 use crate::plan::NodePick;
 use bivouac_types::{JobId, PendingReason, Uid};
 use std::borrow::Cow;
@@ -18,6 +19,8 @@ pub struct Ledger<'a> {
     qos: BTreeMap<usize, Use>,
     users: BTreeMap<(usize, Uid), Use>,
     arrays: BTreeMap<JobId, u32>,
+    /// What starts take of licences on top of what is in use.
+    licenses: BTreeMap<String, u64>,
 }
 
 impl<'a> Ledger<'a> {
@@ -29,6 +32,7 @@ impl<'a> Ledger<'a> {
             qos: BTreeMap::new(),
             users: BTreeMap::new(),
             arrays: BTreeMap::new(),
+            licenses: BTreeMap::new(),
         }
     }
 
@@ -48,6 +52,9 @@ impl<'a> Ledger<'a> {
                 return Some(PendingReason::JobArrayTaskLimit);
             }
         }
+        if !submission.spec.licenses.iter().all(|l| self.has_license(&l.name, l.count)) {
+            return Some(PendingReason::Licenses);
+        }
         let qos = self.cluster.world.qos_of(submission)?;
         let nothing = Use::default();
         let group = self.qos.get(&qos).or(index.qos.get(&qos)).unwrap_or(&nothing);
@@ -56,13 +63,15 @@ impl<'a> Ledger<'a> {
         limits::blocking(self.cluster.world.qos(qos), group, user, want)
     }
 
+    fn has_license(&self, name: &str, count: u32) -> bool {
+        let count_of = |map: &BTreeMap<String, u64>| map.get(name).copied().unwrap_or(0);
+        let used = count_of(&self.cluster.index.licenses) + count_of(&self.licenses);
+        used + u64::from(count) <= u64::from(self.cluster.world.licenses(name))
+    }
+
     /// What the job would get on the picked nodes, if it fits there.
     pub fn allot(&self, demand: &Demand, picks: &[NodePick]) -> Option<Vec<NodeAlloc>> {
-        let tables = &self.cluster.world.tables;
-        let on_node = |pick: &NodePick| {
-            self.free.get(pick.node)?.allot(demand, pick.tasks, tables.nodes.get(pick.node)?)
-        };
-        picks.iter().map(on_node).collect()
+        place::allot(demand, picks, &self.free, &self.cluster.world.tables)
     }
 
     /// Enters a start.
@@ -72,6 +81,9 @@ impl<'a> Ledger<'a> {
             if let Some(n) = tables.node(&part.node) {
                 self.free.to_mut()[n].take(part, &tables.nodes[n]);
             }
+        }
+        for license in &submission.spec.licenses {
+            *self.licenses.entry(license.name.clone()).or_default() += u64::from(license.count);
         }
         let size = Use::of(alloc);
         if let Some(qos) = self.cluster.world.qos_of(submission) {

@@ -37,6 +37,8 @@ mod info;
 pub mod job;
 pub mod ledger;
 pub mod limits;
+pub mod need;
+pub mod place;
 pub mod plan;
 pub mod priority;
 pub mod state;

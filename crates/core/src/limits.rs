@@ -44,6 +44,10 @@ impl Use {
         for g in &demand.gres {
             *gres.entry(g.name.as_str().into()).or_default() += u64::from(g.count) * nodes;
         }
+        let more = demand.gpus.of_tasks(demand.tasks);
+        if more > 0 {
+            *gres.entry("gpu".into()).or_default() += more;
+        }
         Use { jobs: 1, cpus: u64::from(demand.min_cpus()), mem_mb: demand.min_mem_mb(tables), nodes, gres }
     }
 

@@ -24,8 +24,16 @@ pub struct NodeTable {
     pub name: Arc<str>,
     /// Logical CPUs.
     pub cpus: u32,
+    /// Sockets.
+    pub sockets: u32,
+    /// Cores of a socket.
+    pub cores_per_socket: u32,
+    /// Threads of a core.
+    pub threads_per_core: u32,
     /// Memory, MiB.
     pub memory_mb: u64,
+    /// TmpDisk, MiB.
+    pub tmp_disk_mb: u64,
     /// Features.
     pub features: BTreeSet<String>,
     /// Generic resources.
@@ -79,7 +87,11 @@ impl Tables {
                 NodeTable {
                     name: n.name.as_str().into(),
                     cpus: n.cpus(),
+                    sockets: n.sockets,
+                    cores_per_socket: n.cores_per_socket,
+                    threads_per_core: n.threads_per_core,
                     memory_mb: n.memory_mb,
+                    tmp_disk_mb: n.tmp_disk_mb,
                     features: n.features.iter().cloned().collect(),
                     gres,
                 }
@@ -119,6 +131,11 @@ impl Tables {
 }
 
 impl NodeTable {
+    /// Cores of all sockets.
+    pub fn cores(&self) -> u32 {
+        self.sockets.saturating_mul(self.cores_per_socket)
+    }
+
     /// The node with nothing on it.
     pub fn idle(&self) -> NodeFree {
         NodeFree {

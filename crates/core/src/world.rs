@@ -1,9 +1,10 @@
 //! What changes only when an operator changes it: the configuration in force, and judgements that follow from it alone.
 
-use crate::alloc::{NodeFree, place};
+use crate::alloc::NodeFree;
 use crate::demand::Demand;
 use crate::job::{Job, Pending, Run, Submission, WaitState};
 use crate::limits::{self, Use};
+use crate::place::place;
 use crate::priority::{self, Scale};
 use crate::state::State;
 use crate::tables::Tables;
@@ -91,6 +92,12 @@ pub struct World {
     in_service: Vec<NodeFree>,
 }
 
+/// Whether lists of what is allowed (empty: everything) and denied let a name in.
+fn allows(allowed: &[String], denied: &[String], name: Option<&str>) -> bool {
+    let is_in = |list: &[String]| name.is_some_and(|name| list.iter().any(|n| n == name));
+    (allowed.is_empty() || is_in(allowed)) && !is_in(denied)
+}
+
 /// The configuration with what operators changed of nodes and partitions.
 fn in_force(base: &Arc<ClusterConfig>, state: &State) -> Arc<ClusterConfig> {
     if state.nodes.is_empty() && state.partitions.is_empty() {
@@ -124,6 +131,12 @@ impl World {
     /// All nodes with nothing on them, those that are out of service unusable.
     pub fn in_service(&self) -> &[NodeFree] {
         &self.in_service
+    }
+
+    /// How many licences of that name there are.
+    pub fn licenses(&self, name: &str) -> u32 {
+        let license = self.config.parameters.licenses.iter().find(|l| l.name == name);
+        license.map_or(0, |l| l.count)
     }
 
     /// Whether the nodes in service have room for a job, were they empty.
@@ -226,6 +239,12 @@ impl World {
             PartitionState::Down => return Some(PendingReason::PartitionDown),
             PartitionState::Inactive => return Some(PendingReason::PartitionInactive),
             PartitionState::Up | PartitionState::Drain => {}
+        }
+        if !allows(&partition.allow_accounts, &partition.deny_accounts, submission.account.as_deref()) {
+            return Some(PendingReason::AccountNotAllowed);
+        }
+        if !allows(&partition.allow_qos, &partition.deny_qos, submission.qos.as_deref()) {
+            return Some(PendingReason::QOSNotAllowed);
         }
         let limit = self.time_limit(job, demand.partition);
         if limit > partition.max_time {

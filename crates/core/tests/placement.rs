@@ -2,8 +2,10 @@
 
 mod common;
 
-use bivouac_core::alloc::{NodeFree, place};
+use bivouac_core::alloc::NodeFree;
 use bivouac_core::demand::{Demand, MemDemand};
+use bivouac_core::need::{GpuDemand, ShapeDemand};
+use bivouac_core::place::place;
 use bivouac_core::tables::Tables;
 use bivouac_types::config::GresConfig;
 use bivouac_types::tres::GresRequest;
@@ -85,6 +87,13 @@ fn demand() -> impl Strategy<Value = Demand> {
                         count,
                     })
                     .collect(),
+                gpus: GpuDemand::default(),
+                shape: ShapeDemand::default(),
+                min_node_cpus: 0,
+                overcommit: false,
+                tasks_each: 0,
+                widen: false,
+                contiguous: false,
                 max_cpus_per_node: u32::MAX,
                 max_mem_per_node_mb: u64::MAX,
                 never: None,
@@ -102,6 +111,7 @@ fn most_tasks(demand: &Demand, free: &NodeFree, tables: &Tables, n: usize) -> u3
             MemDemand::PerNode(mb) => mb,
             MemDemand::PerCpu(mb) => mb * u64::from(cpus),
             MemDemand::WholeNode => node.memory_mb,
+            MemDemand::PerGpu(_) => unreachable!("not generated"),
         };
         let of = |kind: Option<&str>| -> u32 {
             let slots = node.gres.iter().zip(&free.gres);
@@ -145,7 +155,7 @@ proptest! {
             for pick in picks {
                 prop_assert!(pick.tasks > 0 && demand.nodes.contains(&pick.node));
                 let (free, node) = (&free[pick.node], &tables.nodes[pick.node]);
-                let alloc = free.allot(&demand, pick.tasks, node);
+                let alloc = free.allot(&demand, pick.tasks, 0, node);
                 let alloc = alloc.expect("what is placed can be allotted");
                 prop_assert!(free.cpus.is_superset(&alloc.cpus) && alloc.mem_mb <= free.mem_mb);
                 let cpus = if demand.exclusive { node.cpus } else { pick.tasks * demand.cpus_per_task };

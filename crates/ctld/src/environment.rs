@@ -4,7 +4,7 @@
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::info::{ArrayTasks, JobInfo, NodeShare};
 use bivouac_types::job::Export;
-use bivouac_types::{HostList, MemRequest};
+use bivouac_types::{GresRequest, HostList, MemRequest};
 
 /// The variables of the batch script of a running job, in a fixed order.
 pub fn batch(job: &JobInfo, config: &ClusterConfig) -> Vec<(&'static str, String)> {
@@ -39,7 +39,7 @@ pub fn batch(job: &JobInfo, config: &ClusterConfig) -> Vec<(&'static str, String
     set("SLURM_NODE_ALIASES", "(null)".into());
     set("SLURM_JOB_CPUS_PER_NODE", repeated(job.nodes.iter().map(|n| n.cpus.len() as u32)));
     set("SLURM_CPUS_ON_NODE", first.map_or(0, |n| n.cpus.len()).to_string());
-    set("SLURM_TASKS_PER_NODE", repeated(job.nodes.iter().map(|n| n.tasks)));
+    set("SLURM_TASKS_PER_NODE", tasks_per_node(job));
     set("SLURM_TOPOLOGY_ADDR", head.clone());
     set("SLURM_TOPOLOGY_ADDR_PATTERN", "node".into());
     set("SLURMD_NODENAME", head.clone());
@@ -53,6 +53,9 @@ pub fn batch(job: &JobInfo, config: &ClusterConfig) -> Vec<(&'static str, String
     }
     if let Some(c) = request.cpus_per_task {
         set("SLURM_CPUS_PER_TASK", c.to_string());
+    }
+    for (name, value) in requested(job) {
+        set(name, value);
     }
     let default = config.partition(&job.partition).and_then(|p| p.def_mem_per_cpu_mb);
     match request.mem.or(default.map(MemRequest::PerCpu)) {
@@ -101,6 +104,44 @@ pub fn batch(job: &JobInfo, config: &ClusterConfig) -> Vec<(&'static str, String
         set("SLURM_ARRAY_TASK_STEP", step.to_string());
     }
     env
+}
+
+/// How many tasks each node has; where their number was left open, as many as its CPUs take.
+fn tasks_per_node(job: &JobInfo) -> String {
+    let ask = &job.spec.resources;
+    let open = ask.ntasks.is_none() && ask.ntasks_per_node.is_none();
+    let tasks = |n: &NodeShare| match open {
+        true => (n.cpus.len() as u32 / ask.cpus_per_task.unwrap_or(1).max(1)).max(n.tasks),
+        false => n.tasks,
+    };
+    repeated(job.nodes.iter().map(tasks))
+}
+
+/// The variables that repeat options.
+fn requested(job: &JobInfo) -> Vec<(&'static str, String)> {
+    let ask = &job.spec.resources;
+    let number = |n: Option<u32>| n.map(|n| n.to_string());
+    let list = |list: &[GresRequest]| {
+        let one = |g: &GresRequest| match &g.kind {
+            Some(kind) => format!("{kind}:{}", g.count),
+            None => g.count.to_string(),
+        };
+        Some(list.iter().map(one).collect::<Vec<_>>().join(",")).filter(|t| !t.is_empty())
+    };
+    let all = [
+        ("SLURM_NTASKS_PER_CORE", number(ask.ntasks_per_core)),
+        ("SLURM_NTASKS_PER_SOCKET", number(ask.ntasks_per_socket)),
+        ("SLURM_NTASKS_PER_GPU", number(ask.ntasks_per_gpu)),
+        ("SLURM_THREADS_PER_CORE", number(ask.threads_per_core)),
+        ("SLURM_OVERCOMMIT", ask.overcommit.then(|| "1".to_owned())),
+        ("SLURM_CPUS_PER_GPU", number(ask.gpus.cpus_per_gpu)),
+        ("SLURM_GPUS", list(&ask.gpus.per_job)),
+        ("SLURM_GPUS_PER_NODE", list(&ask.gpus.per_node)),
+        ("SLURM_GPUS_PER_SOCKET", list(&ask.gpus.per_socket)),
+        ("SLURM_GPUS_PER_TASK", list(&ask.gpus.per_task)),
+        ("SLURM_JOB_RESERVATION", job.spec.reservation.clone()),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// `4(x2),3`: runs of equal counts.

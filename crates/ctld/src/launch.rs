@@ -2,7 +2,7 @@
 
 use crate::controller::Controller;
 use crate::keeper_mail::{message, theirs};
-use crate::{clock, environment, spool};
+use crate::{clock, environment, limits, spool};
 use bivouac_core::{Effect, KeeperReport};
 use bivouac_keeper::order::{LaunchOrder, LoginEnv, Stream};
 use bivouac_keeper::protocol::ToKeeper;
@@ -121,6 +121,7 @@ impl Controller {
 
         let mut env: Vec<Vec<u8>> = payload.env.iter().map(|e| e.0.clone()).collect();
         let umask = submitted_umask(&env);
+        let limits = limits::take(&mut env);
         // A job that a step submits is none of that step's.
         env.retain(|e| !is_of(e, "SLURM_UMASK") && !e.starts_with(b"SLURM_STEP"));
         let login_env = row.spec.export.loads_login_environment().then(|| {
@@ -173,7 +174,7 @@ impl Controller {
             nice: 0,
             view: session.plan.as_ref().map(|p| p.encode()),
             scratch: session.scratch.map(|p| p.as_os_str().as_bytes().to_vec()),
-            limits: Vec::new(),
+            limits,
         }))
     }
 

@@ -22,6 +22,7 @@ mod history;
 mod keeper_link;
 mod keeper_mail;
 mod launch;
+mod limits;
 mod lock;
 mod mailbox;
 mod names;

@@ -45,6 +45,7 @@ impl Controller {
                 return reply.send_parts(accounting::parts(self.place.state_dir.clone(), query, rows));
             }
             Ask::Nodes => Response::Nodes(self.cluster.node_infos(&self.plan, self.up_since)),
+            Ask::Licenses => Response::Licenses(self.cluster.license_infos()),
             Ask::Partitions => Response::Partitions(self.cluster.partition_infos()),
             Ask::Priorities => {
                 let factors = self.cluster.factors(now).into_iter();
@@ -60,7 +61,7 @@ impl Controller {
                 Response::Done
             }
             Ask::ResetDiagnostics => Response::Rejected(Reject::AccessDenied),
-            Ask::Config => Response::Config(Box::new((*self.config).clone())),
+            Ask::Config => Response::Config(Box::new((**self.cluster.config()).clone())),
             Ask::Reconfigure => {
                 let caller = self.caller(peer, admin);
                 self.reconfigure(&caller)

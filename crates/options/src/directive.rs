@@ -1,5 +1,6 @@
 //! Batch scripts: what a script must be, and its `#SBATCH` lines.
 
+use crate::foreign::{ForeignError, System};
 use crate::getopt::{self, Choice, UsageError};
 use crate::table::Program;
 use std::ffi::OsString;
@@ -102,6 +103,8 @@ pub enum Problem {
     Operand(String),
     /// An option that cannot be read.
     Usage(UsageError),
+    /// A directive of another system that cannot be read.
+    Foreign(ForeignError),
 }
 
 impl DirectiveError {
@@ -116,6 +119,7 @@ impl DirectiveError {
             }
             Problem::Operand(word) => (format!("sbatch: error: Invalid directive found in batch script: {word}\n"), 255),
             Problem::Usage(e) => (e.message(Program::Sbatch), Program::Sbatch.usage_exit_code()),
+            Problem::Foreign(e) => (e.message(), 1),
         }
     }
 }
@@ -123,73 +127,121 @@ impl DirectiveError {
 /// The directives of a script.
 #[derive(Clone, Debug, Default)]
 pub struct Directives {
-    /// In order, the last counts.
+    /// Those of #SBATCH lines in order, the last counts.
     pub choices: Vec<Choice>,
+    /// Those of #PBS and #BSUB lines, which win over them unless --ignore-pbs.
+    pub foreign: Vec<Choice>,
     /// Lines without effect.
     pub ignored: Vec<Ignored>,
 }
 
+const PBS: &str = "#PBS";
+const BSUB: &str = "#BSUB";
+
 /// Options that have a meaning on the command line only.
 const NOT_IN_SCRIPTS: [&str; 4] = ["wrap", "help", "usage", "version"];
 
-/// Reads the `#SBATCH` lines of a script up to its first command.
+/// Reads the directives of a script up to its first command. `ignore_pbs`: --ignore-pbs was given outside the script.
 ///
 /// # Errors
 /// [`DirectiveError`], for the first line that cannot be read.
-pub fn read(script: &[u8]) -> Result<Directives, DirectiveError> {
+pub fn read(script: &[u8], ignore_pbs: bool) -> Result<Directives, DirectiveError> {
     let mut found = Directives::default();
+    let (mut pbs, mut lsf) = (Vec::new(), Vec::new());
     let mut before_commands = true;
     for (number, line) in (1u32..).zip(script.split(|&b| b == b'\n')) {
         let text = String::from_utf8_lossy(line);
-        let trimmed = text.trim();
-        let mut ignore = |why| found.ignored.push(Ignored { line: number, text: trimmed.to_owned(), why });
-        if !trimmed.is_empty() && !trimmed.starts_with('#') {
+        if !text.trim().is_empty() && !text.trim().starts_with('#') {
             before_commands = false;
             continue;
         }
-        let Some(rest) = text.strip_prefix("#SBATCH") else {
-            if before_commands && let Some(why) = nearly(&text) {
-                ignore(why);
-            }
-            continue;
-        };
-        if !before_commands {
-            ignore("it comes after the first command");
-            continue;
+        let mut reader = Reader { found: &mut found, line: number, text: text.trim() };
+        if let Some(rest) = text.strip_prefix("#SBATCH").filter(|_| before_commands) {
+            reader.own(rest)?;
+        } else if ["#SBATCH", PBS, BSUB].iter().any(|d| text.starts_with(d)) && !before_commands {
+            reader.ignore("it comes after the first command");
+        } else if text.starts_with(PBS) {
+            pbs.push((number, text.into_owned()));
+        } else if text.starts_with(BSUB) {
+            lsf.push((number, text.into_owned()));
+        } else if before_commands && let Some(why) = nearly(&text) {
+            reader.ignore(why);
         }
-        let fail = |problem| DirectiveError { line: number, problem };
-        let (words, comment) = split(rest).map_err(fail)?;
-        if comment.is_some_and(|c| c.trim_start().starts_with('-')) {
-            ignore("what follows # is a comment");
-        }
-        match words.first().map(String::as_str) {
-            None => continue,
-            Some("hetjob" | "packjob") => return Err(fail(Problem::HetJob)),
-            Some(_) => {}
-        }
-        let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
-        let (choices, operands) =
-            getopt::directive(Program::Sbatch, &words, number).map_err(|e| fail(Problem::Usage(e)))?;
-        if let Some(word) = operands.first() {
-            return Err(fail(Problem::Operand(word.to_string_lossy().into_owned())));
-        }
-        for choice in choices {
-            if NOT_IN_SCRIPTS.contains(&choice.opt.long) {
-                ignore("the option is one of the command line");
-            } else {
-                found.choices.push(choice);
+    }
+    let ignore_pbs = ignore_pbs || found.choices.iter().any(|c| c.opt.long == "ignore-pbs");
+    for (system, word, lines) in [(System::Pbs, PBS, pbs), (System::Lsf, BSUB, lsf)] {
+        for (line, text) in lines {
+            let mut reader = Reader { found: &mut found, line, text: text.trim() };
+            if !ignore_pbs {
+                reader.foreign(system, &text[word.len()..])?;
             }
         }
     }
+    found.ignored.sort_by_key(|i| i.line);
     Ok(found)
+}
+
+/// One line on its way into what was found.
+struct Reader<'a> {
+    found: &'a mut Directives,
+    line: u32,
+    text: &'a str,
+}
+
+impl Reader<'_> {
+    fn ignore(&mut self, why: &'static str) {
+        self.found.ignored.push(Ignored { line: self.line, text: self.text.to_owned(), why });
+    }
+
+    fn fail(&self, problem: Problem) -> DirectiveError {
+        DirectiveError { line: self.line, problem }
+    }
+
+    /// What follows #SBATCH.
+    fn own(&mut self, rest: &str) -> Result<(), DirectiveError> {
+        let (words, comment) = split(rest).map_err(|p| self.fail(p))?;
+        if comment.is_some_and(|c| c.trim_start().starts_with('-')) {
+            self.ignore("what follows # is a comment");
+        }
+        if let Some("hetjob" | "packjob") = words.first().map(String::as_str) {
+            return Err(self.fail(Problem::HetJob));
+        }
+        for choice in self.options(words)? {
+            if NOT_IN_SCRIPTS.contains(&choice.opt.long) {
+                self.ignore("the option is one of the command line");
+            } else {
+                self.found.choices.push(choice);
+            }
+        }
+        Ok(())
+    }
+
+    /// What follows #PBS or #BSUB.
+    fn foreign(&mut self, system: System, rest: &str) -> Result<(), DirectiveError> {
+        let (words, _) = split(rest).map_err(|p| self.fail(p))?;
+        let read = system.translate(&words).map_err(|e| self.fail(Problem::Foreign(e)))?;
+        for text in read.without_effect {
+            let why = "sbatch does nothing with it";
+            self.found.ignored.push(Ignored { line: self.line, text, why });
+        }
+        let choices = self.options(read.words)?;
+        self.found.foreign.extend(choices);
+        Ok(())
+    }
+
+    fn options(&self, words: Vec<String>) -> Result<Vec<Choice>, DirectiveError> {
+        let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+        let read = getopt::directive(Program::Sbatch, &words, self.line);
+        let (choices, operands) = read.map_err(|e| self.fail(Problem::Usage(e)))?;
+        match operands.first() {
+            Some(word) => Err(self.fail(Problem::Operand(word.to_string_lossy().into_owned()))),
+            None => Ok(choices),
+        }
+    }
 }
 
 /// Whether a comment was probably meant as a directive, and why it is none.
 fn nearly(line: &str) -> Option<&'static str> {
-    let word = line.split_whitespace().next()?;
-    if matches!(word, "#PBS" | "#BSUB") {
-        return Some("directives of other systems are not read here; write #SBATCH");
-    }
     if line.starts_with([' ', '\t']) && line.trim_start().starts_with("#SBATCH") {
         return Some("#SBATCH must stand at the beginning of the line");
     }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 /// The directives of one line, as `long=value`.
 fn line(text: &str) -> Result<Vec<String>, String> {
     let script = format!("#!/bin/sh\n{text}\ntrue\n");
-    match read(script.as_bytes()) {
+    match read(script.as_bytes(), false) {
         Ok(d) => Ok(d
             .choices
             .iter()
@@ -64,16 +64,34 @@ fn errors_in_slurms_words() {
         assert_eq!(line(text).unwrap_err(), want, "{text}");
     }
     assert!(line("#SBATCH hetjob").unwrap_err().contains("heterogeneous"));
-    assert!(line("#SBATCH --gpus=1").unwrap_err().contains("--gpus (line 2) is not available here"));
+    assert!(
+        line("#SBATCH --container=x").unwrap_err().contains("--container (line 2) is not available here")
+    );
+    assert!(line("#PBS -d x").unwrap_err().starts_with("sbatch: invalid option -- 'd'"));
 }
 
 #[test]
 fn directives_end_at_the_first_command() {
-    let d = read(b"#!/bin/sh\n\n# c\n   \n\t# x\n#SBATCH -J a\necho hi\n#SBATCH -t 4 --bogus\n").unwrap();
+    let d =
+        read(b"#!/bin/sh\n\n# c\n   \n\t# x\n#SBATCH -J a\necho hi\n#SBATCH -t 4 --bogus\n", false).unwrap();
     assert_eq!(d.choices.len(), 1);
     let said: Vec<String> = d.ignored.iter().map(ToString::to_string).collect();
     assert_eq!(said, ["line 8 has no effect, it comes after the first command: #SBATCH -t 4 --bogus"]);
-    assert_eq!(read(b"#!/bin/sh\n#SBATCH -J nonl").unwrap().choices.len(), 1);
+    assert_eq!(read(b"#!/bin/sh\n#SBATCH -J nonl", false).unwrap().choices.len(), 1);
+}
+
+#[test]
+fn directives_of_other_systems_come_last() {
+    let script = b"#!/bin/sh\n#PBS -N pbs -j oe\n#BSUB -J lsf\n#SBATCH -J own\n";
+    let read_names = |ignore| {
+        let found = read(script, ignore).unwrap();
+        let names = |c: &[Choice]| c.iter().filter_map(|c| c.value.clone()).collect::<Vec<_>>().join(" ");
+        (names(&found.choices), names(&found.foreign), found.ignored.len())
+    };
+    assert_eq!(read_names(false), ("own".into(), "pbs lsf".into(), 1));
+    assert_eq!(read_names(true), ("own".into(), String::new(), 0));
+    let within = read(b"#!/bin/sh\n#PBS -N a\n#SBATCH --ignore-pbs\n", false).unwrap();
+    assert!(within.foreign.is_empty());
 }
 
 #[test]
@@ -85,17 +103,17 @@ fn lines_that_were_probably_meant_are_named() {
         "#Sbatch -J a",
         "#SABTCH -t 5",
         "#SBTACH --mem=3",
-        "#PBS -N x",
+        "#PBS -j oe",
         "#SBATCH -J a #-t 5",
         "#SBATCH --wrap=x",
     ] {
-        let d = read(format!("#!/bin/sh\n{text}\ntrue\n").as_bytes()).unwrap();
+        let d = read(format!("#!/bin/sh\n{text}\ntrue\n").as_bytes(), false).unwrap();
         assert_eq!(d.ignored.iter().map(|i| i.line).collect::<Vec<_>>(), [2], "{text}");
     }
     for text in
         ["# sbatch is a command", "##SBATCH -J a", "# -----", "#", "#SBATCH -J a # note", "# batch -n"]
     {
-        let d = read(format!("#!/bin/sh\n{text}\ntrue\n").as_bytes()).unwrap();
+        let d = read(format!("#!/bin/sh\n{text}\ntrue\n").as_bytes(), false).unwrap();
         assert_eq!(d.ignored, [], "{text}");
     }
 }
@@ -120,7 +138,7 @@ proptest! {
         text in "(#(SBATCH|sbatch)?|[ '\"\\\\:=a-c\n-]|--time|é){0,24}",
         bytes in prop::collection::vec(any::<u8>(), 0..40),
     ) {
-        let _ = read(text.as_bytes());
-        let _ = (check(&bytes), read(&bytes));
+        let _ = read(text.as_bytes(), false);
+        let _ = (check(&bytes), read(&bytes, false));
     }
 }

@@ -11,6 +11,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 /// The version that `--version` shows: tools look for `slurm N.N.N`.
 pub const VERSION: &str = "slurm 22.05.8";
 
+/// The options that every command answers before it looks at its own.
+const ANSWERED: [&str; 3] = ["help", "usage", "version"];
+
 /// Where an option was given; later ones win over earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
@@ -403,8 +406,8 @@ impl Given {
     /// [`UsageError::Unhandled`] names the first that nobody asked for.
     pub fn finish(&self) -> Result<(), UsageError> {
         let used = self.used.borrow();
-        let left =
-            self.choices.iter().find(|c| c.opt.status == Status::Honoured && !used.contains(c.opt.long));
+        let asked_for = |long| used.contains(long) || ANSWERED.contains(&long);
+        let left = self.choices.iter().find(|c| c.opt.status == Status::Honoured && !asked_for(c.opt.long));
         left.map_or(Ok(()), |c| Err(UsageError::Unhandled(c.opt.long)))
     }
 }

@@ -11,13 +11,16 @@
 pub mod compatibility;
 pub mod directive;
 pub mod export;
+pub mod foreign;
 pub mod getopt;
 pub mod help;
 pub mod job_update;
 pub mod sbatch;
 pub mod scancel;
+pub mod signal;
 pub mod srun;
 pub mod table;
+pub mod update;
 pub mod value;
 
 pub use getopt::{Choice, Given, Invocation, Source, UsageError, read};

@@ -110,7 +110,9 @@ pub fn request(given: &Given) -> Result<Request, ValueError> {
         (false, false) => Scope::Steps,
     };
     let signal = match given.value("signal") {
-        Some(text) => Some(signal(text).ok_or_else(|| bare(format!("Unknown job signal: {text}")))?),
+        Some(text) => {
+            Some(crate::signal::parse(text).ok_or_else(|| bare(format!("Unknown job signal: {text}")))?)
+        }
         // The batch shell alone cannot be ended otherwise than by a signal.
         None if scope == Scope::Batch => Some(libc::SIGKILL),
         None => None,
@@ -124,7 +126,6 @@ pub fn request(given: &Given) -> Result<Request, ValueError> {
         verbose: given.count("verbose"),
         quiet: given.has("quiet"),
     };
-    given.last_of(&["help", "usage", "version"]);
     given.finish()?;
     if request.selections.is_empty() && request.filters == Filters::default() {
         return Err(ValueError::plain("No job identification provided"));
@@ -154,35 +155,6 @@ fn state(word: &str) -> Result<JobState, ValueError> {
 
 fn nodes(text: &str) -> Result<HostList, ValueError> {
     HostList::parse(text).map_err(|e| ValueError::plain(format!("Invalid node name specified: {text}: {e}")))
-}
-
-/// The signals that can be sent by name, as kill -l has them, without those that make no sense here.
-const SIGNALS: [(&str, i32); 15] = [
-    ("HUP", libc::SIGHUP),
-    ("INT", libc::SIGINT),
-    ("QUIT", libc::SIGQUIT),
-    ("ABRT", libc::SIGABRT),
-    ("KILL", libc::SIGKILL),
-    ("ALRM", libc::SIGALRM),
-    ("TERM", libc::SIGTERM),
-    ("USR1", libc::SIGUSR1),
-    ("USR2", libc::SIGUSR2),
-    ("URG", libc::SIGURG),
-    ("CONT", libc::SIGCONT),
-    ("STOP", libc::SIGSTOP),
-    ("TSTP", libc::SIGTSTP),
-    ("TTIN", libc::SIGTTIN),
-    ("TTOU", libc::SIGTTOU),
-];
-
-/// A signal by name, with or without SIG and in any case, or by number.
-pub fn signal(text: &str) -> Option<i32> {
-    if let Ok(number) = text.parse::<i32>() {
-        return (1..=64).contains(&number).then_some(number);
-    }
-    let upper = text.to_ascii_uppercase();
-    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-    SIGNALS.iter().find(|(n, _)| *n == name).map(|(_, s)| *s)
 }
 
 fn selections(operands: &[OsString]) -> Result<Vec<Selection>, ValueError> {

@@ -135,7 +135,6 @@ pub fn request(given: &Given) -> Result<Request, ValueError> {
         verbose: given.count("verbose"),
         list_mpi,
     };
-    given.last_of(&["help", "usage", "version"]);
     given.finish()?;
     Ok(request)
 }

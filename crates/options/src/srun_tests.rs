@@ -30,7 +30,7 @@ fn every_honoured_option_is_consumed_and_changes_what_is_asked() {
             Arg::Required(_) => format!("--{}={value}", o.long),
             _ => format!("--{}", o.long),
         };
-        let changed = asked(&[&word], &[]).unwrap_or_else(|e| panic!("{word}: {e}"));
+        let changed = asked(&[&word], &[]).unwrap_or_else(|e| panic!("{word}: {e:?}"));
         // Asking for what holds anyway changes nothing.
         if o.long != "distribution" {
             assert_ne!(format!("{changed:?}"), plain, "{word} is accepted and ignored");

@@ -1,31 +1,30 @@
 //! Values that several commands read, and how a wrong one is said.
 
 use crate::getopt::{Given, UsageError};
+use crate::table::Program;
 use bivouac_types::job::{NodeRange, OpenMode};
 use std::fmt;
 
-/// A value that cannot be read. `Display` is what follows the command's name, for example
-/// `error: Invalid --time specification`.
+/// A value that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueError {
     /// `error` or `fatal`; empty for a text that stands alone, without the command's name.
     pub level: &'static str,
-    /// What is wrong.
+    /// What is wrong, `Invalid --time specification`; several lines are several errors.
     pub text: String,
     /// The exit code, as observed on Slurm 22.05.8.
     pub code: u8,
 }
 
-impl fmt::Display for ValueError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ValueError {
+    /// The lines for standard error.
+    pub fn message(&self, program: Program) -> String {
         match self.level {
-            "" => f.write_str(&self.text),
-            level => write!(f, "{level}: {}", self.text),
+            "" => format!("{}\n", self.text),
+            level => self.text.lines().map(|line| format!("{program}: {level}: {line}\n")).collect(),
         }
     }
 }
-
-impl std::error::Error for ValueError {}
 
 impl From<UsageError> for ValueError {
     fn from(e: UsageError) -> ValueError {
@@ -113,6 +112,15 @@ pub fn open_mode(text: &str) -> Option<OpenMode> {
         "" => None,
         t if "append".starts_with(t) => Some(OpenMode::Append),
         t if "truncate".starts_with(t) => Some(OpenMode::Truncate),
+        _ => None,
+    }
+}
+
+/// `yes` and `no`.
+pub fn yes_no(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" => Some(true),
+        "no" => Some(false),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::diagnostics::Diagnostics;
-use bivouac_types::info::{JobInfo, NodeInfo, PartitionInfo, Usage};
+use bivouac_types::info::{JobInfo, LicenseInfo, NodeInfo, PartitionInfo, Usage};
 use bivouac_types::node::{Misfortune, NodeChange};
 use bivouac_types::partition::PartitionChange;
 use bivouac_types::priority::JobFactors;
@@ -40,6 +40,8 @@ pub enum Ask {
     Nodes,
     /// All partitions.
     Partitions,
+    /// All licences.
+    Licenses,
     /// The factors of pending jobs' priorities. Answered by one or more `Priorities`.
     Priorities,
     /// What the controller counts of its own work.
@@ -319,6 +321,8 @@ pub enum Response {
     Nodes(Vec<NodeInfo>),
     /// To `Partitions`.
     Partitions(Vec<PartitionInfo>),
+    /// To `Licenses`.
+    Licenses(Vec<LicenseInfo>),
     /// To `Config`.
     Config(Box<ClusterConfig>),
     /// To `WaitEnd`: the highest exit status over all tasks.

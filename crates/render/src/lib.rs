@@ -9,6 +9,7 @@
 
 pub mod job;
 pub mod json;
+pub mod request;
 pub mod sacct;
 pub mod scontrol;
 pub mod sdiag;
@@ -20,7 +21,7 @@ pub mod sshare;
 pub mod table;
 pub mod tres;
 
-pub use settings::{Settings, Units};
+pub use settings::{Machine, Settings, Units};
 pub use table::{Layout, Table};
 
 #[cfg(test)]

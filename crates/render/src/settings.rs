@@ -16,6 +16,21 @@ pub enum Units {
     Fixed(char),
 }
 
+/// The machine on which all nodes are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Machine {
+    /// Its architecture, as `uname -m` has it.
+    pub arch: String,
+    /// Its operating system with release and version.
+    pub os: String,
+    /// When it was booted.
+    pub boot: Option<Timestamp>,
+    /// Processes that want to run, averaged over a minute.
+    pub load: Option<f64>,
+    /// Memory that is free, MiB.
+    pub free_mb: Option<u64>,
+}
+
 /// What a rendering depends on besides the rows: handed in, so that rendering stays pure.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -29,6 +44,8 @@ pub struct Settings {
     pub cluster: String,
     /// Units of memory.
     pub units: Units,
+    /// The machine, for reports about nodes.
+    pub machine: Machine,
     /// SLURM_BITSTR_LEN: bytes of an array's task expression; 0: no limit.
     pub task_chars: usize,
     /// Names of the QoS, in the order of their numbers (sacct's QOSRAW).
@@ -44,6 +61,7 @@ impl Settings {
             time_format: TimeFormat::Standard,
             cluster: String::new(),
             units: Units::Natural,
+            machine: Machine::default(),
             task_chars: 64,
             qos: Vec::new(),
         }

@@ -35,6 +35,19 @@ pub struct Column<T: Table> {
     pub cell: Cell<T>,
     /// How rows are sorted by it; none: not at all.
     pub order: Option<Order<T>>,
+    /// What becomes of wide cells (sacct).
+    pub cut: Cut,
+}
+
+/// What becomes of a cell that is wider than its column, in sacct.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// It is cut and marked with `+`.
+    Marked,
+    /// It is cut.
+    Plain,
+    /// It stands as it is.
+    Never,
 }
 
 /// How rows are sorted by a column.
@@ -50,7 +63,7 @@ impl<T: Table> Column<T> {
     /// A column known by a letter and a name (either may be empty: `'\0'`, `""`), 20 wide by default, to the left.
     pub const fn new(letter: char, name: &'static str, heading: &'static str, cell: Cell<T>) -> Column<T> {
         let letter = if letter == '\0' { None } else { Some(letter) };
-        Column { letter, name, heading, width: 20, left: true, cell, order: None }
+        Column { letter, name, heading, width: 20, left: true, cell, order: None, cut: Cut::Marked }
     }
 
     /// Sorted by its text.
@@ -62,6 +75,12 @@ impl<T: Table> Column<T> {
     /// Sorted by a comparison.
     pub const fn by(mut self, compare: Compare<T>) -> Column<T> {
         self.order = Some(Order::By(compare));
+        self
+    }
+
+    /// What becomes of wide cells (sacct).
+    pub const fn cut(mut self, cut: Cut) -> Column<T> {
+        self.cut = cut;
         self
     }
 
@@ -108,8 +127,8 @@ struct Field<T: Table> {
 /// A parsed format.
 pub struct Layout<T: Table> {
     pieces: Vec<Piece<T>>,
-    /// What marks a cell that was cut: sacct's `+`.
-    cut: Option<char>,
+    /// Whether cells are cut as their columns say (sacct); else without a mark.
+    by_column: bool,
 }
 
 /// A layout and the specifications in it that are none: they are reported, and their text stands in the lines, as
@@ -128,7 +147,7 @@ impl<T: Table> Layout<T> {
     /// Parses a format of -o: `%[[.]size]letter[suffix]`, other text stands for itself. `%%` before anything that
     /// is no letter of a column is a per cent sign. `%all` is every column, separated by `|`.
     pub fn letters(format: &str) -> Parsed<T> {
-        let mut layout = Layout { pieces: Vec::new(), cut: None };
+        let mut layout = Layout { pieces: Vec::new(), by_column: false };
         let mut invalid = Vec::new();
         let mut rest = format;
         while let Some(at) = rest.find('%') {
@@ -181,7 +200,7 @@ impl<T: Table> Layout<T> {
     /// Parses a format of -O: `name[:[.][size][suffix]]` separated by commas. A name alone is as wide as its column
     /// says, one with a colon and no size as wide as needed.
     pub fn names(format: &str) -> Parsed<T> {
-        let mut layout = Layout { pieces: Vec::new(), cut: None };
+        let mut layout = Layout { pieces: Vec::new(), by_column: false };
         let mut invalid = Vec::new();
         for part in format.split(',').filter(|p| !p.is_empty()) {
             let (name, spec) = match part.split_once(':') {
@@ -214,13 +233,13 @@ impl<T: Table> Layout<T> {
     }
 
     /// Columns with their widths (none: as needed; negative: to the left), each followed by `separator` (the last
-    /// one only if `trailing`); cells that are cut end in `+`.
+    /// one only if `trailing`); wide cells are treated as their columns say.
     pub fn fields(
         fields: impl IntoIterator<Item = (&'static Column<T>, Option<i32>)>,
         separator: &str,
         trailing: bool,
     ) -> Layout<T> {
-        let mut layout = Layout { pieces: Vec::new(), cut: Some('+') };
+        let mut layout = Layout { pieces: Vec::new(), by_column: true };
         for (n, (column, width)) in fields.into_iter().enumerate() {
             if n > 0 {
                 layout.text(separator);
@@ -281,7 +300,7 @@ impl<T: Table> Layout<T> {
     /// # Errors
     /// What writing says.
     pub fn heading(&self, out: &mut impl Write) -> io::Result<()> {
-        self.each(out, |field, text| text.push_str(field.column.heading), None)
+        self.each(out, |field, text| text.push_str(field.column.heading))
     }
 
     /// The line of dashes below sacct's headings.
@@ -289,7 +308,7 @@ impl<T: Table> Layout<T> {
     /// # Errors
     /// What writing says.
     pub fn rule(&self, out: &mut impl Write) -> io::Result<()> {
-        self.each(out, |field, text| text.extend(std::iter::repeat_n('-', field.width.unwrap_or(0))), None)
+        self.each(out, |field, text| text.extend(std::iter::repeat_n('-', field.width.unwrap_or(0))))
     }
 
     /// The lines of rows.
@@ -308,7 +327,8 @@ impl<T: Table> Layout<T> {
                     Piece::Field(field) => {
                         scratch.clear();
                         (field.column.cell)(&row, settings, &mut scratch);
-                        pad(out, &scratch, field.width, field.right, self.cut)?;
+                        let cut = if self.by_column { field.column.cut } else { Cut::Plain };
+                        pad(out, &scratch, field.width, field.right, cut)?;
                     }
                 }
             }
@@ -317,12 +337,7 @@ impl<T: Table> Layout<T> {
         Ok(())
     }
 
-    fn each(
-        &self,
-        out: &mut impl Write,
-        text_of: impl Fn(&Field<T>, &mut String),
-        cut: Option<char>,
-    ) -> io::Result<()> {
+    fn each(&self, out: &mut impl Write, text_of: impl Fn(&Field<T>, &mut String)) -> io::Result<()> {
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
@@ -330,7 +345,7 @@ impl<T: Table> Layout<T> {
                 Piece::Field(field) => {
                     text.clear();
                     text_of(field, &mut text);
-                    pad(out, &text, field.width, field.right, cut)?;
+                    pad(out, &text, field.width, field.right, Cut::Plain)?;
                 }
             }
         }
@@ -339,23 +354,18 @@ impl<T: Table> Layout<T> {
 }
 
 /// Writes text padded or cut to a width in characters.
-fn pad(
-    out: &mut impl Write,
-    text: &str,
-    width: Option<usize>,
-    right: bool,
-    cut: Option<char>,
-) -> io::Result<()> {
+fn pad(out: &mut impl Write, text: &str, width: Option<usize>, right: bool, cut: Cut) -> io::Result<()> {
     let Some(width) = width else { return out.write_all(text.as_bytes()) };
     let chars = if text.is_ascii() { text.len() } else { text.chars().count() };
+    if chars > width && cut == Cut::Never {
+        return out.write_all(text.as_bytes());
+    }
     if chars > width {
-        let keep = width.saturating_sub(usize::from(cut.is_some()));
+        let marked = cut == Cut::Marked && width > 0;
+        let keep = width.saturating_sub(usize::from(marked));
         let end = text.char_indices().nth(keep).map_or(text.len(), |(at, _)| at);
         out.write_all(&text.as_bytes()[..end])?;
-        if let Some(mark) = cut.filter(|_| width > 0) {
-            out.write_all(mark.encode_utf8(&mut [0; 4]).as_bytes())?;
-        }
-        return Ok(());
+        return if marked { out.write_all(b"+") } else { Ok(()) };
     }
     if right {
         blanks(out, width - chars)?;

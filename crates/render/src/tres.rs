@@ -98,6 +98,28 @@ impl<'a> Tres<'a> {
     }
 }
 
+/// Billing units of resources, by TRESBillingWeights (`CPU=1.0,Mem=0.25G,GRES/gpu=2`); without weights one for each CPU.
+pub fn billing(weights: Option<&str>, of: &Tres<'_>) -> u32 {
+    let Some(weights) = weights else { return of.cpus };
+    let units = |entry: &str| {
+        let (name, weight) = entry.split_once('=')?;
+        let unit = weight.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let weight: f64 = weight[..weight.len() - unit.len()].parse().ok()?;
+        let name = name.to_ascii_lowercase();
+        let amount = match name.as_str() {
+            "cpu" => f64::from(of.cpus),
+            // A weight of memory is for each MiB, or for each of the unit that it names.
+            "mem" => {
+                of.mem_mb as f64 / 1024f64.powi("MGTP".find(&unit.to_ascii_uppercase()).unwrap_or(0) as i32)
+            }
+            "node" => f64::from(of.nodes),
+            _ => of.gres.get(name.strip_prefix("gres/")?).copied().unwrap_or(0) as f64,
+        };
+        Some(weight * amount)
+    };
+    weights.split(',').filter_map(units).sum::<f64>() as u32
+}
+
 /// CPUs of a step; the batch step has those of the job on its node.
 pub fn step_cpus(job: &JobInfo, step: &StepInfo) -> u32 {
     match step.step {

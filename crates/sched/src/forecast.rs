@@ -1,8 +1,8 @@
 //! sbatch --test-only.
 
 use crate::reservation::{Reservation, releases};
-use bivouac_core::alloc::place;
 use bivouac_core::command::{PayloadId, RequestKey};
+use bivouac_core::place::place;
 use bivouac_core::{Caller, Cluster, Job};
 use bivouac_types::{Duration, JobSpec, Now, PendingReason, Reject, Timestamp};
 

@@ -1,9 +1,10 @@
 //! The walk through the queue.
 
 use crate::reservation::{Release, Reservation, releases};
-use bivouac_core::alloc::{NodeAlloc, place};
+use bivouac_core::alloc::NodeAlloc;
 use bivouac_core::demand::Demand;
 use bivouac_core::limits::Use;
+use bivouac_core::place::place;
 use bivouac_core::world::{QueueEntry, UNLIMITED_AS};
 use bivouac_core::{Cluster, Job, Ledger, NodePick, Place, Plan, Start, Submission};
 use bivouac_types::{Duration, JobId, Now, PendingReason, TaskSet};

@@ -1,7 +1,8 @@
 //! When and where a job will find room, judged by the time limits of what runs.
 
-use bivouac_core::alloc::{NodeAlloc, NodeFree, place};
+use bivouac_core::alloc::{NodeAlloc, NodeFree};
 use bivouac_core::demand::Demand;
+use bivouac_core::place::{allot, place};
 use bivouac_core::{Cluster, IndexSet, NodePick};
 
 /// Resources that come back at a time of the limit clock.
@@ -65,11 +66,10 @@ impl Reservation {
 
     /// Takes room besides the reserved job.
     pub fn take(&mut self, cluster: &Cluster, demand: &Demand, picks: &[NodePick]) {
-        for pick in picks {
-            let node = &cluster.world().tables.nodes[pick.node];
-            if let Some(alloc) = self.spare[pick.node].allot(demand, pick.tasks, node) {
-                self.spare[pick.node].take(&alloc, node);
-            }
+        let tables = &cluster.world().tables;
+        let alloc = allot(demand, picks, &self.spare, tables).unwrap_or_default();
+        for (pick, share) in picks.iter().zip(&alloc) {
+            self.spare[pick.node].take(share, &tables.nodes[pick.node]);
         }
     }
 

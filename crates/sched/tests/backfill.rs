@@ -3,7 +3,8 @@
 #[path = "../../core/tests/common/mod.rs"]
 mod common;
 
-use bivouac_core::alloc::{NodeFree, place};
+use bivouac_core::alloc::NodeFree;
+use bivouac_core::place::place;
 use bivouac_core::{Command, JobTarget, Phase};
 use bivouac_sched::plan;
 use bivouac_types::{JobId, JobSpec, MemRequest, TimeLimit};

@@ -227,6 +227,8 @@ pub struct PartitionConfig {
     pub grace_time: u32,
     /// PreemptMode; none: the cluster's.
     pub preempt_mode: Option<String>,
+    /// CpuBind, as it is shown; it binds nothing, as with TaskPlugin=task/none.
+    pub cpu_bind: Option<String>,
     /// DefCpuPerGPU and DefMemPerGPU as `scontrol show partition` prints them under JobDefaults.
     pub job_defaults: Vec<(String, u64)>,
 }
@@ -305,6 +307,7 @@ impl Default for PartitionConfig {
             over_time_limit: None,
             grace_time: 0,
             preempt_mode: None,
+            cpu_bind: None,
             job_defaults: Vec::new(),
         }
     }

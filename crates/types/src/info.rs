@@ -292,3 +292,14 @@ pub struct PartitionInfo {
     /// CPUs of its nodes together.
     pub total_cpus: u32,
 }
+
+/// A licence and how it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseInfo {
+    /// Name.
+    pub name: String,
+    /// How many there are.
+    pub total: u32,
+    /// How many running jobs have.
+    pub used: u64,
+}

@@ -94,6 +94,8 @@ pub struct NodeStand {
     pub address: Option<String>,
     /// NodeHostname.
     pub hostname: Option<String>,
+    /// CpuBind, as it is shown; it binds nothing, as with TaskPlugin=task/none.
+    pub cpu_bind: Option<String>,
 }
 
 /// What `scontrol update NodeName=... State=` orders.
@@ -144,6 +146,8 @@ pub enum NodeChange {
     Address(String),
     /// NodeHostname.
     Hostname(String),
+    /// CpuBind as it is shown; none: taken away.
+    CpuBind(Option<String>),
 }
 
 /// What can be made to befall a running job, for those who test what their tools do then.

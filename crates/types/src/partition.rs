@@ -70,6 +70,8 @@ pub enum PartitionChange {
     PreemptMode(Option<String>),
     /// JobDefaults.
     JobDefaults(Vec<(String, u64)>),
+    /// CpuBind as it is shown; none: taken away.
+    CpuBind(Option<String>),
     /// TRESBillingWeights.
     Billing(Option<String>),
     /// PriorityTier.
@@ -114,6 +116,7 @@ impl PartitionChange {
             C::GraceTime(seconds) => p.grace_time = seconds,
             C::PreemptMode(mode) => p.preempt_mode = mode,
             C::JobDefaults(list) => p.job_defaults = list,
+            C::CpuBind(mode) => p.cpu_bind = mode,
             C::Billing(weights) => p.billing = weights,
             C::PriorityTier(tier) => p.priority_tier = tier,
             C::PriorityJobFactor(factor) => p.priority_job_factor = factor,

@@ -77,6 +77,10 @@ pub enum PendingReason {
     PartitionDown,
     /// The partition is inactive.
     PartitionInactive,
+    /// The partition does not take the job's account.
+    AccountNotAllowed,
+    /// The partition does not take the job's QoS.
+    QOSNotAllowed,
     /// The licences it needs are in use.
     Licenses,
 }

@@ -23,6 +23,10 @@ pub enum Reject {
     NodeConfigUnavailable,
     /// The memory asked for is on no node.
     MemorySpecification,
+    /// The temporary disk asked for is on no node.
+    TmpDisk,
+    /// No node has the sockets, cores and threads asked for.
+    NodeShape,
     /// Time limit above the partition's or the QoS's maximum where that is refused at submission.
     InvalidTimeLimit,
     /// Node count below or above what the partition allows.
@@ -85,6 +89,8 @@ pub enum Reject {
     InvalidNodeState,
     /// Features are to be active that the node does not have.
     InactiveFeatures,
+    /// No group of the user's is among the partition's AllowGroups.
+    GroupNotPermitted,
     /// The partition takes no jobs at present.
     PartitionUnavailable,
     /// The partition has jobs, and cannot be deleted.
@@ -110,6 +116,8 @@ impl fmt::Display for Reject {
             Reject::InvalidGres(_) => "Invalid generic resource (gres) specification",
             Reject::NodeConfigUnavailable => "Requested node configuration is not available",
             Reject::MemorySpecification => "Memory specification can not be satisfied",
+            Reject::TmpDisk => "Temporary disk specification can not be satisfied",
+            Reject::NodeShape => "Socket, core and/or thread specification can not be satisfied",
             Reject::InvalidTimeLimit => "Requested time limit is invalid (missing or exceeds some limit)",
             Reject::InvalidNodeCount => "Node count specification invalid",
             Reject::TooManyCpus => "More processors requested than permitted",
@@ -142,6 +150,7 @@ impl fmt::Display for Reject {
             Reject::InvalidTimeMin => "Invalid time-min specification (exceeds job's time or other limits)",
             Reject::InvalidNodeState => "Invalid node state specified",
             Reject::InactiveFeatures => "Active features not subset of available features",
+            Reject::GroupNotPermitted => "User's group not permitted to use this partition",
             Reject::PartitionUnavailable => "Required partition not available (inactive or drain)",
             Reject::PartitionInUse => "Partition is in use",
             Reject::InvalidValue(_) => "Invalid value specified",

@@ -1,5 +1,7 @@
 //! `sbatch`.
 
+mod environment;
+mod limits;
 mod refusal;
 mod script;
 mod submit;
@@ -12,7 +14,7 @@ use bivouac_proto::message::{Payload, Submission};
 use bivouac_types::Blob;
 use script::Script;
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,10 +38,14 @@ fn sbatch(args: &[OsString]) -> Result<ExitCode, ExitCode> {
         Line::Print(text) => return Ok(invocation::print(&text)),
         Line::Options(line, operands) => (line, operands),
     };
+    if operands.first().is_some_and(|o| o == ":") {
+        return Err(fail("heterogeneous jobs (:) are not available here: submit several jobs"));
+    }
     let variables = getopt::variables(Program::Sbatch, |name| std::env::var_os(name)).map_err(usage)?;
     // A script that is not there is the lesser mistake.
     let ahead = variables.iter().chain(&line).cloned().collect();
-    asked(&Given::new(Program::Sbatch, ahead, operands.clone()))?;
+    let ahead = Given::new(Program::Sbatch, ahead, operands.clone());
+    asked(&ahead)?;
     let cwd = std::env::current_dir().map_err(|e| fail(format_args!("getcwd failed: {e}")))?;
     // Only the command line's --chdir moves the search for the script.
     let base = cwd.join(last(&line, "chdir").unwrap_or_default());
@@ -50,12 +56,13 @@ fn sbatch(args: &[OsString]) -> Result<ExitCode, ExitCode> {
         Some(command) => script::wrap(command),
         None => script::read(operands.first().map(OsString::as_os_str), &base)?,
     };
-    let mut choices = directives(&script)?;
+    let mut choices = directives(&script, ahead.has("ignore-pbs"))?;
     choices.extend(variables);
     choices.extend(line);
     let given = Given::new(Program::Sbatch, choices, operands);
     let request = asked(&given)?;
     invocation::hint_listed(&given);
+    request.warnings.iter().for_each(|w| eprintln!("sbatch: error: {w}"));
     if request.verbose > 0 {
         show(&given);
     }
@@ -65,8 +72,9 @@ fn sbatch(args: &[OsString]) -> Result<ExitCode, ExitCode> {
 
 /// What options ask for.
 fn asked(given: &Given) -> Result<Request, ExitCode> {
-    request(given, &jiff::Zoned::now()).map_err(|e| {
-        eprintln!("sbatch: {e}");
+    let read = |name: &str| std::fs::read_to_string(name).map_err(without_code);
+    request(given, &jiff::Zoned::now(), &read).map_err(|e| {
+        eprint!("{}", e.message(Program::Sbatch));
         invocation::error_exit(e.code)
     })
 }
@@ -76,12 +84,19 @@ fn last<'a>(line: &'a [Choice], long: &str) -> Option<&'a str> {
     line.iter().rfind(|c| c.opt.long == long)?.value.as_deref()
 }
 
-/// The options of the script's #SBATCH lines; lines without effect are named on a terminal.
-fn directives(script: &Script) -> Result<Vec<Choice>, ExitCode> {
-    match directive::read(&script.bytes) {
+/// The error in the system's words alone, as C programs print it.
+fn without_code(e: io::Error) -> io::Error {
+    let text = e.to_string();
+    let words = text.split(" (os error").next().unwrap_or_default();
+    io::Error::new(e.kind(), words.to_owned())
+}
+
+/// The options of the script's directives; lines without effect are named on a terminal.
+fn directives(script: &Script, ignore_pbs: bool) -> Result<Vec<Choice>, ExitCode> {
+    match directive::read(&script.bytes, ignore_pbs) {
         Ok(found) => {
             found.ignored.iter().for_each(|i| terminal::hint(format_args!("{}: {i}", script.shown)));
-            Ok(found.choices)
+            Ok(found.choices.into_iter().chain(found.foreign).collect())
         }
         Err(e) => {
             let (text, code) = e.message(&script.shown);
@@ -143,22 +158,10 @@ fn submission(
         operands.iter().skip(1).for_each(|a| *command = format!("{command} {}", a.to_string_lossy()));
     }
 
-    // The folder is this submission's: one from a job that submits is not passed on.
-    let caller = std::env::vars_os().filter(|(name, _)| name != SCRIPT_DIR);
-    let mut env = request.export.apply(caller);
-    if let Some(folder) = folder {
-        env.push(Blob([SCRIPT_DIR.as_bytes(), b"=", &folder].concat()));
-    }
-    env.push(format!("SLURM_UMASK={:04o}", umask()).into());
-    if let Some(export) = &request.export_text {
-        env.push(format!("SLURM_EXPORT_ENV={export}").into());
-    }
+    let env = environment::of(request, folder)?;
     let args = operands.get(1..).unwrap_or_default().iter().map(|a| Blob(a.as_bytes().to_vec())).collect();
     Ok(Submission { key: key()?, spec, payload: Payload { script: script.bytes.into(), args, env } })
 }
-
-/// Tells the job where its script was submitted from, for messages about files that lie beside it.
-const SCRIPT_DIR: &str = "BIVOUAC_SUBMIT_SCRIPT_DIR";
 
 /// A random name for this submission: asked twice, the controller answers with the same job.
 fn key() -> Result<String, ExitCode> {
@@ -177,13 +180,4 @@ fn host_name() -> String {
     }
     let end = buffer.iter().position(|&b| b == 0 || b == b'.').unwrap_or(buffer.len());
     String::from_utf8_lossy(&buffer[..end]).into_owned()
-}
-
-fn umask() -> u32 {
-    // SAFETY: no other thread runs that could see the mask in between.
-    unsafe {
-        let mask = libc::umask(0);
-        libc::umask(mask);
-        mask
-    }
 }

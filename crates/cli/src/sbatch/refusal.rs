@@ -10,7 +10,7 @@ pub fn print(reject: &Reject, spec: &JobSpec, prefix: &str) {
         Reject::InvalidPartition(name) => Some(format!("invalid partition specified: {name}")),
         // Memory for each CPU is looked at together with all the rest.
         Reject::MemorySpecification if matches!(spec.resources.mem, Some(MemRequest::PerCpu(_))) => None,
-        Reject::MemorySpecification | Reject::CpusPerNode => Some(reject.to_string()),
+        reject if is_of_nodes(reject) => Some(reject.to_string()),
         _ => None,
     };
     // --test-only says only why.
@@ -18,7 +18,7 @@ pub fn print(reject: &Reject, spec: &JobSpec, prefix: &str) {
         eprintln!("sbatch: error: {line}");
     }
     let text = match reject {
-        Reject::MemorySpecification | Reject::CpusPerNode => Reject::NodeConfigUnavailable.to_string(),
+        reject if is_of_nodes(reject) => Reject::NodeConfigUnavailable.to_string(),
         other => other.to_string(),
     };
     // What no node is called is not even asked for.
@@ -27,6 +27,11 @@ pub fn print(reject: &Reject, spec: &JobSpec, prefix: &str) {
     if let Some(hint) = hint(reject, spec) {
         terminal::hint(hint);
     }
+}
+
+/// Whether no node has what was asked for: said first, and then that the configuration is not available.
+fn is_of_nodes(reject: &Reject) -> bool {
+    matches!(reject, Reject::MemorySpecification | Reject::CpusPerNode | Reject::TmpDisk | Reject::NodeShape)
 }
 
 /// Where what this cluster does not know is known, or what the refused value was.

@@ -26,11 +26,7 @@ fn fail(what: impl std::fmt::Display) -> ExitCode {
 fn scancel(given: &Given) -> Result<ExitCode, ExitCode> {
     clusters::named(given)?;
     let request = request(given).map_err(|e| {
-        if e.level.is_empty() {
-            eprintln!("{e}")
-        } else {
-            eprintln!("scancel: {e}")
-        }
+        eprint!("{}", e.message(Program::Scancel));
         ExitCode::from(e.code)
     })?;
     if let Some(User::Named(name)) = &request.filters.user

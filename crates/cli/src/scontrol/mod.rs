@@ -2,10 +2,12 @@
 
 mod daemon;
 mod errors;
+mod facility;
 mod interactive;
 mod jobs;
 mod processes;
 mod show;
+mod site;
 mod update;
 
 use crate::report::{self, Trouble};
@@ -17,12 +19,10 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Commands of Slurm's scontrol that are not available here, and what to use instead.
-const REFUSED: [(&str, &str); 7] = [
+const REFUSED: [(&str, &str); 5] = [
     ("abort", "use `bivouac down`"),
     ("bbstat", "there are no burst buffers"),
     ("cluster", "set BIVOUAC_CLUSTER to speak to another cluster"),
-    ("create", "the cluster is made by its site profile"),
-    ("delete", "the cluster is made by its site profile"),
     ("dwstat", "there are no burst buffers"),
     ("fsdampeningfactor", "set FairShareDampeningFactor in slurm.conf"),
 ];
@@ -36,6 +36,10 @@ pub fn run(args: &[OsString]) -> ExitCode {
 #[derive(Clone, Copy)]
 struct Session {
     form: Form,
+    /// -a: hidden partitions too.
+    all: bool,
+    /// -F: nodes that are yet to come too.
+    future: bool,
     /// -Q: errors of the controller are not printed.
     quiet: bool,
 }
@@ -62,7 +66,12 @@ fn scontrol(given: &Given) -> Result<(), ExitCode> {
     // More words about the same records; there is nothing more to say here than with --details.
     let details = given.has("details") || given.count("verbose") > 0;
     let form = Form { oneliner: given.has("oneliner"), details };
-    let mut session = Session { form, quiet: given.has("quiet") };
+    let mut session = Session {
+        form,
+        quiet: given.has("quiet"),
+        all: given.has("all") && !given.has("hide"),
+        future: given.has("future"),
+    };
     clusters::named(given)?;
     invocation::finish(given)?;
     let words: Vec<String> = given.operands.iter().map(|w| w.to_string_lossy().into_owned()).collect();
@@ -82,8 +91,8 @@ fn carry_out(words: &[String], session: &mut Session) -> Result<bool, ExitCode> 
         "oneliner" => session.form.oneliner = true,
         "details" | "verbose" => session.form.details = true,
         "quiet" => session.quiet = true,
-        // No partition is hidden.
-        "all" | "hide" => {}
+        "all" => session.all = true,
+        "hide" => session.all = false,
         _ => return command_of(&command, typed, rest, *session).map(|()| true),
     }
     Ok(true)
@@ -145,7 +154,15 @@ fn command_of(command: &str, typed: &str, rest: &[String], session: Session) -> 
         if rest.is_empty() {
             return Err(session.fail("too few arguments for update keyword"));
         }
-        update(rest, session)
+        match site::entity(rest) {
+            Some(entity) => site::update(entity, rest, session),
+            None => update(rest, session),
+        }
+    } else if is("create", 1) || is("delete", 1) {
+        if rest.is_empty() {
+            return Err(session.fail(format_args!("too few arguments for {typed} keyword")));
+        }
+        if is("create", 1) { site::create(rest, session) } else { site::delete(rest, session) }
     } else if is("write", 5) {
         at_least(1)?;
         at_most(3)?;
@@ -174,19 +191,11 @@ fn update(words: &[String], session: Session) -> Result<(), ExitCode> {
     if update::job(words, session)? {
         return Ok(());
     }
-    let known = [
-        "nodename",
-        "partitionname",
-        "partition",
-        "reservation",
-        "reservationname",
-        "stepid",
-        "slurmctlddebug",
-    ];
     let key = words[0].split('=').next().unwrap_or_default();
-    if known.contains(&key.to_ascii_lowercase().as_str()) {
-        let what = "is not available here: the site profile defines it";
-        return Err(session.fail(format_args!("Update of {key} {what}")));
+    if ["reservation", "reservationname", "stepid", "slurmctlddebug"]
+        .contains(&key.to_ascii_lowercase().as_str())
+    {
+        return Err(session.fail(format_args!("Update of {key} is not available here")));
     }
     Err(session.fail(
         "No valid entity in update command\nInput line must include \"NodeName\", \"PartitionName\", \

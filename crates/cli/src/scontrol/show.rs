@@ -1,11 +1,10 @@
 //! scontrol show and write.
 
-use super::Session;
+use super::{Session, facility};
 use crate::report::{self, Trouble};
-use bivouac_proto::client::Client;
 use bivouac_proto::message::{Ask, JobQuery, Response};
 use bivouac_proto::place::Account;
-use bivouac_render::scontrol::{self, Machine};
+use bivouac_render::scontrol;
 use bivouac_render::squeue::job_ref;
 use bivouac_types::hostlist::compress;
 use bivouac_types::{HostList, JobId, JobState, Reject};
@@ -19,6 +18,8 @@ Commands:
   show job [ID]                 jobs (12, 12_3), all without an ID
   show node [NODES]             nodes
   show partition [NAME]         partitions
+  show licenses [NAME]          licences
+  show topology [NAME]          switches, or those above a node
   show config                   the parameters that hold here
   show hostnames [LIST]         a hostlist's names, one a line
   show hostlist NAMES           the hostlist of names
@@ -32,6 +33,13 @@ Commands:
   notify JOB MESSAGE            write to a job's standard error
   wait_job JOB                  wait until a job runs
   update JobId=ID KEY=VALUE...  change jobs; JobName=NAME for all of a name
+  update NodeName=NODES KEY=VALUE...
+                                change State, Reason, Weight, Features, Gres, Comment ... of nodes
+  update PartitionName=NAME KEY=VALUE...
+                                change a partition
+  create PartitionName=NAME KEY=VALUE...
+                                make a partition
+  delete PartitionName=NAME     remove a partition in which no job is
   write batch_script ID [FILE]  a job's script into a file, or - for standard output
   listpids [JOB[.STEP]]         processes of jobs
   pidinfo PID                   the job of a process
@@ -47,7 +55,7 @@ last command again).
 ";
 
 /// Entities of Slurm's that are not here.
-const REFUSED: [&str; 6] = ["assoc_mgr", "licenses", "reservation", "reservations", "slurmd", "topology"];
+const REFUSED: [&str; 1] = ["assoc_mgr"];
 
 /// `show ENTITY [ID]`, also `show ENTITY=ID`.
 pub fn show(entity: &str, id: Option<&str>, session: Session) -> Result<(), ExitCode> {
@@ -66,22 +74,40 @@ pub fn show(entity: &str, id: Option<&str>, session: Session) -> Result<(), Exit
     } else if is("jobs", 1) {
         jobs(id, session)
     } else if is("nodes", 1) {
-        nodes(id, session)
+        facility::nodes(id, session)
     } else if is("partitions", 1) {
-        partitions(id, session)
+        facility::partitions(id, session)
+    } else if is("licenses", 2) {
+        facility::licenses(id, session)
+    } else if is("topology", 1) {
+        facility::topology(id, session)
+    } else if is("reservations", 1) {
+        match id {
+            None => print("No reservations in the system\n"),
+            Some(name) => Err(session.missing(format_args!("Reservation {name}"))),
+        }
+    } else if is("frontend", 1) {
+        print("No nodes in the system\n")
+    } else if is("burstbuffer", 2)
+        || is("bbstat", 2)
+        || is("dwstat", 2)
+        || is("federation", 2)
+        || lower == "bb"
+    {
+        // There are none of these, of which Slurm says nothing at all.
+        Ok(())
+    } else if is("aliases", 1) {
+        facility::aliases(id, session)
+    } else if is("daemons", 1) {
+        print("slurmctld slurmd\n")
+    } else if is("slurmd", 1) {
+        let refused = "Connection refused";
+        session.fail(format_args!("scontrol: error: slurm_slurmd_info: {refused}"));
+        Err(session.fail(format_args!("slurm_load_slurmd_status: {refused}")))
     } else if is("config", 1) {
         config(session)
     } else if is("steps", 1) {
         steps(id, session)
-    } else if is("aliases", 1) {
-        aliases(session)
-    } else if is("daemons", 2) {
-        print("slurmctld slurmd\n")
-    } else if is("frontend", 2) {
-        print("No nodes in the system\n")
-    } else if is("federation", 2) || is("burstbuffer", 1) || is("bbstat", 2) || is("dwstat", 2) {
-        // None is there, of which Slurm says nothing.
-        Ok(())
     } else if REFUSED.iter().any(|name| is_abbreviation(name, &lower)) {
         eprintln!("scontrol: error: show {lower} is not available here");
         Err(ExitCode::FAILURE)
@@ -94,11 +120,11 @@ fn is_abbreviation(name: &str, word: &str) -> bool {
     word.len() >= 2 && name.starts_with(word)
 }
 
-fn lookup(session: Session, what: &'static str) -> impl Fn(Trouble) -> ExitCode {
+pub(super) fn lookup(session: Session, what: &'static str) -> impl Fn(Trouble) -> ExitCode {
     move |e| session.fail(format_args!("{what} error: {e}"))
 }
 
-fn print(text: &str) -> Result<(), ExitCode> {
+pub(super) fn print(text: &str) -> Result<(), ExitCode> {
     let mut out = BufWriter::new(io::stdout().lock());
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|_| ExitCode::FAILURE)
 }
@@ -126,54 +152,6 @@ fn jobs(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
         return print("No jobs in the system\n");
     }
     print(&rows.iter().map(|row| scontrol::show_job(row, session.form, &settings)).collect::<String>())
-}
-
-fn nodes(list: Option<&str>, session: Session) -> Result<(), ExitCode> {
-    let settings = report::settings();
-    let (machine, all) = report::connect()
-        .and_then(|mut c| Ok((machine(), report::nodes(&mut c)?)))
-        .map_err(lookup(session, "slurm_load_node"))?;
-    let names = match list {
-        None => all.iter().map(|n| n.config.name.clone()).collect(),
-        Some(text) => HostList::parse(text).map_err(|_| session.missing(format_args!("Node {text}")))?.names,
-    };
-    let mut found = Ok(());
-    for name in names {
-        match all.iter().find(|n| n.config.name == name) {
-            Some(node) => print(&scontrol::show_node(node, &machine, session.form, &settings))?,
-            None => found = Err(session.missing(format_args!("Node {name}"))),
-        }
-    }
-    found
-}
-
-/// This machine, on which all nodes are.
-fn machine() -> Machine {
-    let read = |name: &str| {
-        let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
-        text.trim().to_owned()
-    };
-    Machine {
-        arch: std::env::consts::ARCH.to_owned(),
-        os: format!("{} {} {}", read("ostype"), read("osrelease"), read("version")),
-        host: read("hostname"),
-    }
-}
-
-fn partitions(name: Option<&str>, session: Session) -> Result<(), ExitCode> {
-    let settings = report::settings();
-    let fetch = |mut c: Client| Ok((report::partitions(&mut c)?, report::nodes(&mut c)?));
-    let (all, nodes) = report::connect().and_then(fetch).map_err(lookup(session, "slurm_load_partitions"))?;
-    let chosen: Vec<_> = all.iter().filter(|p| name.is_none_or(|n| p.config.name == n)).collect();
-    if let (Some(name), true) = (name, chosen.is_empty()) {
-        return Err(session.missing(format_args!("Partition {name}")));
-    }
-    print(
-        &chosen
-            .iter()
-            .map(|p| scontrol::show_partition(p, &nodes, session.form, &settings))
-            .collect::<String>(),
-    )
 }
 
 fn config(session: Session) -> Result<(), ExitCode> {
@@ -277,14 +255,6 @@ fn steps(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
         (false, _) => print("No job steps in the system\n"),
         (true, _) => Ok(()),
     }
-}
-
-/// The nodes of this machine: all.
-fn aliases(session: Session) -> Result<(), ExitCode> {
-    let nodes = report::connect().and_then(|mut c| report::nodes(&mut c));
-    let nodes = nodes.map_err(lookup(session, "slurm_load_node"))?;
-    let names: Vec<&str> = nodes.iter().map(|n| n.config.name.as_str()).collect();
-    print(&format!("{}\n", names.join(" ")))
 }
 
 /// `completing`: jobs that are being ended.

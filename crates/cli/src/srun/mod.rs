@@ -42,7 +42,7 @@ fn tell(line: std::fmt::Arguments<'_>) {
 
 fn srun(given: &Given) -> Result<ExitCode, ExitCode> {
     let request = request(given).map_err(|e| {
-        eprintln!("srun: {e}");
+        eprint!("{}", e.message(Program::Srun));
         invocation::error_exit(e.code)
     })?;
     if request.list_mpi {

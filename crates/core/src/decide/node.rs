@@ -6,6 +6,7 @@ use crate::command::{Caller, JobTarget};
 use crate::event::Change;
 use crate::job::{EndCause, Job, Phase};
 use crate::state::State;
+use bivouac_types::config::GresConfig;
 use bivouac_types::node::{Misfortune, NodeAuthor, NodeChange, NodeReason, NodeStand, Standing};
 use bivouac_types::{Now, Reject};
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,7 +73,8 @@ impl Cluster {
                     }
                     stand.active_features = Some(features.clone());
                 }
-                NodeChange::Gres(gres) => stand.gres = Some(gres.clone()),
+                NodeChange::Gres(gres) => stand.gres = Some(self.resources(n, gres)?),
+                NodeChange::CpuBind(mode) => stand.cpu_bind.clone_from(mode),
                 NodeChange::Address(address) => stand.address = some(address),
                 NodeChange::Hostname(hostname) => stand.hostname = some(hostname),
             }
@@ -85,6 +87,24 @@ impl Cluster {
             stand.reason = some(text).map(|text| NodeReason { text, by });
         }
         Ok(stand)
+    }
+
+    /// Resources of a node after a change: each as configured, or none of it. More than there is cannot be made.
+    fn resources(&self, n: usize, wanted: &[GresConfig]) -> Result<Vec<GresConfig>, Reject> {
+        let name = &self.world.config.nodes[n].name;
+        let base = self.world.base.nodes.iter().find(|node| node.name == *name);
+        let has = base.map_or(&[][..], |node| &node.gres);
+        for gres in wanted {
+            let fits = |have: &GresConfig| {
+                have.name == gres.name
+                    && have.kind == gres.kind
+                    && (gres.count == have.count || gres.count == 0)
+            };
+            if !has.iter().any(fits) {
+                return Err(Reject::InvalidGres(gres.name.clone()));
+            }
+        }
+        Ok(wanted.to_vec())
     }
 
     fn has_all(&self, all: &[String], some: &[String]) -> bool {

@@ -49,7 +49,9 @@ impl Starting<'_> {
         let count = start.nodes.len() as u32;
         let tasks = start.nodes.iter().try_fold(0u32, |sum, pick| sum.checked_add(pick.tasks))?;
         let allowed = |n: &usize| choice.nodes.contains(n);
-        if tasks != choice.tasks
+        let counted =
+            if choice.tasks_each > 0 { choice.tasks_each.checked_mul(count)? } else { choice.tasks };
+        if tasks != counted
             || !(choice.min_nodes..=choice.max_nodes).contains(&count)
             || !start.nodes.iter().all(|pick| allowed(&pick.node))
             || !choice.required.iter().all(|n| start.nodes.iter().any(|pick| pick.node == *n))

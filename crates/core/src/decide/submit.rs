@@ -11,7 +11,8 @@ use crate::demand::Demand;
 use crate::deps::{self, Identity};
 use crate::event::Change;
 use crate::job::{Owner, Submission, Tally};
-use bivouac_types::{JobId, JobSpec, Now, Reject};
+use bivouac_types::config::PartitionConfig;
+use bivouac_types::{JobId, JobSpec, Now, Reject, Uid};
 
 impl Cluster {
     pub(super) fn submit(
@@ -49,7 +50,7 @@ impl Cluster {
         if spec.nice < 0 && !caller.is_operator() {
             return Err(Reject::InvalidNice);
         }
-        let partitions = self.partitions(&spec)?;
+        let partitions = self.open_partitions(self.partitions(&spec)?, &spec, &caller)?;
         let qos = self.qos(&spec, &partitions)?;
         let account = self.account(&spec)?;
         if let Some(array) = &spec.array {
@@ -59,6 +60,9 @@ impl Cluster {
             }
         }
         self.check_nodes(&spec, &partitions)?;
+        if spec.licenses.iter().any(|l| l.count > self.world.licenses(&l.name)) {
+            return Err(Reject::InvalidLicenses);
+        }
         let id = JobId(self.state.next_id);
         let me = Identity { uid: caller.uid, name: spec.name.as_str().into(), origin: id };
         let waits = match &spec.dependency {
@@ -90,6 +94,38 @@ impl Cluster {
             }
         }
         Ok(names)
+    }
+
+    /// The partitions, an alternate in place of one that takes no jobs.
+    fn open_partitions(
+        &self,
+        mut names: Vec<String>,
+        spec: &JobSpec,
+        caller: &Caller,
+    ) -> Result<Vec<String>, Reject> {
+        for name in &mut names {
+            let mut partition = self.world.config.partition(name);
+            // A chain of alternates that leads nowhere, or in a circle, ends.
+            for _ in 0..self.world.config.partitions.len() {
+                match partition {
+                    Some(p) if !p.state.takes_jobs() => {
+                        let alternate = p.alternate.as_deref().ok_or(Reject::PartitionUnavailable)?;
+                        partition = self.world.config.partition(alternate);
+                    }
+                    _ => break,
+                }
+            }
+            let partition = partition.filter(|p| p.state.takes_jobs()).ok_or(Reject::PartitionUnavailable)?;
+            name.clone_from(&partition.name);
+        }
+        let mut refusal = None;
+        for partition in names.iter().filter_map(|n| self.world.config.partition(n)) {
+            match may_use(partition, spec, caller) {
+                Ok(()) => return Ok(names),
+                Err(e) => refusal = refusal.or(Some(e)),
+            }
+        }
+        refusal.map_or(Ok(names), Err)
     }
 
     pub(super) fn qos(&self, spec: &JobSpec, partitions: &[String]) -> Result<Option<String>, Reject> {
@@ -140,4 +176,16 @@ impl Cluster {
             Ok(())
         }
     }
+}
+
+/// Whether a user may submit to a partition at all.
+fn may_use(partition: &PartitionConfig, spec: &JobSpec, caller: &Caller) -> Result<(), Reject> {
+    let root = caller.uid == Uid::ROOT;
+    if partition.root_only && !root || partition.require_reservation && spec.reservation.is_none() {
+        return Err(Reject::AccessDenied);
+    }
+    if partition.disable_root_jobs && root {
+        return Err(Reject::InvalidUser);
+    }
+    Ok(())
 }

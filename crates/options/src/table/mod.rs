@@ -205,11 +205,18 @@ impl fmt::Display for Program {
     }
 }
 
+// What most commands have.
+const CLUSTERS: Opt =
+    opt("clusters", "the cluster to ask, which is this one").alias(&["cluster"]).short('M').takes("names");
+const HELP: Opt = opt("help", "show this text");
+const USAGE: Opt = opt("usage", "show the options in brief");
+const VERBOSE: Opt = opt("verbose", "say more").short('v');
+const VERSION: Opt = opt("version", "show the version").short('V');
+
 /// What is said of options of an area that is not built yet.
 const LATER: &str = "it comes in a later release";
 const LATER_GPU: &str = "it comes in a later release; ask per node with --gres=gpu:[type:]count";
 const NO_FEDERATION: &str = "there is one cluster and no federation";
-const OTHER_CLUSTER: &str = "set BIVOUAC_CLUSTER to speak to another cluster";
 const NO_HIDDEN: &str = "no partition is hidden";
 const NO_BINDING: &str = "tasks are not bound to cores or memory here";
 

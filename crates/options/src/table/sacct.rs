@@ -1,6 +1,6 @@
 //! sacct(1).
 
-use super::{NO_FEDERATION, Opt, opt};
+use super::{HELP, NO_FEDERATION, Opt, USAGE, VERSION, opt};
 
 pub(super) const OPTIONS: &[Opt] = &[
     opt("accounts", "jobs of these accounts").short('A').takes("accounts"),
@@ -31,7 +31,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .takes("fields")
         .env(&["SACCT_FORMAT"]),
     opt("group", "jobs of these groups").alias(&["gid"]).short('g').takes("groups"),
-    opt("help", "show this text").short('h'),
+    HELP.short('h'),
     opt("helpformat", "names of all columns").short('e'),
     opt("jobs", "these jobs and steps").short('j').takes("job_ids"),
     opt("json", "print JSON in the shape of the REST interface v0.0.38"),
@@ -54,11 +54,11 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("timelimit-min", "time limit, or the least").short('k').takes("time"),
     opt("truncate", "cut times to the window that was asked for").short('T'),
     opt("units", "unit of memory: K, M, G, T or P").takes("unit"),
-    opt("usage", "show the options in brief").short('U'),
+    USAGE.short('U'),
     opt("use-local-uid", "look up users on this machine").listed("users are always those of this machine"),
     opt("user", "jobs of these users").alias(&["uid"]).short('u').takes("users"),
     opt("verbose", "say which time window is asked for").short('v'),
-    opt("version", "show the version").short('V'),
+    VERSION,
     opt("wckeys", "jobs of these wckeys").short('W').takes("keys"),
     opt("whole-hetjob", "all components of heterogeneous jobs")
         .may_take("yes|no")

@@ -1,6 +1,6 @@
 //! sbatch(1).
 
-use super::{LATER, LATER_GPU, NO_BINDING, NO_FEDERATION, Opt, opt};
+use super::{CLUSTERS, HELP, LATER, NO_BINDING, NO_FEDERATION, Opt, USAGE, VERBOSE, VERSION, opt};
 
 pub(super) const OPTIONS: &[Opt] = &[
     opt("account", "charge the job to this account").short('A').takes("name").env(&["SBATCH_ACCOUNT"]),
@@ -15,7 +15,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("batch", "features wanted of the node of the batch script")
         .takes("list")
         .env(&["SBATCH_BATCH"])
-        .listed("the batch script runs on the job's first node"),
+        .refused("the batch script runs on the job's first node; use --constraint"),
     opt("bb", "burst buffer request").takes("spec").listed("there is no burst buffer"),
     opt("bbf", "file with a burst buffer request").takes("file").listed("there is no burst buffer"),
     opt("begin", "do not start before this time, as 16:00, now+1hour or 2030-01-20T12:34")
@@ -23,11 +23,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .takes("time"),
     opt("chdir", "folder in which the script runs").short('D').takes("folder"),
     opt("cluster-constraint", "features of clusters of a federation").takes("list").listed(NO_FEDERATION),
-    opt("clusters", "clusters to submit to")
-        .alias(&["cluster"])
-        .short('M')
-        .takes("names")
-        .env(&["SBATCH_CLUSTERS", "SLURM_CLUSTERS"]),
+    CLUSTERS.env(&["SBATCH_CLUSTERS", "SLURM_CLUSTERS"]),
     opt("comment", "a remark that is kept with the job").takes("text"),
     opt("constraint", "features that the nodes must have, as a&b or a|b")
         .short('C')
@@ -37,23 +33,17 @@ pub(super) const OPTIONS: &[Opt] = &[
         .takes("path")
         .env(&["SBATCH_CONTAINER"])
         .refused("start the container in the script, for example with apptainer"),
-    opt("context", "SELinux context").takes("context").refused("jobs run in the context of their user"),
-    opt("contiguous", "ask for adjacent nodes").listed("all nodes are on one machine"),
-    opt("core-spec", "cores set aside for the system")
+    opt("context", "SELinux context").takes("context").listed("no SELinux plugin is in use"),
+    opt("contiguous", "nodes that follow one another"),
+    opt("core-spec", "cores set aside for the system, which AllowSpecResourcesUsage=No ignores")
         .short('S')
         .takes("count")
-        .env(&["SBATCH_CORE_SPEC"])
-        .refused("ask for fewer CPUs instead"),
-    opt("cores-per-socket", "least cores of a socket")
-        .takes("count")
-        .refused("choose nodes with --constraint or --partition"),
+        .env(&["SBATCH_CORE_SPEC"]),
+    opt("cores-per-socket", "least cores of a socket").takes("count"),
     opt("cpu-freq", "CPU frequency").takes("range").listed("CPU frequencies are left to the machine"),
-    opt("cpus-per-gpu", "CPUs for each GPU")
-        .takes("count")
-        .env(&["SBATCH_CPUS_PER_GPU"])
-        .refused("it comes in a later release; use --cpus-per-task"),
+    opt("cpus-per-gpu", "CPUs for each GPU").takes("count").env(&["SBATCH_CPUS_PER_GPU"]),
     opt("cpus-per-task", "CPUs for each task").short('c').takes("count"),
-    opt("deadline", "remove the job if it cannot end by then").takes("time").refused(LATER),
+    opt("deadline", "remove the job if it cannot end by then").takes("time"),
     opt("delay-boot", "how long to wait before booting nodes")
         .takes("minutes")
         .env(&["SBATCH_DELAY_BOOT"])
@@ -71,13 +61,8 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("export", "variables that go along: ALL, NONE, or names and NAME=value")
         .takes("list")
         .env(&["SBATCH_EXPORT"]),
-    opt("export-file", "file with variables that go along")
-        .takes("file|fd")
-        .refused("use --export=NAME=value"),
-    opt("extra-node-info", "least sockets, cores and threads of nodes")
-        .short('B')
-        .takes("s[:c[:t]]")
-        .refused("choose nodes with --constraint or --partition"),
+    opt("export-file", "file with variables that go along, each ended by a NUL byte").takes("file|fd"),
+    opt("extra-node-info", "least sockets, cores and threads of nodes").short('B').takes("s[:c[:t]]"),
     opt("get-user-env", "add the variables of the user's login environment")
         .may_take("timeout][mode")
         .env(&["SBATCH_GET_USER_ENV"]),
@@ -87,40 +72,27 @@ pub(super) const OPTIONS: &[Opt] = &[
         .takes("value")
         .env(&["SBATCH_GPU_FREQ"])
         .listed("GPU frequencies are left to the machine"),
-    opt("gpus", "GPUs of the whole job")
-        .short('G')
+    opt("gpus", "GPUs of the whole job").short('G').takes("[type:]count").env(&["SBATCH_GPUS"]),
+    opt("gpus-per-node", "GPUs of each node").takes("[type:]count").env(&["SBATCH_GPUS_PER_NODE"]),
+    opt("gpus-per-socket", "GPUs of each socket")
         .takes("[type:]count")
-        .env(&["SBATCH_GPUS"])
-        .refused(LATER_GPU),
-    opt("gpus-per-node", "GPUs of each node")
-        .takes("[type:]count")
-        .env(&["SBATCH_GPUS_PER_NODE"])
-        .refused(LATER_GPU),
-    opt("gpus-per-socket", "GPUs of each socket").takes("[type:]count").refused(LATER_GPU),
-    opt("gpus-per-task", "GPUs of each task")
-        .takes("[type:]count")
-        .env(&["SBATCH_GPUS_PER_TASK"])
-        .refused(LATER_GPU),
+        .refused("GPUs are not tied to sockets here; use --gpus-per-node"),
+    opt("gpus-per-task", "GPUs of each task").takes("[type:]count").env(&["SBATCH_GPUS_PER_TASK"]),
     opt("gres", "generic resources of each node, as gpu:a100:2").takes("list").env(&["SBATCH_GRES"]),
     opt("gres-flags", "how CPUs and GPUs go together")
         .takes("type")
         .env(&["SBATCH_GRES_FLAGS"])
         .listed("generic resources are not tied to CPUs here"),
-    opt("help", "show this text").short('h'),
-    opt("hint", "how tasks are bound to hardware threads")
+    HELP.short('h'),
+    opt("hint", "hardware threads: compute_bound, memory_bound, multithread or nomultithread")
         .takes("type")
-        .env(&["SBATCH_HINT", "SLURM_HINT"])
-        .listed(NO_BINDING),
+        .env(&["SBATCH_HINT", "SLURM_HINT"]),
     opt("hold", "submit held, to be released with scontrol release").short('H'),
-    opt("ignore-pbs", "take no notice of #PBS and #BSUB lines")
-        .env(&["SBATCH_IGNORE_PBS"])
-        .listed("#PBS and #BSUB lines are never read"),
+    opt("ignore-pbs", "take no notice of #PBS and #BSUB lines").env(&["SBATCH_IGNORE_PBS"]),
     opt("input", "file for standard input").short('i').takes("pattern").env(&["SBATCH_INPUT"]),
     opt("job-name", "name of the job").short('J').takes("name").env(&["SBATCH_JOB_NAME"]),
-    opt("kill-on-invalid-dep", "cancel the job if its dependency can never hold")
-        .takes("yes|no")
-        .refused("it comes in a later release; squeue shows DependencyNeverSatisfied, scancel ends the job"),
-    opt("licenses", "licences to hold while running").short('L').takes("list").refused(LATER),
+    opt("kill-on-invalid-dep", "cancel the job if its dependency can never hold").takes("yes|no"),
+    opt("licenses", "licences to hold while running, as matlab:2,ansys").short('L').takes("list"),
     opt("mail-type", "events to be told of by mail")
         .takes("types")
         .listed("recorded with the job; mail is not sent yet"),
@@ -136,13 +108,8 @@ pub(super) const OPTIONS: &[Opt] = &[
         .env(&["SBATCH_MEM_BIND"])
         .listed(NO_BINDING),
     opt("mem-per-cpu", "memory for each CPU, as 500M or 4G").takes("size").env(&["SBATCH_MEM_PER_CPU"]),
-    opt("mem-per-gpu", "memory for each GPU")
-        .takes("size")
-        .env(&["SBATCH_MEM_PER_GPU"])
-        .refused("it comes in a later release; use --mem or --mem-per-cpu"),
-    opt("mincpus", "least CPUs of each node")
-        .takes("count")
-        .refused("use --ntasks-per-node with --cpus-per-task"),
+    opt("mem-per-gpu", "memory for each GPU").takes("size").env(&["SBATCH_MEM_PER_GPU"]),
+    opt("mincpus", "least CPUs of each node").takes("count"),
     opt("network", "interconnect request")
         .takes("type")
         .env(&["SBATCH_NETWORK"])
@@ -154,17 +121,14 @@ pub(super) const OPTIONS: &[Opt] = &[
         .env(&["SBATCH_NO_KILL"])
         .listed("the nodes are on one machine and do not fail singly"),
     opt("no-requeue", "never requeue the job").env(&["SBATCH_NO_REQUEUE"]),
-    opt("nodefile", "file with the nodes to use").short('F').takes("file").refused("use --nodelist"),
+    opt("nodefile", "file with the nodes to use").short('F').takes("file"),
     opt("nodelist", "nodes that must be among the job's").short('w').takes("nodes"),
     opt("nodes", "number of nodes, least or least-most").short('N').takes("min[-max]"),
     opt("ntasks", "number of tasks").short('n').takes("count"),
-    opt("ntasks-per-core", "most tasks of a core").takes("count").refused("use --ntasks-per-node"),
-    opt("ntasks-per-gpu", "tasks for each GPU")
-        .alias(&["ntasks-per-tres"])
-        .takes("count")
-        .refused("use --ntasks-per-node"),
+    opt("ntasks-per-core", "most tasks of a core").takes("count"),
+    opt("ntasks-per-gpu", "tasks for each GPU").alias(&["ntasks-per-tres"]).takes("count"),
     opt("ntasks-per-node", "tasks of each node").alias(&["tasks-per-node"]).takes("count"),
-    opt("ntasks-per-socket", "most tasks of a socket").takes("count").refused("use --ntasks-per-node"),
+    opt("ntasks-per-socket", "most tasks of a socket").takes("count"),
     opt("open-mode", "append to the output files or truncate them")
         .takes("append|truncate")
         .env(&["SBATCH_OPEN_MODE"]),
@@ -172,10 +136,9 @@ pub(super) const OPTIONS: &[Opt] = &[
         .short('o')
         .takes("pattern")
         .env(&["SBATCH_OUTPUT"]),
-    opt("overcommit", "give each node one CPU set for all tasks")
+    opt("overcommit", "give each node the CPUs of one task for all its tasks")
         .short('O')
-        .env(&["SBATCH_OVERCOMMIT"])
-        .refused("ask for fewer tasks instead"),
+        .env(&["SBATCH_OVERCOMMIT"]),
     opt("oversubscribe", "share resources with other jobs")
         .short('s')
         .listed("no partition shares resources between jobs, and the partition decides"),
@@ -188,55 +151,42 @@ pub(super) const OPTIONS: &[Opt] = &[
         .takes("flags")
         .env(&["SBATCH_POWER"])
         .listed("there is no power management"),
-    opt("prefer", "features that the nodes had better have").takes("features").refused("use --constraint"),
-    opt("priority", "priority of the job")
-        .takes("value")
-        .refused("use --nice, or scontrol update as operator"),
+    opt("prefer", "features that the nodes had better have").takes("features"),
+    opt("priority", "priority of the job, or TOP; for operators").takes("value"),
     opt("profile", "detailed measurements")
         .takes("types")
         .env(&["SBATCH_PROFILE"])
         .listed("no profiling plugin is in use"),
-    opt("propagate", "resource limits that go along")
-        .may_take("limits")
-        .refused("set limits with ulimit in the script"),
+    opt("propagate", "resource limits that go along: ALL, NONE or names").may_take("limits"),
     opt("qos", "quality of service").short('q').takes("name").env(&["SBATCH_QOS"]),
     opt("quiet", "print errors only").short('Q'),
     opt("reboot", "boot the nodes first").listed("nodes are never booted"),
     opt("requeue", "the job may be requeued").env(&["SBATCH_REQUEUE"]),
-    opt("reservation", "reservation to run in").takes("names").env(&["SBATCH_RESERVATION"]).refused(LATER),
+    opt("reservation", "reservation to run in").takes("names").env(&["SBATCH_RESERVATION"]),
     opt("signal", "send a signal some seconds before the time limit")
-        .takes("[B:]signal[@seconds]")
-        .env(&["SBATCH_SIGNAL"])
-        .refused("it comes in a later release; trap TERM, which comes some seconds before KILL"),
-    opt("sockets-per-node", "least sockets of nodes")
-        .takes("count")
-        .refused("choose nodes with --constraint or --partition"),
-    opt("spread-job", "use as many nodes as possible").env(&["SBATCH_SPREAD_JOB"]).refused("use --nodes"),
+        .takes("[{R|B}:]signal[@seconds]")
+        .env(&["SBATCH_SIGNAL"]),
+    opt("sockets-per-node", "least sockets of nodes").takes("count"),
+    opt("spread-job", "use as many nodes as possible").env(&["SBATCH_SPREAD_JOB"]),
     opt("switches", "most leaf switches, and how long to wait for them")
         .takes("count[@time]")
-        .env(&["SBATCH_REQ_SWITCH", "SBATCH_WAIT4SWITCH"])
+        .env(&["SBATCH_REQ_SWITCH"])
         .listed("all nodes are on one machine"),
     opt("test-only", "say when the job would start, and submit nothing"),
-    opt("thread-spec", "threads set aside for the system")
+    opt("thread-spec", "threads set aside for the system, which AllowSpecResourcesUsage=No ignores")
         .takes("count")
-        .env(&["SBATCH_THREAD_SPEC"])
-        .refused("ask for fewer CPUs instead"),
-    opt("threads-per-core", "least threads of a core")
+        .env(&["SBATCH_THREAD_SPEC"]),
+    opt("threads-per-core", "threads of each core that are used, and least threads of a core")
         .takes("count")
-        .env(&["SBATCH_THREADS_PER_CORE"])
-        .refused("choose nodes with --constraint or --partition"),
+        .env(&["SBATCH_THREADS_PER_CORE"]),
     opt("time", "time limit, as 30, 1:30:00 or 2-12").short('t').takes("time").env(&["SBATCH_TIMELIMIT"]),
-    opt("time-min", "least time limit that will do").takes("time").refused(LATER),
-    opt("tmp", "least temporary disk space of a node")
-        .takes("size")
-        .refused("choose nodes with --constraint or --partition"),
+    opt("time-min", "least time limit that will do").takes("time"),
+    opt("tmp", "least temporary disk space of a node").takes("size"),
     opt("uid", "user of the job").takes("user").refused("submit as that user, for example with su"),
-    opt("usage", "show the options in brief"),
-    opt("use-min-nodes", "prefer the smaller number of nodes")
-        .env(&["SBATCH_USE_MIN_NODES"])
-        .refused("give --nodes one number"),
-    opt("verbose", "say more").short('v').env(&["SBATCH_DEBUG"]),
-    opt("version", "show the version").short('V'),
+    USAGE,
+    opt("use-min-nodes", "prefer the smaller number of nodes").env(&["SBATCH_USE_MIN_NODES"]),
+    VERBOSE.env(&["SBATCH_DEBUG"]),
+    VERSION,
     opt("wait", "wait for the job's end and exit with its code").short('W').env(&["SBATCH_WAIT"]),
     opt("wait-all-nodes", "whether to wait until all nodes are booted")
         .takes("0|1")

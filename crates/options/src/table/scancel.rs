@@ -1,16 +1,16 @@
 //! scancel(1).
 
-use super::{Opt, opt};
+use super::{CLUSTERS, HELP, Opt, USAGE, VERBOSE, VERSION, opt};
 
 pub(super) const OPTIONS: &[Opt] = &[
     opt("account", "jobs of this account").short('A').takes("name").env(&["SCANCEL_ACCOUNT"]),
     opt("batch", "signal the batch shell only").short('b').env(&["SCANCEL_BATCH"]),
-    opt("clusters", "clusters to ask").alias(&["cluster"]).short('M').takes("names").env(&["SLURM_CLUSTERS"]),
+    CLUSTERS.env(&["SLURM_CLUSTERS"]),
     opt("ctld", "send the request to the controller")
         .env(&["SCANCEL_CTLD"])
         .listed("requests always go to the controller"),
     opt("full", "signal the batch shell and all steps").short('f').env(&["SCANCEL_FULL"]),
-    opt("help", "show this text"),
+    HELP,
     opt("hurry", "do not write back burst buffers")
         .short('H')
         .env(&["SCANCEL_HURRY"])
@@ -34,9 +34,9 @@ pub(super) const OPTIONS: &[Opt] = &[
         .short('t')
         .takes("state")
         .env(&["SCANCEL_STATE"]),
-    opt("usage", "show the options in brief"),
+    USAGE,
     opt("user", "jobs of this user").short('u').takes("user").env(&["SCANCEL_USER"]),
-    opt("verbose", "say more").short('v').env(&["SCANCEL_VERBOSE"]),
-    opt("version", "show the version").short('V'),
+    VERBOSE.env(&["SCANCEL_VERBOSE"]),
+    VERSION,
     opt("wckey", "jobs of this wckey").takes("key").env(&["SCANCEL_WCKEY"]).refused("wckeys are not tracked"),
 ];

@@ -1,18 +1,15 @@
 //! scontrol(1): its options; its commands (show, hold, update ...) are operands.
 
-use super::{NO_FEDERATION, NO_HIDDEN, Opt, opt};
+use super::{CLUSTERS, HELP, NO_FEDERATION, Opt, USAGE, VERBOSE, VERSION, opt};
 
 pub(super) const OPTIONS: &[Opt] = &[
-    opt("all", "all partitions").short('a').env(&["SCONTROL_ALL"]).listed(NO_HIDDEN),
-    opt("clusters", "clusters to ask").alias(&["cluster"]).short('M').takes("names").env(&["SLURM_CLUSTERS"]),
+    opt("all", "all partitions").short('a').env(&["SCONTROL_ALL"]),
+    CLUSTERS.env(&["SLURM_CLUSTERS"]),
     opt("details", "show more of jobs").short('d'),
     opt("federation", "the federation").env(&["SCONTROL_FEDERATION"]).listed(NO_FEDERATION),
-    opt("future", "nodes that are to come")
-        .short('F')
-        .env(&["SCONTROL_FUTURE"])
-        .listed("there are no future nodes"),
-    opt("help", "show this text").short('h'),
-    opt("hide", "leave out hidden partitions").listed(NO_HIDDEN),
+    opt("future", "nodes that are to come").short('F').env(&["SCONTROL_FUTURE"]),
+    HELP.short('h'),
+    opt("hide", "leave out hidden partitions"),
     opt("local", "this cluster").env(&["SCONTROL_LOCAL"]).listed(NO_FEDERATION),
     opt("oneliner", "one line for each record").short('o'),
     opt("quiet", "print no warnings").short('Q'),
@@ -21,7 +18,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .short('u')
         .takes("user")
         .refused("run it as that user, for example with su"),
-    opt("usage", "show the options in brief"),
-    opt("verbose", "say more").short('v'),
-    opt("version", "show the version").short('V'),
+    USAGE,
+    VERBOSE,
+    VERSION,
 ];

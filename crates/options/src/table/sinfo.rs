@@ -1,16 +1,16 @@
 //! sinfo(1).
 
-use super::{LATER, NO_FEDERATION, NO_HIDDEN, Opt, opt};
+use super::{CLUSTERS, HELP, LATER, NO_FEDERATION, NO_HIDDEN, Opt, USAGE, VERBOSE, VERSION, opt};
 
 pub(super) const OPTIONS: &[Opt] = &[
     opt("all", "all partitions").short('a').env(&["SINFO_ALL"]).listed(NO_HIDDEN),
-    opt("clusters", "clusters to ask").alias(&["cluster"]).short('M').takes("names").env(&["SLURM_CLUSTERS"]),
+    CLUSTERS.env(&["SLURM_CLUSTERS"]),
     opt("dead", "nodes that do not respond").short('d').refused("all nodes respond; use --states"),
     opt("exact", "do not group nodes that differ").short('e'),
     opt("federation", "nodes of the federation").env(&["SINFO_FEDERATION"]).listed(NO_FEDERATION),
     opt("format", "columns, as \"%P %.5a %.10l\"").short('o').takes("format").env(&["SINFO_FORMAT"]),
     opt("Format", "columns by name, as nodelist,cpus:8").short('O').takes("fields"),
-    opt("help", "show this text"),
+    HELP,
     opt("hide", "leave out hidden partitions").listed(NO_HIDDEN),
     opt("iterate", "repeat every so many seconds").short('i').takes("seconds"),
     opt("json", "print JSON").refused(LATER),
@@ -27,8 +27,8 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("sort", "order of the lines, as -P,N").short('S').takes("columns").env(&["SINFO_SORT"]),
     opt("states", "nodes in these states").short('t').takes("states"),
     opt("summarize", "partitions with counts of nodes").short('s'),
-    opt("usage", "show the options in brief"),
-    opt("verbose", "say more").short('v'),
-    opt("version", "show the version").short('V'),
+    USAGE,
+    VERBOSE,
+    VERSION,
     opt("yaml", "print YAML").refused(LATER),
 ];

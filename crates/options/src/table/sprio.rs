@@ -1,12 +1,12 @@
 //! sprio(1).
 
-use super::{NO_FEDERATION, Opt, opt};
+use super::{CLUSTERS, HELP, NO_FEDERATION, Opt, USAGE, VERBOSE, VERSION, opt};
 
 pub(super) const OPTIONS: &[Opt] = &[
-    opt("clusters", "clusters to ask").alias(&["cluster"]).short('M').takes("names").env(&["SLURM_CLUSTERS"]),
+    CLUSTERS.env(&["SLURM_CLUSTERS"]),
     opt("federation", "jobs of the federation").env(&["SPRIO_FEDERATION"]).listed(NO_FEDERATION),
     opt("format", "columns, as \"%.15i %9r %.10Y\"").short('o').takes("format").env(&["SPRIO_FORMAT"]),
-    opt("help", "show this text"),
+    HELP,
     opt("jobs", "these jobs").short('j').may_take("job_ids"),
     opt("local", "jobs of this cluster").env(&["SPRIO_LOCAL"]).listed(NO_FEDERATION),
     opt("long", "more columns").short('l'),
@@ -18,9 +18,9 @@ pub(super) const OPTIONS: &[Opt] = &[
         .env(&["SPRIO_SIBLING"])
         .listed(NO_FEDERATION),
     opt("sort", "order of the lines, as r,-y").short('S').takes("columns"),
-    opt("usage", "show the options in brief"),
+    USAGE,
     opt("user", "jobs of these users").alias(&["users"]).short('u').takes("users"),
-    opt("verbose", "say more").short('v'),
-    opt("version", "show the version").short('V'),
+    VERBOSE,
+    VERSION,
     opt("weights", "the weights of the factors instead of jobs").short('w'),
 ];

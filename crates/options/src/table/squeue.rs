@@ -1,6 +1,6 @@
 //! squeue(1).
 
-use super::{NO_FEDERATION, NO_HIDDEN, Opt, opt};
+use super::{CLUSTERS, HELP, NO_FEDERATION, NO_HIDDEN, Opt, USAGE, VERBOSE, VERSION, opt};
 
 pub(super) const OPTIONS: &[Opt] = &[
     opt("account", "jobs of these accounts")
@@ -12,11 +12,11 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("array", "one line for each task of an array").short('r').env(&["SQUEUE_ARRAY"]),
     opt("array-unique", "one line for each record of an array, pending ones not put together")
         .env(&["SQUEUE_ARRAY_UNIQUE"]),
-    opt("clusters", "clusters to ask").alias(&["cluster"]).short('M').takes("names").env(&["SLURM_CLUSTERS"]),
+    CLUSTERS.env(&["SLURM_CLUSTERS"]),
     opt("federation", "jobs of the federation").env(&["SQUEUE_FEDERATION"]).listed(NO_FEDERATION),
     opt("format", "columns, as \"%.18i %.9P %j\"").short('o').takes("format").env(&["SQUEUE_FORMAT"]),
     opt("Format", "columns by name, as jobid,state:12").short('O').takes("fields").env(&["SQUEUE_FORMAT2"]),
-    opt("help", "show this text"),
+    HELP,
     opt("hide", "leave out hidden partitions").listed(NO_HIDDEN),
     opt("iterate", "repeat every so many seconds").short('i').takes("seconds"),
     opt("jobs", "these jobs").short('j').may_take("job_ids"),
@@ -45,9 +45,9 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("start", "when pending jobs are expected to start"),
     opt("states", "jobs in these states, or all").short('t').takes("states").env(&["SQUEUE_STATES"]),
     opt("steps", "steps instead of jobs").short('s').may_take("step_ids"),
-    opt("usage", "show the options in brief"),
+    USAGE,
     opt("user", "jobs of these users").alias(&["users"]).short('u').takes("users").env(&["SQUEUE_USERS"]),
-    opt("verbose", "say more").short('v'),
-    opt("version", "show the version").short('V'),
+    VERBOSE,
+    VERSION,
     opt("yaml", "print YAML"),
 ];

@@ -1,7 +1,7 @@
 //! srun(1), within a job: the options of a step. Variables are listed only where the option is honoured: a job's
 //! environment holds many of srun's variables (SLURM_MEM_PER_CPU and so on), which the batch shell passes on.
 
-use super::{LATER, LATER_GPU, NO_BINDING, NO_FEDERATION, OTHER_CLUSTER, Opt, opt};
+use super::{CLUSTERS, HELP, LATER, LATER_GPU, NO_BINDING, NO_FEDERATION, Opt, USAGE, VERBOSE, VERSION, opt};
 
 const OF_THE_JOB: &str = "a step has what its job has";
 const ALLOCATION: &str = "it belongs to a job's allocation: give it to sbatch";
@@ -26,11 +26,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .takes("folder")
         .env(&["SLURM_WORKING_DIR", "SLURM_REMOTE_CWD"]),
     opt("cluster-constraint", "features of clusters of a federation").takes("list").listed(NO_FEDERATION),
-    opt("clusters", "clusters to run on")
-        .alias(&["cluster"])
-        .short('M')
-        .takes("names")
-        .refused(OTHER_CLUSTER),
+    CLUSTERS.refused("set BIVOUAC_CLUSTER to speak to another cluster"),
     opt("comment", "a remark that is kept with the job").takes("text").listed(OF_THE_JOB),
     opt("compress", "compress what --bcast copies").may_take("type").listed("all nodes see the same files"),
     opt("constraint", "features that the nodes must have")
@@ -94,7 +90,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("gres-flags", "how CPUs and GPUs go together")
         .takes("type")
         .listed("generic resources are not tied to CPUs here"),
-    opt("help", "show this text").short('h'),
+    HELP.short('h'),
     opt("het-group", "components of a heterogeneous job")
         .alias(&["pack-group"])
         .takes("list")
@@ -221,10 +217,10 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("tmp", "least temporary disk space of a node").takes("size").refused(ALLOCATION),
     opt("uid", "user of the job").takes("user").refused("run it as that user, for example with su"),
     opt("unbuffered", "pass output on as it comes, not line by line").short('u').env(&["SLURM_UNBUFFEREDIO"]),
-    opt("usage", "show the options in brief"),
+    USAGE,
     opt("use-min-nodes", "prefer the smaller number of nodes").refused("give --nodes one number"),
-    opt("verbose", "say more").short('v').env(&["SLURM_DEBUG"]),
-    opt("version", "show the version").short('V'),
+    VERBOSE.env(&["SLURM_DEBUG"]),
+    VERSION,
     opt("wait", "seconds to wait for other tasks once the first has ended")
         .short('W')
         .takes("seconds")

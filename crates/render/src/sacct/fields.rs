@@ -5,7 +5,7 @@ use super::Entry;
 use super::cells::*;
 use crate::job;
 use crate::settings::{Settings, push};
-use crate::table::{Column, Table};
+use crate::table::{Column, Cut, Table};
 use crate::tres::Tres;
 use bivouac_types::info::StepInfo;
 
@@ -25,6 +25,16 @@ type Row<'a> = Entry<'a>;
 /// A field set to the right.
 const fn f(width: usize, name: &'static str, cell: crate::table::Cell<Entries>) -> Column<Entries> {
     C::new('\0', name, name, cell).right(width)
+}
+
+/// A number or a length of time: it is never cut.
+const fn n(width: usize, name: &'static str, cell: crate::table::Cell<Entries>) -> Column<Entries> {
+    f(width, name, cell).cut(Cut::Never)
+}
+
+/// A point in time: it is cut without a mark.
+const fn t(width: usize, name: &'static str, cell: crate::table::Cell<Entries>) -> Column<Entries> {
+    f(width, name, cell).cut(Cut::Plain)
 }
 
 /// A field of which nothing is known.
@@ -109,8 +119,8 @@ fn usage_task(row: &Row<'_>, _: &Settings, out: &mut String) {
 static COLUMNS: &[Column<Entries>] = &[
     f(10, "Account", |r, _, o| job::write_or(o, r.job.account.as_deref(), "")),
     unknown(15, "AdminComment"),
-    f(10, "AllocCPUS", |r, _, o| number(o, cpus(r))),
-    f(10, "AllocNodes", |r, _, o| number(o, nodes(r))),
+    n(10, "AllocCPUS", |r, _, o| number(o, cpus(r))),
+    n(10, "AllocNodes", |r, _, o| number(o, nodes(r))),
     f(10, "AllocTRES", tres_allocated),
     unknown(7, "AssocID"),
     f(10, "AveCPU", average_cpu),
@@ -129,17 +139,17 @@ static COLUMNS: &[Column<Entries>] = &[
     f(14, "ConsumedEnergy", energy),
     f(17, "ConsumedEnergyRaw", energy),
     unknown(19, "Container"),
-    f(10, "CPUTime", |r, s, o| number(o, cpu_time(r, s))),
-    f(10, "CPUTimeRAW", |r, s, o| number(o, cpu_time(r, s).as_secs())),
-    f(10, "DBIndex", |r, _, o| number(o, run_number(r.job))),
+    n(10, "CPUTime", |r, s, o| number(o, cpu_time(r, s))),
+    n(10, "CPUTimeRAW", |r, s, o| number(o, cpu_time(r, s).as_secs())),
+    C::new('\0', "DBIndex", "DBIndex", |r, _, o| number(o, run_number(r.job))).left(10).cut(Cut::Never),
     f(15, "DerivedExitCode", |r, _, o| of_job(r, o, |job, o| number(o, job::derived_exit(job)))),
-    f(10, "Elapsed", |r, s, o| number(o, elapsed(r, s))),
-    f(10, "ElapsedRaw", |r, s, o| number(o, elapsed(r, s).as_secs())),
-    f(19, "Eligible", eligible),
-    f(19, "End", end),
+    n(10, "Elapsed", |r, s, o| number(o, elapsed(r, s))),
+    n(10, "ElapsedRaw", |r, s, o| number(o, elapsed(r, s).as_secs())),
+    t(19, "Eligible", eligible),
+    t(19, "End", end),
     f(8, "ExitCode", |r, _, o| number(o, exit_status(r.job, r.step))),
     f(19, "Flags", flags),
-    f(6, "GID", |r, _, o| of_job(r, o, |job, o| number(o, job.gid))),
+    n(6, "GID", |r, _, o| of_job(r, o, |job, o| number(o, job.gid))),
     f(9, "Group", |r, _, o| of_job(r, o, |job, o| o.push_str(&job.group))),
     C::new('\0', "JobID", "JobID", id).left(12),
     C::new('\0', "JobIDRaw", "JobIDRaw", raw_id).left(12),
@@ -164,35 +174,35 @@ static COLUMNS: &[Column<Entries>] = &[
     f(10, "MinCPU", least_cpu),
     f(10, "MinCPUNode", cpu_node),
     f(10, "MinCPUTask", task),
-    f(10, "NCPUS", |r, _, o| number(o, cpus(r))),
-    f(8, "NNodes", |r, _, o| number(o, if nodes(r) > 0 { nodes(r) } else { asked_nodes(r) })),
+    n(10, "NCPUS", |r, _, o| number(o, cpus(r))),
+    n(8, "NNodes", |r, _, o| number(o, if nodes(r) > 0 { nodes(r) } else { asked_nodes(r) })),
     f(15, "NodeList", node_list),
-    f(8, "NTasks", |r, _, o| of_step(r, o, |step, o| number(o, step.num_tasks))),
+    n(8, "NTasks", |r, _, o| of_step(r, o, |step, o| number(o, step.num_tasks))),
     f(10, "Partition", |r, _, o| of_job(r, o, |job, o| o.push_str(&job.partition))),
-    f(10, "Priority", |r, _, o| of_job(r, o, |job, o| number(o, job.priority))),
+    n(10, "Priority", |r, _, o| of_job(r, o, |job, o| number(o, job.priority))),
     f(10, "QOS", |r, _, o| of_job(r, o, |job, o| job::write_or(o, job.qos.as_deref(), ""))),
-    f(6, "QOSRAW", qos_number),
+    n(6, "QOSRAW", qos_number),
     f(22, "Reason", |r, _, o| of_job(r, o, |job, o| number(o, job.accounting.waited))),
     f(10, "ReqCPUFreq", frequency),
     f(13, "ReqCPUFreqGov", frequency),
     f(13, "ReqCPUFreqMax", frequency),
     f(13, "ReqCPUFreqMin", frequency),
-    f(8, "ReqCPUS", |r, _, o| number(o, asked_cpus(r))),
+    n(8, "ReqCPUS", |r, _, o| number(o, asked_cpus(r))),
     f(10, "ReqMem", |r, s, o| of_job(r, o, |job, o| s.memory(o, Tres::asked(job).mem_mb))),
-    f(8, "ReqNodes", |r, _, o| number(o, asked_nodes(r))),
+    n(8, "ReqNodes", |r, _, o| number(o, asked_nodes(r))),
     f(10, "ReqTRES", |r, s, o| of_job(r, o, |job, o| Tres::asked(job).write_sorted(o, s))),
     f(20, "Reservation", |r, _, o| {
         of_job(r, o, |job, o| job::write_or(o, job.spec.reservation.as_deref(), ""));
     }),
     unknown(8, "ReservationId"),
-    f(10, "Reserved", |r, s, o| of_job(r, o, |_, o| number(o, waited(r, s)))),
-    f(10, "ResvCPU", |r, s, o| of_job(r, o, |_, o| number(o, waited_cpus(r, s)))),
-    f(10, "ResvCPURAW", |r, s, o| of_job(r, o, |_, o| number(o, waited_cpus(r, s).as_secs()))),
-    f(19, "Start", start),
+    n(10, "Reserved", |r, s, o| of_job(r, o, |_, o| number(o, waited(r, s)))),
+    n(10, "ResvCPU", |r, s, o| of_job(r, o, |_, o| number(o, waited_cpus(r, s)))),
+    n(10, "ResvCPURAW", |r, s, o| of_job(r, o, |_, o| number(o, waited_cpus(r, s).as_secs()))),
+    t(19, "Start", start),
     f(10, "State", state),
-    f(19, "Submit", submit),
+    t(19, "Submit", submit),
     f(20, "SubmitLine", |r, _, o| o.push_str(r.step.map_or(&r.job.spec.submit_line, |s| &s.submit_line))),
-    f(10, "Suspended", |r, _, o| number(o, r.job.accounting.suspended)),
+    n(10, "Suspended", |r, _, o| number(o, r.job.accounting.suspended)),
     unknown(15, "SystemComment"),
     f(10, "SystemCPU", |r, _, o| cpu_us(o, usage(r).system_us)),
     f(10, "Timelimit", |r, _, o| of_job(r, o, |job, o| job::write_limit(o, job.time_limit))),
@@ -219,10 +229,10 @@ static COLUMNS: &[Column<Entries>] = &[
     unknown(19, "TRESUsageOutMinNode"),
     unknown(19, "TRESUsageOutMinTask"),
     unknown(15, "TRESUsageOutTot"),
-    f(6, "UID", |r, _, o| of_job(r, o, |job, o| number(o, job.uid))),
+    n(6, "UID", |r, _, o| of_job(r, o, |job, o| number(o, job.uid))),
     f(9, "User", |r, _, o| of_job(r, o, |job, o| o.push_str(&job.user))),
     f(10, "UserCPU", |r, _, o| cpu_us(o, usage(r).user_us)),
     f(10, "WCKey", |r, _, o| of_job(r, o, |job, o| job::write_or(o, job.spec.wckey.as_deref(), ""))),
-    f(10, "WCKeyID", |r, _, o| of_job(r, o, |_, o| o.push('0'))),
+    n(10, "WCKeyID", |r, _, o| of_job(r, o, |_, o| o.push('0'))),
     f(20, "WorkDir", |r, _, o| of_job(r, o, |job, o| o.push_str(&job.spec.work_dir))),
 ];

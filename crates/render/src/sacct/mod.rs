@@ -59,7 +59,8 @@ impl std::error::Error for BadField {}
 /// The first name that is no field.
 pub fn layout(format: &str, style: Style<'_>) -> Result<Layout<Entries>, BadField> {
     let mut fields = Vec::new();
-    for part in format.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+    // Slurm's list ends with an empty entry.
+    for part in format.split(',').map(str::trim).take_while(|p| !p.is_empty()) {
         let (name, width) = match part.split_once('%') {
             Some((name, width)) => (name, Some(width.parse::<i32>().unwrap_or(0))),
             None => (part, None),

@@ -135,6 +135,11 @@ fn widths_and_shortened_names() {
         show("jobid%5,jobn%-20,state%3"),
         "JobID JobName              Sta \n----- -------------------- --- \n    1 longnamejob          CA+ \n"
     );
+    assert_eq!(
+        show("start%5,submit%-6,elapsed%3,alloccpus%0,state%4,timelimit%2"),
+        "Start Submit Ela  Stat Ti \n----- ------ ---  ---- -- \n2026- 2026-1 00:02:00 3 CAN+ 0+ \n",
+        "times are cut without a mark, numbers and lengths of time not at all"
+    );
     assert_eq!(show("jobname%0,jobid"), " JobID        \n ------------ \n 1            \n");
     assert_eq!(show("job, st%19 "), show("JOBID,START"));
     assert_eq!(show("partition,account%xyz").lines().next(), Some(" Partition  "));

@@ -1,20 +1,21 @@
 //! scontrol show job.
 
 use super::Form;
-use crate::job;
 use crate::settings::{Settings, push};
 use crate::sinfo::ranges;
 use crate::tres::Tres;
+use crate::{job, request};
 use bivouac_types::info::{JobInfo, NodeShare};
 use bivouac_types::{HostList, MemRequest, TaskSet, Timestamp};
 use std::collections::BTreeMap;
 
 /// The record of a job.
 pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
-    let spec = &job.spec;
+    let (spec, ask) = (&job.spec, &job.spec.resources);
     let time = |at: Option<Timestamp>| text(|out| s.time(out, at, "Unknown"));
     let hosts = |list: &Option<HostList>| list.as_ref().map_or("(null)".to_owned(), ToString::to_string);
     let or_null = |text: &Option<String>| text.clone().unwrap_or_else(|| "(null)".to_owned());
+    let time_min = spec.time_min.map_or_else(|| "N/A".to_owned(), |t| t.to_string());
     let started = job.start.filter(|_| !job.nodes.is_empty() || job.state.waits());
 
     let mut lines = vec![
@@ -44,13 +45,14 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
         lines.push(format!("DerivedExitCode={}", job::derived_exit(job)));
     }
     lines.extend([
-        format!("RunTime={} TimeLimit={} TimeMin=N/A", job.elapsed, job.time_limit),
+        format!("RunTime={} TimeLimit={} TimeMin={}", job.elapsed, job.time_limit, time_min),
         format!("SubmitTime={} EligibleTime={}", time(Some(job.submit)), time(job::eligible(job))),
         format!("AccrueTime={}", time(job::eligible(job))),
         format!(
-            "StartTime={} EndTime={} Deadline=N/A",
+            "StartTime={} EndTime={} Deadline={}",
             time(started.or(job::start(job))),
-            time(job::end(job))
+            time(job::end(job)),
+            text(|out| s.time(out, spec.deadline, "N/A"))
         ),
         format!(
             "SuspendTime={} SecsPreSuspend={} LastSchedEval=Unknown Scheduler=Main",
@@ -75,16 +77,21 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
     }
     lines.extend([
         format!(
-            "NumNodes={} NumCPUs={} NumTasks={} CPUs/Task={} ReqB:S:C:T=0:0:*:*",
+            "NumNodes={} NumCPUs={} NumTasks={} CPUs/Task={} ReqB:S:C:T=0:0:{}:{}",
             num_nodes(job),
             job.num_cpus,
             job.num_tasks,
-            job.cpus_per_task
+            job.cpus_per_task,
+            request::or_star(ask.cores_per_socket),
+            request::or_star(ask.threads_per_core)
         ),
         format!("TRES={}", text(|out| Tres::of_job(job).write(out, s))),
         format!(
-            "Socks/Node=* NtasksPerN:B:S:C={}:0:*:* CoreSpec=*",
-            spec.resources.ntasks_per_node.unwrap_or(0)
+            "Socks/Node={} NtasksPerN:B:S:C={}:0:{}:{} CoreSpec=*",
+            request::or_star(ask.sockets_per_node),
+            ask.ntasks_per_node.unwrap_or(0),
+            request::or_star(ask.ntasks_per_socket),
+            request::or_star(ask.ntasks_per_core)
         ),
     ]);
     if form.details && !job.nodes.is_empty() {
@@ -97,14 +104,18 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
     };
     lines.extend([
         format!(
-            "MinCPUsNode={} {what}={} MinTmpDiskNode=0",
+            "MinCPUsNode={} {what}={} MinTmpDiskNode={}",
             job::min_cpus(job),
-            text(|out| s.memory(out, mb))
+            text(|out| s.memory(out, mb)),
+            text(|out| s.memory(out, ask.tmp_mb.unwrap_or(0)))
         ),
-        format!("Features={} DelayBoot=00:00:00", or_null(&spec.resources.constraint)),
+        format!("Features={} DelayBoot={}", or_null(&ask.constraint), spec.delay_boot.unwrap_or_default()),
         format!(
-            "OverSubscribe={} Contiguous=0 Licenses=(null) Network=(null)",
-            if spec.resources.exclusive { "NO" } else { "OK" }
+            "OverSubscribe={} Contiguous={} Licenses={} Network={}",
+            request::over_subscribe(ask),
+            u8::from(ask.contiguous),
+            request::licenses(spec),
+            or_null(&spec.network)
         ),
         format!("Command={}", or_null(&spec.command)),
         format!("WorkDir={}", spec.work_dir),
@@ -114,11 +125,12 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
         format!("StdErr={}", job.std_err),
         format!("StdIn={}", job.std_in),
         format!("StdOut={}", job.std_out),
-        "Power=".to_owned(),
     ]);
-    if !spec.resources.gres.is_empty() {
-        lines.push(format!("TresPerNode={}", text(|out| job::write_gres(out, job, ""))));
+    if let Some(switches) = spec.switches {
+        lines.push(format!("Switches={}@{}", switches.count, switches.wait.unwrap_or_default()));
     }
+    lines.push("Power=".to_owned());
+    lines.extend(request::tres_lines(ask));
     if !spec.mail_types.is_empty() {
         let user = spec.mail_user.as_ref().unwrap_or(&job.user);
         lines.push(format!("MailUser={user} MailType={}", spec.mail_types.join(",")));

@@ -1,16 +1,21 @@
 //! scontrol: records of `Key=value`.
 
 mod config;
+mod facility;
 mod job;
 mod node;
 mod partition;
 mod step;
 
 pub use config::{Running, show_config};
+pub use facility::{show_licenses, show_topology};
 pub use job::{completing, show_job};
-pub use node::{Machine, show_node};
+pub use node::show_node;
 pub use partition::show_partition;
 pub use step::show_step;
+
+pub(crate) use node::{free_memory, load};
+pub(crate) use partition::{over_subscribe, preempt_mode};
 
 /// The version of Slurm whose contract is kept.
 pub const VERSION: &str = "22.05.8";

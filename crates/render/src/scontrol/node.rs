@@ -5,26 +5,15 @@ use crate::settings::Settings;
 use crate::sinfo::{write_gres, write_gres_used};
 use crate::tres::{Tres, configured, shares};
 use bivouac_types::info::NodeInfo;
-
-/// The machine on which all nodes are.
-#[derive(Clone, Debug, Default)]
-pub struct Machine {
-    /// Its architecture, as `uname -m` has it.
-    pub arch: String,
-    /// Its operating system with release and version.
-    pub os: String,
-    /// Its host name.
-    pub host: String,
-}
+use bivouac_types::node::NodeFlag;
 
 /// The record of a node.
-pub fn show_node(node: &NodeInfo, machine: &Machine, form: Form, s: &Settings) -> String {
-    let config = &node.config;
+pub fn show_node(node: &NodeInfo, form: Form, s: &Settings) -> String {
+    let (config, stand, machine) = (&node.config, &node.stand, &s.machine);
     let cpus = config.cpus();
-    let features = if config.features.is_empty() { "(null)".to_owned() } else { config.features.join(",") };
-    let time = |at| {
+    let time = |at, missing| {
         let mut out = String::new();
-        s.time(&mut out, Some(at), "Unknown");
+        s.time(&mut out, at, missing);
         out
     };
     let text = |write: &dyn Fn(&mut String)| {
@@ -45,12 +34,22 @@ pub fn show_node(node: &NodeInfo, machine: &Machine, form: Form, s: &Settings) -
         gres: shares(&node.alloc_gres),
         ..Tres::default()
     };
+    let bind = stand.cpu_bind.as_ref().map_or(String::new(), |mode| format!("CpuBind={mode} "));
+    let port = config.port.map_or(String::new(), |port| format!(" Port={port}"));
+    // A node that does not answer has no boot time to show.
+    let boot = match stand.flags.contains(&NodeFlag::NotResponding) {
+        true => "None".to_owned(),
+        false => time(machine.boot, "None"),
+    };
 
     let mut lines = vec![
-        format!("NodeName={} Arch={} CoresPerSocket={} ", config.name, machine.arch, config.cores_per_socket),
-        format!("CPUAlloc={} CPUEfctv={cpus} CPUTot={cpus} CPULoad=N/A", node.alloc_cpus),
-        format!("AvailableFeatures={features}"),
-        format!("ActiveFeatures={features}"),
+        format!(
+            "NodeName={} Arch={} {bind}CoresPerSocket={} ",
+            config.name, machine.arch, config.cores_per_socket
+        ),
+        format!("CPUAlloc={} CPUEfctv={cpus} CPUTot={cpus} CPULoad={}", node.alloc_cpus, load(s)),
+        format!("AvailableFeatures={}", features(&config.features)),
+        format!("ActiveFeatures={}", features(stand.active_features(config))),
         format!("Gres={}", text(&|out| write_gres(config, out))),
     ];
     if form.details {
@@ -58,11 +57,19 @@ pub fn show_node(node: &NodeInfo, machine: &Machine, form: Form, s: &Settings) -
         lines.push(format!("GresUsed={}", text(&|out| write_gres_used(node, out))));
     }
     lines.extend([
-        format!("NodeAddr={} NodeHostName={} Version={VERSION}", config.name, machine.host),
+        format!(
+            "NodeAddr={} NodeHostName={}{port} Version={VERSION}",
+            config.address.as_ref().unwrap_or(&config.name),
+            config.hostname.as_ref().unwrap_or(&config.name)
+        ),
         format!("OS={} ", machine.os),
         format!(
-            "RealMemory={} AllocMem={} FreeMem=N/A Sockets={} Boards=1",
-            config.memory_mb, node.alloc_mem_mb, config.sockets
+            "RealMemory={} AllocMem={} FreeMem={} Sockets={} Boards={}",
+            config.memory_mb,
+            node.alloc_mem_mb,
+            free_memory(s),
+            config.sockets,
+            config.boards
         ),
         format!(
             "State={} ThreadsPerCore={} TmpDisk={} Weight={} Owner=N/A MCS_label=N/A",
@@ -72,13 +79,35 @@ pub fn show_node(node: &NodeInfo, machine: &Machine, form: Form, s: &Settings) -
             config.weight
         ),
         format!("Partitions={} ", node.partitions.join(",")),
-        format!("BootTime={} SlurmdStartTime={}", time(node.up_since), time(node.up_since)),
-        "LastBusyTime=Unknown".to_owned(),
+        format!("BootTime={boot} SlurmdStartTime={}", time(Some(node.up_since), "None")),
+        format!("LastBusyTime={}", time(Some(node.last_busy.unwrap_or(node.up_since)), "Unknown")),
         format!("CfgTRES={}", text(&|out| all.write(out, s))),
         format!("AllocTRES={}", text(&|out| used.write(out, s))),
         "CapWatts=n/a".to_owned(),
         "CurrentWatts=0 AveWatts=0".to_owned(),
         "ExtSensorsJoules=n/s ExtSensorsWatts=0 ExtSensorsTemp=n/s".to_owned(),
     ]);
+    if let Some(reason) = &stand.reason {
+        let by = reason.by.as_ref();
+        let by = by.map_or(String::new(), |by| format!(" [{}@{}]", by.user, time(Some(by.at), "")));
+        lines.push(format!("Reason={}{by}", reason.text));
+    }
+    lines.extend(stand.comment.as_ref().map(|text| format!("Comment={text}")));
+    lines.extend(stand.extra.as_ref().map(|text| format!("Extra={text}")));
     form.record(&lines)
+}
+
+/// Features, or `(null)`.
+fn features(features: &[String]) -> String {
+    if features.is_empty() { "(null)".to_owned() } else { features.join(",") }
+}
+
+/// The load of the machine, `0.25`.
+pub(crate) fn load(s: &Settings) -> String {
+    s.machine.load.map_or("N/A".to_owned(), |load| format!("{load:.2}"))
+}
+
+/// The free memory of the machine, MiB.
+pub(crate) fn free_memory(s: &Settings) -> String {
+    s.machine.free_mb.map_or("N/A".to_owned(), |mb| mb.to_string())
 }

@@ -1,8 +1,12 @@
 use super::*;
 use crate::fixture::{jobs, nodes, partitions, settings};
+use crate::{Machine, Settings};
 use bivouac_types::config::{ClusterConfig, LimitClock};
-use bivouac_types::info::JobInfo;
-use bivouac_types::{Duration, JobState, PendingReason};
+use bivouac_types::info::{JobInfo, LicenseInfo};
+use bivouac_types::node::{NodeAuthor, NodeFlag, NodeReason, Standing};
+use bivouac_types::parameters::SwitchConfig;
+use bivouac_types::partition::PartitionChange;
+use bivouac_types::{Duration, JobState, PendingReason, TimeLimit, Timestamp, Uid};
 
 const PLAIN: Form = Form { oneliner: false, details: false };
 const DETAILS: Form = Form { oneliner: false, details: true };
@@ -146,36 +150,139 @@ fn jobs_that_ended() {
 #[test]
 fn a_node() {
     let nodes = nodes();
-    let machine = Machine { arch: "x86_64".into(), os: "Linux 6.1.0 #1 SMP".into(), host: "vm".into() };
-    insta::assert_snapshot!(visible(&show_node(&nodes[3], &machine, DETAILS, &settings())), @r"
+    let machine = Machine {
+        arch: "x86_64".into(),
+        os: "Linux 6.1.0 #1 SMP".into(),
+        boot: Some(Timestamp::from_secs(1_795_338_000)),
+        load: Some(1.949),
+        free_mb: Some(19548),
+    };
+    let settings = Settings { machine, ..settings() };
+    insta::assert_snapshot!(visible(&show_node(&nodes[3], DETAILS, &settings)), @r"
     NodeName=g1 Arch=x86_64 CoresPerSocket=4|
-       CPUAlloc=1 CPUEfctv=8 CPUTot=8 CPULoad=N/A
+       CPUAlloc=1 CPUEfctv=8 CPUTot=8 CPULoad=1.95
        AvailableFeatures=(null)
        ActiveFeatures=(null)
        Gres=gpu:a100:3
        GresDrain=N/A
        GresUsed=gpu:a100:2(IDX:0-1)
-       NodeAddr=g1 NodeHostName=vm Version=22.05.8
+       NodeAddr=g1 NodeHostName=g1 Version=22.05.8
        OS=Linux 6.1.0 #1 SMP|
-       RealMemory=8000 AllocMem=8000 FreeMem=N/A Sockets=2 Boards=1
+       RealMemory=8000 AllocMem=8000 FreeMem=19548 Sockets=2 Boards=1
        State=MIXED ThreadsPerCore=1 TmpDisk=0 Weight=10 Owner=N/A MCS_label=N/A
        Partitions=gpu|
-       BootTime=2026-11-22T15:38:38 SlurmdStartTime=2026-11-22T15:38:38
-       LastBusyTime=Unknown
+       BootTime=2026-11-22T09:00:00 SlurmdStartTime=2026-11-22T15:38:38
+       LastBusyTime=2026-11-22T15:38:38
        CfgTRES=cpu=8,mem=8000M,billing=8,gres/gpu=3
        AllocTRES=cpu=1,mem=8000M,gres/gpu=2
        CapWatts=n/a
        CurrentWatts=0 AveWatts=0
        ExtSensorsJoules=n/s ExtSensorsWatts=0 ExtSensorsTemp=n/s
     ");
-    let text = show_node(&nodes[2], &machine, PLAIN, &settings());
+    let text = show_node(&nodes[2], PLAIN, &settings);
     assert!(text.contains("   State=IDLE ") && text.contains("\n   AllocTRES=\n   CapWatts"), "{text}");
     assert!(text.contains("   Gres=(null)\n   NodeAddr="), "{text}");
     let mut ending = nodes[0].clone();
     ending.completing = true;
-    let text = show_node(&ending, &machine, ONE_LINE, &settings());
+    let text = show_node(&ending, ONE_LINE, &settings);
     assert!(text.contains(" State=MIXED+COMPLETING ") && text.lines().count() == 1, "{text}");
     assert!(text.starts_with("NodeName=n1 Arch=x86_64 CoresPerSocket=8  CPUAlloc=4 "), "{text}");
+}
+
+#[test]
+fn a_node_that_operators_changed() {
+    let mut node = nodes().swap_remove(1);
+    let by = NodeAuthor { uid: Uid(0), user: "root".into(), at: crate::fixture::NOW };
+    node.stand.standing = Standing::Down;
+    node.stand.flags = [NodeFlag::Drain, NodeFlag::NotResponding].into();
+    node.stand.reason = Some(NodeReason { text: "bad fan".into(), by: Some(by) });
+    node.stand.comment = Some("my comment".into());
+    node.stand.active_features = Some(Vec::new());
+    node.stand.cpu_bind = Some("cores".into());
+    node.config.port = Some(20051);
+    let text = show_node(&node, PLAIN, &settings());
+    for part in [
+        " CpuBind=cores CoresPerSocket=8 \n",
+        "   AvailableFeatures=milan\n   ActiveFeatures=(null)\n",
+        " NodeHostName=n2 Port=20051 Version=22.05.8\n",
+        "   State=DOWN+DRAIN+NOT_RESPONDING ",
+        "   BootTime=None ",
+        "Temp=n/s\n   Reason=bad fan [root@2026-11-22T15:39:02]\n   Comment=my comment\n\n",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+}
+
+#[test]
+fn a_partition_that_operators_changed() {
+    let (mut partition, nodes) = (partitions().swap_remove(0), nodes());
+    for change in [
+        PartitionChange::Alternate(Some("debug".into())),
+        PartitionChange::CpuBind(Some("cores".into())),
+        PartitionChange::Qos(Some("short".into())),
+        PartitionChange::DenyAccounts(vec!["other".into()]),
+        PartitionChange::AllowQos(vec!["a".into(), "b".into()]),
+        PartitionChange::MaxMemPerCpu(Some(500)),
+        PartitionChange::OverTimeLimit(Some(TimeLimit::Unlimited)),
+        PartitionChange::JobDefaults(vec![("DefCpuPerGPU".into(), 2)]),
+        PartitionChange::Billing(Some("CPU=2,Mem=0.5G".into())),
+    ] {
+        change.apply(&mut partition.config);
+    }
+    let text = show_partition(&partition, &nodes, PLAIN, &settings());
+    for part in [
+        "   AllowGroups=ALL DenyAccounts=other AllowQos=a,b\n",
+        "   AllocNodes=ALL Alternate=debug Default=YES CpuBind=cores  QoS=short\n",
+        "   OverTimeLimit=UNLIMITED PreemptMode=OFF\n",
+        "   JobDefaults=DefCpuPerGPU=2\n   DefMemPerCPU=100 MaxMemPerCPU=500\n",
+        ",billing=53\n   TRESBillingWeights=CPU=2,Mem=0.5G\n\n",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    partition.config.nodes.clear();
+    let text = show_partition(&partition, &nodes, PLAIN, &settings());
+    assert!(text.contains("   Nodes=(null)\n") && text.contains("   TRES=(null)\n"), "{text}");
+}
+
+#[test]
+fn licences() {
+    let licence = |name: &str, total, used| LicenseInfo { name: name.into(), total, used };
+    let all = [licence("ansys", 2, 0), licence("matlab", 4, 3)];
+    let ansys = "LicenseName=ansys\n    Total=2 Used=0 Free=2 Reserved=0 Remote=no\n";
+    let matlab = "LicenseName=matlab\n    Total=4 Used=3 Free=1 Reserved=0 Remote=no\n";
+    assert_eq!(show_licenses(&all, None, PLAIN), format!("{ansys}{matlab}"));
+    assert_eq!(show_licenses(&all, Some("matlab"), PLAIN), matlab);
+    assert_eq!(show_licenses(&all, Some("nope"), PLAIN), "");
+    let line = "LicenseName=ansys Total=2 Used=0 Free=2 Reserved=0 Remote=no\n";
+    assert_eq!(show_licenses(&all[..1], None, ONE_LINE), line);
+    assert_eq!(show_licenses(&[], None, PLAIN), "No licenses configured in Slurm.\n");
+}
+
+#[test]
+fn switches() {
+    let switch = |name: &str, nodes: &[&str], switches: &[&str]| SwitchConfig {
+        name: name.into(),
+        nodes: nodes.iter().map(|n| (*n).to_owned()).collect(),
+        switches: switches.iter().map(|n| (*n).to_owned()).collect(),
+    };
+    let all =
+        [switch("s0", &["n1", "n2"], &[]), switch("s1", &["n3"], &[]), switch("top", &[], &["s0", "s1"])];
+    insta::assert_snapshot!(show_topology(&all, None).unwrap(), @r"
+    SwitchName=s0 Level=0 LinkSpeed=1 Nodes=n[1-2]
+    SwitchName=s1 Level=0 LinkSpeed=1 Nodes=n3
+    SwitchName=top Level=1 LinkSpeed=1 Nodes=n[1-3] Switches=s[0-1]
+    ");
+    let of_node = show_topology(&all, Some("n3")).unwrap();
+    assert!(of_node.starts_with("SwitchName=s1 ") && of_node.contains("\nSwitchName=top "), "{of_node}");
+    assert_eq!(show_topology(&all, Some("s0")).unwrap().lines().count(), 1);
+    assert_eq!(show_topology(&[], None).unwrap_err(), "No topology information available");
+    assert_eq!(
+        show_topology(&all, Some("nope")).unwrap_err(),
+        "Topology information contains no switch or node named nope"
+    );
+    // Switches in a circle are no reason to go round for ever.
+    let circle = [switch("a", &["n1"], &["b"]), switch("b", &[], &["a"])];
+    assert!(show_topology(&circle, None).is_ok());
 }
 
 #[test]

@@ -229,6 +229,7 @@ fn permanent(cluster: &Cluster, plan: &Plan, job: &Job, depth: u32) -> bool {
     use PendingReason as R;
     match cluster.reason(job, plan) {
         R::JobHeldUser | R::JobHeldAdmin | R::JobRequeuedHeld | R::DependencyNeverSatisfied => true,
+        R::AccountNotAllowed | R::QOSNotAllowed => true,
         R::NodesNotInService | R::PartitionDown | R::PartitionInactive => true,
         R::PartitionTimeLimit | R::PartitionNodeLimit | R::PartitionConfig | R::ReqNodeNotAvail => true,
         R::None | R::Resources | R::Priority | R::BeginTime | R::JobArrayTaskLimit | R::Licenses => false,

@@ -3,6 +3,8 @@
 use super::*;
 use crate::getopt::{self, Invocation};
 use crate::table::{Arg, Program, Status};
+use bivouac_types::MemRequest;
+use bivouac_types::job::{NodeRange, OpenMode};
 use std::ffi::OsString;
 
 fn given(args: &[&str], variables: &[(&str, &str)]) -> Given {
@@ -15,21 +17,38 @@ fn given(args: &[&str], variables: &[(&str, &str)]) -> Given {
 }
 
 fn asked(args: &[&str]) -> Result<Request, ValueError> {
-    request(&given(args, &[]), &"2026-11-22T15:41:17[UTC]".parse().unwrap())
+    request(&given(args, &[]), &"2026-11-22T15:41:17[UTC]".parse().unwrap(), &nodes_file)
+}
+
+/// The file `./nodes`, and no other.
+fn nodes_file(name: &str) -> io::Result<String> {
+    match name {
+        "./nodes" => Ok("n1\nn2 n[3-4]\n".to_owned()),
+        _ => Err(io::Error::other("No such file or directory")),
+    }
 }
 
 /// A value that each honoured option accepts.
 fn sample(long: &str) -> &'static str {
     match long {
         "array" => "1-3%2",
-        "begin" => "now+1hour",
+        "begin" | "deadline" => "now+1hour",
         "dependency" => "afterok:12",
         "distribution" => "block",
         "gres" => "gpu:a100:2",
-        "mem" | "mem-per-cpu" => "2G",
+        "mem" | "mem-per-cpu" | "tmp" => "2G",
+        "extra-node-info" => "2:4",
+        "hint" => "nomultithread",
+        "kill-on-invalid-dep" => "yes",
+        "nodefile" => "./nodes",
+        "signal" => "B:USR1@30",
         "nodelist" | "exclude" => "n[1-2]",
         "nodes" => "1-2",
-        "ntasks" | "cpus-per-task" | "ntasks-per-node" | "nice" => "3",
+        "ntasks" | "cpus-per-task" | "ntasks-per-node" | "nice" | "gpus" | "gpus-per-node" | "mincpus"
+        | "priority" | "core-spec" | "thread-spec" | "cpus-per-gpu" | "ntasks-per-core"
+        | "ntasks-per-socket" | "sockets-per-node" | "cores-per-socket" | "threads-per-core" | "time-min" => {
+            "3"
+        }
         "open-mode" => "append",
         "time" => "1:00:00",
         "mail-type" => "END",
@@ -48,7 +67,26 @@ fn every_honoured_option_is_consumed_and_changes_what_is_asked() {
             Arg::Required(_) => format!("--{}={}", o.long, sample(o.long)),
             _ => format!("--{}", o.long),
         };
-        let changed = asked(&[&word]).unwrap_or_else(|e| panic!("{word}: {e}"));
+        // Answered by the frame of every command, or read with the script.
+        if o.long == "ignore-pbs" {
+            asked(&[&word]).unwrap();
+            continue;
+        }
+        // Some mean nothing alone.
+        let with: &[&str] = match o.long {
+            "gpus-per-task" | "ntasks-per-gpu" => &["3", "-n", "6"],
+            "mem-per-gpu" => &["100", "--gpus=2"],
+            _ => &[],
+        };
+        if let [value, with @ ..] = with {
+            let plain = format!("{:?}", asked(with).unwrap());
+            let word = format!("--{}={value}", o.long);
+            let changed =
+                asked(&[&[word.as_str()], with].concat()).unwrap_or_else(|e| panic!("{word}: {e:?}"));
+            assert_ne!(format!("{changed:?}"), plain, "{word} is accepted and ignored");
+            continue;
+        }
+        let changed = asked(&[&word]).unwrap_or_else(|e| panic!("{word}: {e:?}"));
         // Asking for what holds anyway changes nothing.
         if o.long != "distribution" {
             assert_ne!(format!("{changed:?}"), plain, "{word} is accepted and ignored");
@@ -147,6 +185,53 @@ fn wrong_values_in_slurms_words_and_codes() {
         (&["-w", "n["], "error: Batch job submission failed: Invalid node name specified", 1),
         (&["-m", "bogus"], "error: Invalid --distribution specification", 255),
         (&["--get-user-env=x"], "error: Invalid --get-user-env specification", 255),
+        (&["--mincpus=0"], "error: Invalid numeric value \"0\" for --mincpus.", 1),
+        (&["--tmp=1x"], "error: Invalid --tmp specification", 255),
+        (&["--gpus=x:y:z"], "error: Invalid generic resource (gres) specification", 1),
+        (
+            &["--gpus=2", "--cpus-per-gpu=2", "-c", "2"],
+            "error: --cpus-per-gpu is mutually exclusive with --cpus-per-task\nsbatch: error: Invalid generic resource \
+             (gres) specification",
+            1,
+        ),
+        (
+            &["--gpus=1", "-N", "2"],
+            "error: Failed to validate job spec, --gpus < -N\nsbatch: error: Invalid generic resource (gres) specification",
+            1,
+        ),
+        (
+            &["--mem-per-gpu=10"],
+            "error: Requested mem_per_tres=gres:gpu:10 but did not request any GPU.\nsbatch: error: Invalid generic \
+             resource (gres) specification",
+            1,
+        ),
+        (&["-B", "x"], "error: Invalid numeric value \"x\" for first arg of -B.", 1),
+        (&["--switches=x"], "error: Invalid numeric value \"x\" for --switches.", 1),
+        (&["--delay-boot=x"], "error: Invalid --delay-boot specification", 255),
+        (&["--core-spec=x"], "error: Invalid numeric value \"x\" for --core-spec.", 1),
+        (&["--thread-spec=0"], "error: Invalid numeric value \"0\" for --thread-spec.", 1),
+        (&["--priority=-1"], "error: Priority must be >= 0", 255),
+        (&["--kill-on-invalid-dep=x"], "error: Invalid --kill-on-invalid-dep specification", 255),
+        (&["--no-kill=x"], "error: Invalid --no-kill specification", 255),
+        (&["--wait-all-nodes=2"], "error: Invalid --wait-all-nodes specification", 255),
+        (&["-L", "matlab:x"], "error: Batch job submission failed: Invalid license specification", 1),
+        (&["--deadline=x"], "error: Invalid --deadline specification", 255),
+        (
+            &["--deadline=now+1hour", "-b", "now+2hours"],
+            "error: Incompatible begin and deadline time specification",
+            1,
+        ),
+        (&["--time-min=x"], "error: Invalid --time-min specification", 255),
+        (&["--signal=foo"], "error: Invalid --signal specification", 255),
+        (&["--signal=USR1@99999"], "error: Invalid --signal specification", 255),
+        (&["--signal=X:USR1"], "error: Invalid --signal specification", 255),
+        (&["--hint=x"], "error: unrecognized --hint argument \"x\", see --hint=help", 1),
+        (
+            &["-F", "/nope"],
+            "error: slurm_allocate_resources error opening file /nope, No such file or directory\nsbatch: error: Invalid \
+             --nodefile node file",
+            255,
+        ),
         (
             &["--mem=1", "--mem-per-cpu=1"],
             "fatal: --mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive.",
@@ -154,19 +239,48 @@ fn wrong_values_in_slurms_words_and_codes() {
         ),
     ] {
         let e = asked(args).unwrap_err();
-        assert_eq!((e.to_string().as_str(), e.code), (text, code), "{args:?}");
+        assert_eq!((e.message(Program::Sbatch), e.code), (format!("sbatch: {text}\n"), code), "{args:?}");
     }
-    for args in
-        [&["-m", "cyclic"], &["--exclusive=user"], &["-d", "aftercorr:3"], &["-w", "./nodes"]] as [&[&str]; 4]
+    for args in [&["-m", "cyclic"], &["--exclusive=user"], &["-d", "aftercorr:3"], &["--gpus=a:1,b:1"]]
+        as [&[&str]; 4]
     {
         assert!(asked(args).unwrap_err().text.contains("not available here"), "{args:?}");
     }
 }
 
 #[test]
+fn what_follows_from_gpus_and_shapes() {
+    let resources = |args: &[&str]| asked(args).unwrap().spec.resources;
+    let tasks = |args: &[&str]| resources(args).ntasks;
+    assert_eq!(tasks(&["--gpus-per-task=1", "--gpus=2"]), Some(2));
+    assert_eq!(tasks(&["--ntasks-per-gpu=2", "--gpus=2"]), Some(4));
+    assert_eq!(tasks(&["--ntasks-per-gpu=2", "--gpus-per-node=2", "-N", "3"]), Some(12));
+    assert_eq!(tasks(&["-B2:4:1"]), Some(8));
+    assert_eq!(tasks(&["-B2:4"]), None);
+    let bound = resources(&["--hint=memory_bound"]);
+    assert_eq!((bound.threads_per_core, bound.ntasks_per_socket), (Some(1), Some(1)));
+    assert_eq!(resources(&["-s", "--exclusive"]), resources(&["--exclusive"]));
+    assert!(resources(&["--exclusive", "-s"]).oversubscribe);
+    assert_eq!(resources(&["-F", "./nodes"]).nodelist.unwrap().to_string(), "n[1-4]");
+    assert_eq!(resources(&["-x", "./nodes"]).exclude.unwrap().to_string(), "n[1-4]");
+    assert_eq!(resources(&["--gpus=gpu:tesla:2"]).gpus.per_job[0].to_string(), "gpu:tesla:2");
+}
+
+#[test]
+fn a_signal_with_its_flags() {
+    let of = |text: &str| {
+        let s = asked(&["--signal", text]).unwrap().spec.signal.unwrap();
+        (s.signal, s.seconds, s.batch_only, s.reservation)
+    };
+    assert_eq!(of("USR1"), (libc::SIGUSR1, 60, false, false));
+    assert_eq!(of("B:10@0"), (10, 0, true, false));
+    assert_eq!(of("RB:SIGTERM@5"), (libc::SIGTERM, 5, true, true));
+}
+
+#[test]
 fn memory_of_a_variable_gives_way() {
     let mem = |args: &[&str], variables: &[(&str, &str)]| {
-        request(&given(args, variables), &Zoned::default()).map(|r| r.spec.resources.mem)
+        request(&given(args, variables), &Zoned::default(), &nodes_file).map(|r| r.spec.resources.mem)
     };
     let (cpu, node) = (("SBATCH_MEM_PER_CPU", "5"), ("SBATCH_MEM_PER_NODE", "7"));
     assert_eq!(mem(&["--mem=3"], &[cpu]).unwrap(), Some(MemRequest::PerNode(3)));

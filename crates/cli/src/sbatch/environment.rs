@@ -1,0 +1,85 @@
+//! What goes along with a job besides its script: the environment, and in it the umask and the resource limits.
+
+use super::{fail, limits};
+use bivouac_options::sbatch::Request;
+use bivouac_types::Blob;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::FromRawFd;
+use std::process::ExitCode;
+
+/// Tells the job where its script was submitted from, for messages about files that lie beside it.
+const SCRIPT_DIR: &str = "BIVOUAC_SUBMIT_SCRIPT_DIR";
+
+/// The entries, `NAME=value` each. `folder` is the script's.
+///
+/// # Errors
+/// The exit code; the error is printed.
+pub fn of(request: &Request, folder: Option<Vec<u8>>) -> Result<Vec<Blob>, ExitCode> {
+    // The folder is this submission's: one from a job that submits is not passed on.
+    let caller = std::env::vars_os().filter(|(name, _)| name != SCRIPT_DIR && name != "SLURM_UMASK");
+    let mut env = request.export.apply(caller);
+    if let Some(name) = &request.export_file {
+        let unreadable = |_| fail(format_args!("Could not open user environment file {name}"));
+        overlay(&mut env, &from_file(name).map_err(unreadable)?);
+    }
+    if let Some(folder) = folder {
+        env.push(Blob([SCRIPT_DIR.as_bytes(), b"=", &folder].concat()));
+    }
+    for (name, value) in &request.variables {
+        overlay(&mut env, format!("{name}={value}").as_bytes());
+    }
+    let umask = std::env::var("SLURM_UMASK").unwrap_or_else(|_| format!("{:04o}", umask()));
+    env.push(format!("SLURM_UMASK={umask}").into());
+    if let Some(export) = &request.export_text {
+        env.push(format!("SLURM_EXPORT_ENV={export}").into());
+    }
+    env.extend(limits::entries(request.propagate.as_deref())?);
+    Ok(env)
+}
+
+/// What the file of --export-file holds, or the open file of that number; definitions end with a NUL byte.
+fn from_file(name: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = match name.parse::<i32>() {
+        Ok(fd) if fd > 2 => {
+            // SAFETY: the number was given by the caller for this purpose; a wrong one fails at the read.
+            unsafe { File::from_raw_fd(fd) }
+        }
+        Ok(_) => return Err(io::ErrorKind::InvalidInput.into()),
+        Err(_) => File::open(name)?,
+    };
+    file.take(16 << 20).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Adds the definitions of a file; they win over what is there.
+fn overlay(env: &mut Vec<Blob>, file: &[u8]) {
+    for entry in file.split(|b| *b == 0) {
+        let Some(at) = entry.iter().position(|b| *b == b'=').filter(|at| *at > 0) else { continue };
+        env.retain(|e| !e.0.starts_with(&entry[..=at]));
+        env.push(Blob(entry.to_vec()));
+    }
+}
+
+fn umask() -> u32 {
+    // SAFETY: no other thread runs that could see the mask in between.
+    unsafe {
+        let mask = libc::umask(0);
+        libc::umask(mask);
+        mask
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn definitions_of_a_file_win() {
+        let mut env = vec![Blob(b"A=1".to_vec()), Blob(b"AB=2".to_vec())];
+        overlay(&mut env, b"A=x\ny\0=bad\0nothing\0C=\0");
+        let shown: Vec<String> = env.iter().map(|e| String::from_utf8_lossy(&e.0).into_owned()).collect();
+        assert_eq!(shown, ["AB=2", "A=x\ny", "C="]);
+    }
+}

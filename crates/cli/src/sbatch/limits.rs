@@ -1,0 +1,71 @@
+//! --propagate: the caller's soft resource limits, which go along as SLURM_RLIMIT_* entries of the environment that the
+//! controller takes out again.
+
+use super::fail;
+use bivouac_types::Blob;
+use std::process::ExitCode;
+
+/// The limits that Slurm knows.
+const LIMITS: [(&str, libc::__rlimit_resource_t); 10] = [
+    ("AS", libc::RLIMIT_AS),
+    ("CORE", libc::RLIMIT_CORE),
+    ("CPU", libc::RLIMIT_CPU),
+    ("DATA", libc::RLIMIT_DATA),
+    ("FSIZE", libc::RLIMIT_FSIZE),
+    ("MEMLOCK", libc::RLIMIT_MEMLOCK),
+    ("NOFILE", libc::RLIMIT_NOFILE),
+    ("NPROC", libc::RLIMIT_NPROC),
+    ("RSS", libc::RLIMIT_RSS),
+    ("STACK", libc::RLIMIT_STACK),
+];
+
+/// The entries for the limits named in `names`; none: all, as with PropagateResourceLimits=ALL.
+///
+/// # Errors
+/// The exit code; the error is printed.
+pub fn entries(names: Option<&str>) -> Result<Vec<Blob>, ExitCode> {
+    let wanted = wanted(names.unwrap_or("ALL")).map_err(|name| {
+        eprintln!("sbatch: error: Bad rlimit name: {name}");
+        fail(format_args!("--propagate={} is not valid.", names.unwrap_or_default()))
+    })?;
+    Ok(wanted.into_iter().filter_map(|(name, resource)| Some(entry(name, soft(resource)?))).collect())
+}
+
+/// The limits of a list, or the name that is none.
+fn wanted(names: &str) -> Result<Vec<(&'static str, libc::__rlimit_resource_t)>, String> {
+    match names.to_ascii_uppercase().as_str() {
+        "ALL" => return Ok(LIMITS.to_vec()),
+        "NONE" => return Ok(Vec::new()),
+        _ => {}
+    }
+    let find = |word: &str| {
+        let upper = word.to_ascii_uppercase();
+        let name = upper.strip_prefix("RLIMIT_").unwrap_or(&upper);
+        LIMITS.iter().find(|(n, _)| *n == name).copied().ok_or_else(|| word.to_owned())
+    };
+    names.split(',').filter(|w| !w.is_empty()).map(find).collect()
+}
+
+fn entry(name: &str, soft: u64) -> Blob {
+    format!("SLURM_RLIMIT_{name}={soft}").into()
+}
+
+fn soft(resource: libc::__rlimit_resource_t) -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is that of a valid structure.
+    (unsafe { libc::getrlimit(resource, &mut limit) } == 0).then_some(limit.rlim_cur)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_limits() {
+        let names = |text| wanted(text).map(|w| w.iter().map(|(n, _)| *n).collect::<Vec<_>>().join(","));
+        assert_eq!(names("stack,RLIMIT_CORE").as_deref(), Ok("STACK,CORE"));
+        assert_eq!(names("none").as_deref(), Ok(""));
+        assert_eq!(names("ALL").unwrap().split(',').count(), 10);
+        assert_eq!(names("STACK,foo"), Err("foo".to_owned()));
+    }
+}

@@ -1,0 +1,153 @@
+//! The choice of nodes for a job, and the share of each.
+
+use crate::alloc::{NodeAlloc, NodeFree};
+use crate::demand::Demand;
+use crate::plan::NodePick;
+use crate::tables::Tables;
+
+/// Chooses nodes for a job: the fewest that hold it, in the order of the demand's nodes, and then more where it asks for as
+/// many as possible. Tasks fill them in that order, at least one on each.
+///
+/// Finds a choice whenever one exists: with the nodes that must be among them taken first, the ones that hold
+/// most are best for every number of nodes. With a total of GPUs and a number of tasks the nodes with most GPUs are
+/// taken, which may miss a choice.
+pub fn place(demand: &Demand, free: &[NodeFree], tables: &Tables) -> Option<Vec<NodePick>> {
+    let cap = |n: usize| Room::new(demand, n, free, tables);
+    if demand.min_nodes <= 1 && demand.required.is_empty() && !demand.widen {
+        // By far the most frequent case: the first node that holds it all.
+        let whole = |n: &&usize| {
+            let room = cap(**n);
+            room.tasks >= demand.tasks && room.gpus >= demand.total_gpus()
+        };
+        if let Some(&node) = demand.nodes.iter().find(whole) {
+            return Some(vec![NodePick { node, tasks: demand.tasks }]);
+        }
+        if demand.max_nodes <= 1 {
+            return None;
+        }
+    }
+    let mut chosen: Vec<Room> = demand.required.iter().map(|&n| cap(n)).collect();
+    if chosen.iter().any(|c| c.tasks < demand.tasks_each.max(1)) {
+        return None;
+    }
+    let others: Vec<Room> =
+        demand.nodes.iter().filter(|n| !demand.required.contains(n)).map(|&n| cap(n)).collect();
+    if demand.contiguous {
+        let all = chosen.into_iter().chain(others).collect();
+        return spread_tasks(demand, window(demand, all)?);
+    }
+    let mut others: Vec<Room> = others.into_iter().filter(|c| c.tasks >= demand.tasks_each.max(1)).collect();
+    others.sort_by_key(|c| std::cmp::Reverse((c.gpus, c.tasks)));
+    let mut others = others.into_iter();
+    while !demand.is_held_by(&chosen) {
+        chosen.push(others.next()?);
+    }
+    if demand.widen {
+        // As many as there are, up to the most that were asked for, in their order.
+        let mut rest: Vec<Room> = others.collect();
+        rest.sort_by_key(|c| demand.nodes.iter().position(|n| *n == c.node));
+        let most = demand.most_nodes() as usize;
+        let more = most.saturating_sub(chosen.len());
+        chosen.extend(rest.into_iter().take(more));
+    }
+    spread_tasks(demand, chosen)
+}
+
+/// What of the job a node can take.
+#[derive(Clone, Copy)]
+struct Room {
+    node: usize,
+    tasks: u32,
+    gpus: u32,
+}
+
+impl Room {
+    fn new(demand: &Demand, node: usize, free: &[NodeFree], tables: &Tables) -> Room {
+        let (here, table) = (&free[node], &tables.nodes[node]);
+        let tasks = here.tasks_that_fit(demand, table);
+        let gpus = if tasks == 0 { 0 } else { here.gpus_that_fit(demand, demand.tasks_each.max(1), table) };
+        Room { node, tasks, gpus }
+    }
+}
+
+impl Demand {
+    fn total_gpus(&self) -> u32 {
+        self.gpus.total.as_ref().map_or(0, |g| g.count)
+    }
+
+    /// The most nodes that its tasks and GPUs leave.
+    fn most_nodes(&self) -> u32 {
+        let by_tasks = if self.tasks_each > 0 { u32::MAX } else { self.tasks };
+        let by_gpus = self.gpus.total.as_ref().map_or(u32::MAX, |g| g.count);
+        self.max_nodes.min(by_tasks).min(by_gpus)
+    }
+
+    fn is_held_by(&self, chosen: &[Room]) -> bool {
+        let sum = |of: fn(&Room) -> u32| chosen.iter().map(|c| u64::from(of(c))).sum::<u64>();
+        chosen.len() >= self.min_nodes as usize
+            && sum(|c| c.tasks) >= u64::from(self.tasks)
+            && sum(|c| c.gpus) >= u64::from(self.total_gpus())
+    }
+}
+
+/// The first run of nodes that follow one another, hold the job and have all that must be among them.
+fn window(demand: &Demand, mut all: Vec<Room>) -> Option<Vec<Room>> {
+    all.sort_by_key(|c| c.node);
+    let most = demand.most_nodes() as usize;
+    let holds = |run: &[Room]| {
+        demand.is_held_by(run) && demand.required.iter().all(|n| run.iter().any(|c| c.node == *n))
+    };
+    let fits = |c: &Room| c.tasks >= demand.tasks_each.max(1);
+    for from in 0..all.len() {
+        let follows = |i: &usize| fits(&all[*i]) && all[*i].node == all[from].node + (i - from);
+        let end = (from..all.len()).take_while(follows).last().map_or(from, |last| last + 1);
+        let length = (1..=(end - from).min(most)).find(|n| holds(&all[from..from + n]));
+        if let Some(length) = length {
+            let length = if demand.widen { (end - from).min(most) } else { length };
+            return Some(all[from..from + length].to_vec());
+        }
+    }
+    None
+}
+
+/// The tasks of each chosen node; none if they are too many nodes.
+fn spread_tasks(demand: &Demand, mut chosen: Vec<Room>) -> Option<Vec<NodePick>> {
+    let count = chosen.len() as u32;
+    if count > demand.most_nodes() {
+        return None;
+    }
+    chosen.sort_by_key(|c| demand.nodes.iter().position(|n| *n == c.node));
+    if demand.tasks_each > 0 {
+        return Some(chosen.iter().map(|c| NodePick { node: c.node, tasks: demand.tasks_each }).collect());
+    }
+    let mut left = demand.tasks - count;
+    let picks = chosen.into_iter().map(|c| {
+        let more = left.min(c.tasks - 1);
+        left -= more;
+        NodePick { node: c.node, tasks: 1 + more }
+    });
+    Some(picks.collect())
+}
+
+/// What the job gets on the picked nodes, if it fits there. A total of GPUs fills them in order, with at least one on each.
+pub fn allot(
+    demand: &Demand,
+    picks: &[NodePick],
+    free: &[NodeFree],
+    tables: &Tables,
+) -> Option<Vec<NodeAlloc>> {
+    let mut left = demand.total_gpus();
+    let mut after = picks.len() as u32;
+    let one = |pick: &NodePick| {
+        let (here, node) = (free.get(pick.node)?, tables.nodes.get(pick.node)?);
+        after -= 1;
+        let gpus = match left {
+            0 => 0,
+            _ => here.gpus_that_fit(demand, pick.tasks, node).min(left.checked_sub(after)?),
+        };
+        left -= gpus;
+        here.allot(demand, pick.tasks, gpus, node)
+    };
+    let alloc: Option<Vec<NodeAlloc>> = picks.iter().map(one).collect();
+    alloc.filter(|_| left == 0)
+}

@@ -1,0 +1,60 @@
+//! What a job asked for beyond counts, as scontrol, squeue and sacct print it.
+
+use bivouac_types::job::ResourceRequest;
+use bivouac_types::{GresRequest, JobSpec, MemRequest};
+
+/// `*` for what was not asked for.
+pub fn or_star(value: Option<u32>) -> String {
+    value.map_or_else(|| "*".to_owned(), |n| n.to_string())
+}
+
+/// squeue's OVER_SUBSCRIBE: `NO` for whole nodes, `YES` for -s, else `OK`.
+pub fn over_subscribe(ask: &ResourceRequest) -> &'static str {
+    match (ask.exclusive, ask.oversubscribe) {
+        (true, _) => "NO",
+        (false, true) => "YES",
+        (false, false) => "OK",
+    }
+}
+
+/// `gres:gpu:a100:2,gres:gpu:1`.
+pub fn tres(list: &[GresRequest]) -> String {
+    list.iter().map(|g| format!("gres:{g}")).collect::<Vec<_>>().join(",")
+}
+
+/// TresPerNode: --gres and --gpus-per-node.
+pub fn tres_per_node(ask: &ResourceRequest) -> String {
+    let all: Vec<GresRequest> = ask.gres.iter().chain(&ask.gpus.per_node).cloned().collect();
+    tres(&all)
+}
+
+/// `matlab:2,ansys`, or `(null)`.
+pub fn licenses(spec: &JobSpec) -> String {
+    match spec.licenses.as_slice() {
+        [] => "(null)".to_owned(),
+        list => list.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+    }
+}
+
+/// scontrol's lines of the GPU family that were asked for, `TresPerJob=gres:gpu:2` and so on.
+pub fn tres_lines(ask: &ResourceRequest) -> Vec<String> {
+    let gpus = &ask.gpus;
+    let mut lines = Vec::new();
+    let mut line = |name: &str, value: String| {
+        if !value.is_empty() {
+            lines.push(format!("{name}={value}"));
+        }
+    };
+    line("CpusPerTres", gpus.cpus_per_gpu.map_or_else(String::new, |n| format!("gres:gpu:{n}")));
+    let mem = match ask.mem {
+        Some(MemRequest::PerGpu(mb)) => format!("gres:gpu:{mb}"),
+        _ => String::new(),
+    };
+    line("MemPerTres", mem);
+    line("TresPerJob", tres(&gpus.per_job));
+    line("TresPerNode", tres_per_node(ask));
+    line("TresPerSocket", tres(&gpus.per_socket));
+    line("TresPerTask", tres(&gpus.per_task));
+    line("NtasksPerTRES", ask.ntasks_per_gpu.map_or_else(String::new, |n| n.to_string()));
+    lines
+}
