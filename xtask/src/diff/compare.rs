@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::deviations::Rules;
+use super::deviations::{Rules, Side};
 use super::normalize::{Context, Line, Spans, jobs};
 
 /// One command of a case, as a system ran it.
@@ -132,13 +132,15 @@ fn compare_records(a: &Context, x: &Record, b: &Context, y: &Record, rules: &Rul
     }
     let program = x.argv.first().map_or("", String::as_str);
     let spans = if matches!(program, "squeue" | "sstat") { Spans::Short } else { Spans::Long };
+    let lines = |context: &Context, side: Side, text: &str| context.lines(&rules.rewrite(side, text), spans);
     if is_environment(x) {
-        found.extend(environment(&command, a, &x.out, b, &y.out, rules));
+        let (slurm, ours) = (rules.rewrite(Side::Slurm, &x.out), rules.rewrite(Side::Ours, &y.out));
+        found.extend(environment(&command, a, &slurm, b, &ours, rules));
     } else {
-        let (slurm, ours) = (a.lines(&rules.rewrite(&x.out), spans), b.lines(&y.out, spans));
+        let (slurm, ours) = (lines(a, Side::Slurm, &x.out), lines(b, Side::Ours, &y.out));
         found.extend(texts(&command, "out", &slurm, &ours, rules));
     }
-    let (slurm, ours) = (a.lines(&rules.rewrite(&x.err), spans), b.lines(&y.err, spans));
+    let (slurm, ours) = (lines(a, Side::Slurm, &x.err), lines(b, Side::Ours, &y.err));
     found.extend(texts(&command, "err", &slurm, &ours, rules));
     found
 }

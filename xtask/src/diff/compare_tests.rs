@@ -12,6 +12,7 @@ fn ran(records: &[Record]) -> Ran {
 fn rules() -> Rules {
     Rules::parse(
         "priority key Priority\nvariables env SLURM_CONF SLURM_*_PORT\nversion s/slurm-wlm 22/slurm 22/\n@measured CPULoad SLURM_TASK_PID\n",
+        "h",
     )
     .unwrap()
 }

@@ -5,7 +5,8 @@
 //! ```text
 //! ID key KEY...        the value of such a key of `scontrol show` may differ (a * stands for anything)
 //! ID env VARIABLE...   such a variable of a job's environment may differ or be missing
-//! ID s/REGEX/TEXT/     Slurm's output is rewritten before it is compared
+//! ID s/REGEX/TEXT/     Slurm's output is rewritten before it is compared; @HOST@ is this machine's name
+//! ID ours s/REGEX/TEXT/   bivouac's is
 //! @measured KEY...     keys and variables with a number that is measured
 //! ```
 
@@ -32,15 +33,24 @@ struct Rule {
 #[derive(Debug)]
 enum What {
     Keys { part: &'static str, names: Vec<Regex> },
-    Rewrite { from: Regex, to: String },
+    Rewrite { side: Side, from: Regex, to: String },
+}
+
+/// Whose output a rule is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Slurm's.
+    Slurm,
+    /// bivouac's.
+    Ours,
 }
 
 impl Rules {
-    /// Reads the rules.
+    /// Reads the rules; `host` is this machine's name.
     ///
     /// # Errors
     /// The line that is none, and why.
-    pub fn parse(text: &str) -> Result<Rules, String> {
+    pub fn parse(text: &str, host: &str) -> Result<Rules, String> {
         let mut rules = Rules::default();
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -62,17 +72,16 @@ impl Rules {
                 }
                 "key" => What::Keys { part: "out", names: names().map_err(|e| error(&e))? },
                 "env" => What::Keys { part: "env", names: names().map_err(|e| error(&e))? },
-                _ => match rule
-                    .strip_prefix("s/")
-                    .and_then(|r| r.strip_suffix('/'))
-                    .and_then(|r| r.split_once('/'))
-                {
-                    Some((from, to)) => What::Rewrite {
-                        from: Regex::new(&format!("(?m){from}")).map_err(|e| error(&e.to_string()))?,
-                        to: to.to_owned(),
-                    },
-                    None => return Err(error("a rule says `key`, `env` or s/REGEX/TEXT/")),
-                },
+                _ => {
+                    let (side, rewrite) = match rule.strip_prefix("ours ") {
+                        Some(rewrite) => (Side::Ours, rewrite),
+                        None => (Side::Slurm, rule),
+                    };
+                    let (from, to) =
+                        parts(rewrite).ok_or_else(|| error("a rule says `key`, `env` or s/REGEX/TEXT/"))?;
+                    let from = Regex::new(&format!("(?m){from}")).map_err(|e| error(&e.to_string()))?;
+                    What::Rewrite { side, from, to: to.replace("@HOST@", host) }
+                }
             };
             rules.rules.push(Rule { id: id.to_owned(), text: line.to_owned(), what });
         }
@@ -91,11 +100,12 @@ impl Rules {
         Some(self.rules[number].id.clone())
     }
 
-    /// Slurm's text as it would be with the deviations.
-    pub fn rewrite(&self, text: &str) -> String {
+    /// A text as it would be without the deviations.
+    pub fn rewrite(&self, of: Side, text: &str) -> String {
         let mut text = text.to_owned();
         for (number, rule) in self.rules.iter().enumerate() {
-            if let What::Rewrite { from, to } = &rule.what
+            if let What::Rewrite { side, from, to } = &rule.what
+                && *side == of
                 && from.is_match(&text)
             {
                 self.used.borrow_mut().insert(number);
@@ -124,6 +134,13 @@ impl Rules {
     }
 }
 
+/// REGEX and TEXT of `s/REGEX/TEXT/`; any character may stand for the `/`.
+fn parts(rewrite: &str) -> Option<(&str, &str)> {
+    let rewrite = rewrite.strip_prefix('s')?;
+    let between = rewrite.chars().next().filter(|c| !c.is_alphanumeric())?;
+    rewrite.strip_prefix(between)?.strip_suffix(between)?.split_once(between)
+}
+
 /// A name in which `*` stands for anything.
 fn pattern(name: &str) -> Result<Regex, String> {
     let escaped = regex::escape(name).replace("\\*", ".*");
@@ -144,9 +161,9 @@ mod tests {
 
     #[test]
     fn a_rule_that_nothing_needs_is_told() {
-        let rules = Rules::parse("# text\na key X\nb s/x(.)/y$1/\n").unwrap();
+        let rules = Rules::parse("# text\na key X\nb s/x(.)/y$1/\n", "h").unwrap();
         assert_eq!(rules.unused(), ["a key X", "b s/x(.)/y$1/"]);
-        assert_eq!(rules.rewrite("axbx"), "aybx", "{rules:?}");
+        assert_eq!(rules.rewrite(Side::Slurm, "axbx"), "aybx", "{rules:?}");
         assert_eq!(rules.unused(), ["a key X"]);
         assert_eq!(rules.of_key("out", Some("X")).as_deref(), Some("a"));
         assert_eq!(rules.of_key("out", Some("XY")), None);
@@ -156,7 +173,7 @@ mod tests {
     #[test]
     fn what_is_no_rule_is_refused() {
         for text in ["x", "x keys A", "x s/a/b", "x s/(/b/"] {
-            assert!(Rules::parse(text).is_err(), "{text}");
+            assert!(Rules::parse(text, "h").is_err(), "{text}");
         }
     }
 

@@ -50,7 +50,7 @@ pub fn run(arguments: &[String]) -> Outcome {
     }
     let rules = std::fs::read_to_string(folder.join("deviations.rules"))
         .map_err(|e| format!("deviations.rules: {e}"))?;
-    let rules = Rules::parse(&rules)?;
+    let rules = Rules::parse(&rules, &reference::host())?;
     let complete = options.is_complete();
     let verdicts = Harness { folder, options, cases, stop: AtomicBool::new(false) }.run(&rules)?;
     verdicts.finish(&rules, complete)

@@ -19,13 +19,18 @@ const COMMANDS: [&str; 14] = [
 ];
 const MORE_COMMANDS: [&str; 3] = ["sshare", "sreport", "strigger"];
 
+/// This machine's name.
+pub fn host() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    host.trim().split('.').next().unwrap_or("localhost").to_owned()
+}
+
 /// Fills the reference's templates in `templates` into `folder`.
 ///
 /// # Errors
 /// A file that cannot be read or written.
 pub fn configure(templates: &Path, folder: &Path, ports: &[u16; 8]) -> Result<(), String> {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = host.trim().split('.').next().unwrap_or("localhost").to_owned();
+    let host = host();
     let names = ["CTLD", "DBD", "SQL", "SLURMD", "N1", "N2", "N3", "N4"];
     for file in ["slurm.conf", "gres.conf", "slurmdbd.conf"] {
         let from = templates.join(file);
