@@ -256,7 +256,9 @@ fn pairs(line: &Line) -> Vec<(String, Line)> {
     let mut pairs = vec![(String::new(), Line(Vec::new()))];
     for token in &line.0 {
         let Token::Text(text) = token else {
-            pairs.last_mut().map(|(_, value)| value.0.push(token.clone()));
+            if let Some((_, value)) = pairs.last_mut() {
+                value.0.push(token.clone());
+            }
             continue;
         };
         let mut rest = 0;

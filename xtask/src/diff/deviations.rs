@@ -147,8 +147,8 @@ fn pattern(name: &str) -> Result<Regex, String> {
     Regex::new(&format!("^(?:{escaped})$")).map_err(|e| e.to_string())
 }
 
-#[cfg(test)]
 /// The ids of docs/deviations.md: the first column of its tables, where one cell may hold several.
+#[cfg(test)]
 pub fn documented(text: &str) -> BTreeSet<String> {
     let cells = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
     let ids = cells.filter(|cell| *cell != "id").flat_map(|cell| cell.split(", "));
@@ -168,6 +168,20 @@ mod tests {
         assert_eq!(rules.of_key("out", Some("X")).as_deref(), Some("a"));
         assert_eq!(rules.of_key("out", Some("XY")), None);
         assert!(rules.unused().is_empty());
+    }
+
+    #[test]
+    fn rules_and_cases_name_documented_deviations() {
+        let root = crate::workspace();
+        let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+        let documented = documented(&read("docs/deviations.md"));
+        let mut named = Rules::parse(&read("tests/diff/deviations.rules"), "h").unwrap().ids();
+        for case in crate::diff::cases::load(&root.join("tests/diff")).unwrap() {
+            let words: Vec<&str> = case.script.split_whitespace().collect();
+            named.extend(words.windows(2).filter(|w| w[0] == "deviates").map(|w| w[1].to_owned()));
+        }
+        let unknown: Vec<_> = named.difference(&documented).collect();
+        assert!(unknown.is_empty(), "these are not rows of docs/deviations.md: {unknown:?}");
     }
 
     #[test]

@@ -62,6 +62,11 @@ pub fn run(arguments: &[String]) -> Outcome {
         cargo(&root, &["test", "--workspace", "--doc", "--locked", "--quiet"]).map(|()| Verdict::Passed)
     });
     phase("tests", &mut || tests(&root, no_channel.as_deref()));
+    phase("slurm", &mut || match crate::diff::part_of_test()? {
+        None => Ok(Verdict::Passed),
+        Some(why) if in_ci() => Err(why),
+        Some(why) => Ok(Verdict::Partly(format!("SKIPPED: not compared with real Slurm: {why}"))),
+    });
 
     summary(&reports)
 }
