@@ -20,6 +20,8 @@ pub struct Caller {
     pub user: String,
     /// Group name.
     pub group: String,
+    /// Names of further groups.
+    pub groups: Vec<String>,
     /// May do everything to every job: root, the owner of a `local` cluster, the owner with --admin.
     pub operator: bool,
 }

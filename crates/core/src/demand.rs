@@ -6,7 +6,7 @@ use crate::need::{GpuDemand, ShapeDemand};
 use crate::place::place;
 use crate::tables::Tables;
 use bivouac_types::config::{ClusterConfig, PartitionConfig};
-use bivouac_types::job::ResourceRequest;
+use bivouac_types::job::{NodeRange, ResourceRequest};
 use bivouac_types::tres::GresRequest;
 use bivouac_types::{HostList, MemRequest, PendingReason, Reject};
 
@@ -103,7 +103,7 @@ impl Demand {
             }
         }
 
-        let range = ask.nodes.unwrap_or(bivouac_types::job::NodeRange { min: p.min_nodes.max(1), max: None });
+        let range = ask.nodes.unwrap_or(NodeRange { min: p.min_nodes.max(1), max: None });
         if range.min == 0 || range.max.is_some_and(|max| max < range.min) {
             return Err(Reject::InvalidNodeCount);
         }
@@ -146,7 +146,7 @@ impl Demand {
             min_nodes,
             max_nodes,
             tasks_per_node: per_node.unwrap_or(u32::MAX),
-            exclusive: ask.exclusive,
+            exclusive: ask.exclusive || p.over_subscribe.as_deref() == Some("EXCLUSIVE"),
             mem: memory(ask.mem, p),
             gres,
             gpus,
@@ -164,9 +164,43 @@ impl Demand {
             max_mem_per_node_mb: p.max_mem_per_node_mb.unwrap_or(u64::MAX),
             never: None,
         };
+        demand.buy_memory_with_cpus(p);
+        // Asked for by node, it waits; asked for by CPU, the job gets nodes enough.
+        let too_much = matches!(demand.mem, MemDemand::PerNode(mb) if mb > demand.max_mem_per_node_mb);
+        if too_much {
+            demand.max_mem_per_node_mb = u64::MAX;
+        }
         demand.check_nodes(per_node.map_or(1, |n| n.min(tasks)), tables)?;
         demand.never = demand.too_large(p, range.max, tables)?;
+        if too_much {
+            demand.never = demand.never.or(Some(PendingReason::MaxMemPerLimit));
+        }
         Ok(demand)
+    }
+
+    /// MaxMemPerCPU: whoever wants more memory for a CPU gets more CPUs, as in Slurm.
+    fn buy_memory_with_cpus(&mut self, p: &PartitionConfig) {
+        let Some(max) = p.max_mem_per_cpu_mb.filter(|m| *m > 0) else { return };
+        let times = |mb: u64, cpus: u64| u32::try_from(mb.div_ceil(max).max(cpus)).unwrap_or(u32::MAX);
+        match self.mem {
+            MemDemand::PerCpu(mb) if mb > max => {
+                let factor = times(mb, 1);
+                if let Some(cpus) = self.cpus_per_task.checked_mul(factor)
+                    && cpus.checked_mul(self.tasks).is_some()
+                {
+                    self.cpus_per_task = cpus;
+                    self.mem = MemDemand::PerCpu(mb.div_ceil(u64::from(factor)));
+                }
+            }
+            MemDemand::PerNode(mb) => {
+                let on_node = self.tasks.div_ceil(self.min_nodes.max(1)).max(1);
+                let cpus = times(mb, 1).div_ceil(on_node).max(self.cpus_per_task);
+                if cpus.checked_mul(self.tasks).is_some() {
+                    self.cpus_per_task = cpus;
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Refuses the job if no node could ever hold `need` tasks of it.
@@ -289,7 +323,7 @@ fn memory(ask: Option<MemRequest>, p: &PartitionConfig) -> MemDemand {
         (Some(MemRequest::PerCpu(mb)), _) => MemDemand::PerCpu(mb),
         (Some(MemRequest::PerGpu(mb)), _) => MemDemand::PerGpu(mb),
         (None, Some(mb)) => MemDemand::PerCpu(mb),
-        (None, None) => MemDemand::WholeNode,
+        (None, None) => p.def_mem_per_node_mb.map_or(MemDemand::WholeNode, MemDemand::PerNode),
     }
 }
 

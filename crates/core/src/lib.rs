@@ -20,6 +20,7 @@
 //! A reader starts at [`job`] (what a job is at each moment), then [`event`] (all that can happen), then
 //! [`cluster`] and `decide/`.
 
+mod access;
 pub mod alloc;
 mod apply;
 mod check;

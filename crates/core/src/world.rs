@@ -93,7 +93,7 @@ pub struct World {
 }
 
 /// Whether lists of what is allowed (empty: everything) and denied let a name in.
-fn allows(allowed: &[String], denied: &[String], name: Option<&str>) -> bool {
+pub(crate) fn allows(allowed: &[String], denied: &[String], name: Option<&str>) -> bool {
     let is_in = |list: &[String]| name.is_some_and(|name| list.iter().any(|n| n == name));
     (allowed.is_empty() || is_in(allowed)) && !is_in(denied)
 }

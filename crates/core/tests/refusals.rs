@@ -2,12 +2,14 @@
 
 mod common;
 
+use bivouac_core::Caller;
 use bivouac_types::array::ArraySpec;
 use bivouac_types::config::QosConfig;
 use bivouac_types::depend::{Dependency, DependencyTarget, DependencyTerm};
 use bivouac_types::job::NodeRange;
+use bivouac_types::parameters::{Association, EnforcePartLimits};
 use bivouac_types::tres::GresRequest;
-use bivouac_types::{HostList, JobId, JobSpec, MemRequest, Reject, TaskSet};
+use bivouac_types::{HostList, JobId, JobSpec, MemRequest, PendingReason, Reject, TaskSet};
 use common::*;
 
 fn asking(change: impl FnOnce(&mut JobSpec)) -> JobSpec {
@@ -117,8 +119,19 @@ fn qos_that_the_partition_does_not_allow() {
             s.qos = qos.map(str::to_string);
         })
     };
-    assert_eq!(w.refusal(small(None)), Reject::InvalidQos("normal".into()));
+    // As Slurm with EnforcePartLimits=NO: it waits, and says why.
+    let job = w.submit(small(None));
+    assert_eq!(w.reason(job), PendingReason::QOSNotAllowed);
     assert!(w.try_submit(user(1000), small(Some("long"))).is_ok());
+    for enforce in [EnforcePartLimits::Any, EnforcePartLimits::All] {
+        let mut config = config();
+        config.partitions[1].allow_qos = vec!["long".into()];
+        config.parameters.enforce_part_limits = enforce;
+        let mut w = World::with(config);
+        assert_eq!(w.refusal(small(None)), Reject::InvalidQos("normal".into()));
+        let both = asking(|s| s.partitions = vec!["small".into(), "main".into()]);
+        assert_eq!(w.try_submit(user(1000), both).is_ok(), enforce == EnforcePartLimits::Any);
+    }
 }
 
 #[test]
@@ -181,4 +194,72 @@ fn a_repeated_request_is_the_same_job() {
     assert!(w.cluster.job(job).is_none(), "forgotten");
     assert_eq!(w.command(again(user(1000))).unwrap(), vec![], "the key is not");
     assert_eq!(w.cluster.job_of_key(RequestKey(9)), Some(job));
+}
+
+#[test]
+fn associations_say_who_may_use_which_account_and_qos() {
+    let association = |account: &str, user: Option<&str>, qos: &[&str]| Association {
+        account: account.into(),
+        user: user.map(str::to_owned),
+        parent: user.is_none().then(|| "root".to_owned()),
+        is_default: account == "proj",
+        qos: qos.iter().map(|q| q.to_string()).collect(),
+        ..Association::default()
+    };
+    let mut config = config();
+    config.parameters.conf_dir = Some("/conf".into());
+    config.parameters.associations = vec![
+        association("root", None, &["normal"]),
+        association("proj", None, &["normal", "long"]),
+        association("proj", Some("u1000"), &[]),
+        association("other", Some("u1000"), &["normal"]),
+        Association { partition: Some("small".into()), ..association("other", Some("u1001"), &[]) },
+    ];
+    let mut w = World::with(config);
+    let ask = |account: Option<&str>, qos: Option<&str>, partition: &str| {
+        asking(|s| {
+            s.account = account.map(str::to_owned);
+            s.qos = qos.map(str::to_owned);
+            s.partitions = vec![partition.to_owned()];
+        })
+    };
+    let job = w.submit(ask(None, None, "main"));
+    assert_eq!(w.cluster.submission(w.job(job)).unwrap().account.as_deref(), Some("proj"));
+    assert!(w.try_submit(user(1000), ask(None, Some("long"), "main")).is_ok(), "the account's QoS");
+    assert_eq!(w.refusal(ask(Some("other"), Some("long"), "main")), Reject::InvalidQos("long".into()));
+    assert_eq!(w.refusal(ask(Some("nope"), None, "main")), Reject::InvalidAccount("nope".into()));
+    let stranger = w.try_submit(user(7), ask(None, None, "main"));
+    assert!(matches!(stranger, Err(Reject::InvalidAccount(_))), "{stranger:?}");
+    assert!(w.try_submit(user(1001), ask(Some("other"), None, "small")).is_ok());
+    let elsewhere = w.try_submit(user(1001), ask(Some("other"), None, "main"));
+    assert_eq!(elsewhere, Err(Reject::InvalidAccount("other".into())));
+}
+
+#[test]
+fn partitions_have_doors() {
+    let mut config = config();
+    config.partitions[0].allow_groups = vec!["chosen".into()];
+    config.partitions[1].deny_accounts = vec!["ucb".into()];
+    let mut w = World::with(config);
+    assert_eq!(w.refusal(spec()), Reject::GroupNotPermitted);
+    let member = Caller { groups: vec!["chosen".into()], ..user(1000) };
+    assert!(w.try_submit(member, spec()).is_ok());
+    let denied = w.submit(asking(|s| s.partitions = vec!["small".into()]));
+    assert_eq!(w.reason(denied), PendingReason::AccountNotAllowed);
+}
+
+#[test]
+fn memory_beyond_the_partitions_maximum_waits_or_buys_cpus() {
+    let mut config = config();
+    config.partitions[0].max_mem_per_node_mb = Some(100);
+    config.partitions[1].max_mem_per_cpu_mb = Some(50);
+    let mut w = World::with(config);
+    let job = w.submit(asking(|s| s.resources.mem = Some(MemRequest::PerNode(200))));
+    assert_eq!(w.reason(job), PendingReason::MaxMemPerLimit);
+    let job = w.submit(asking(|s| {
+        s.partitions = vec!["small".into()];
+        s.resources.mem = Some(MemRequest::PerCpu(100));
+    }));
+    let demand = w.cluster.demands(w.job(job))[0].clone().unwrap();
+    assert_eq!((demand.min_cpus(), demand.min_mem_mb(&w.cluster.world().tables)), (2, 100));
 }

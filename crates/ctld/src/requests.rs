@@ -6,7 +6,7 @@ use bivouac_core::{Caller, CancelScope, Command, Effect, Hold, JobTarget, Payloa
 use bivouac_proto::message::{
     Ask, Request, RequeueHold, Response, SignalScope, StepLayout, StepNode, Submission,
 };
-use bivouac_types::{Gid, JobId, JobSpec, Now, Reject, StepId, StepKind, Uid};
+use bivouac_types::{Gid, JobId, Now, Reject, StepId, StepKind, Uid};
 
 /// Longest script that is taken, bytes (Slurm's max_script_size).
 const MAX_SCRIPT: usize = 4 << 20;
@@ -130,8 +130,18 @@ impl Controller {
             gid: Gid(peer.gid),
             user: self.names.user(peer.uid),
             group: self.names.group(peer.gid),
+            groups: self.further_groups(peer.uid),
             operator: peer.uid == 0 && !owner || owner && (admin || self.config.owner_is_operator),
         }
+    }
+
+    /// The names of a user's groups, where a partition asks for them.
+    fn further_groups(&mut self, uid: u32) -> Vec<String> {
+        if self.cluster.config().partitions.iter().all(|p| p.allow_groups.is_empty()) {
+            return Vec::new();
+        }
+        let Some(account) = self.names.account(uid).cloned() else { return Vec::new() };
+        crate::names::groups_of(&account).into_iter().map(|gid| self.names.group(gid)).collect()
     }
 
     fn done(&mut self, turn: &mut Turn, command: Command, now: Now) -> Response {
@@ -153,9 +163,6 @@ impl Controller {
         if submission.payload.script.0.len() > MAX_SCRIPT {
             return Response::Rejected(Reject::Other("Job script size exceeds limits".into()));
         }
-        if !self.in_allowed_group(&caller, &submission.spec) {
-            return Response::Rejected(Reject::GroupNotPermitted);
-        }
         let Ok(key) = u128::from_str_radix(&submission.key, 16).map(RequestKey) else {
             return Response::Failed("the submission's key is not 32 hexadecimal digits".into());
         };
@@ -173,23 +180,6 @@ impl Controller {
             },
             Err(e) => Response::Rejected(e),
         }
-    }
-
-    /// AllowGroups: whether one of the partitions takes one of the user's groups.
-    fn in_allowed_group(&mut self, caller: &Caller, spec: &JobSpec) -> bool {
-        let config = self.cluster.config().clone();
-        let default = config.default_partition().map(|p| p.name.clone());
-        let named =
-            if spec.partitions.is_empty() { default.into_iter().collect() } else { spec.partitions.clone() };
-        let lists: Vec<&Vec<String>> =
-            named.iter().filter_map(|n| config.partition(n)).map(|p| &p.allow_groups).collect();
-        if caller.uid == Uid::ROOT || lists.is_empty() || lists.iter().any(|list| list.is_empty()) {
-            return true;
-        }
-        let numbers = self.names.account(caller.uid.0).map(crate::names::groups_of);
-        let own: Vec<String> =
-            numbers.unwrap_or_default().into_iter().map(|gid| self.names.group(gid)).collect();
-        lists.iter().any(|list| list.iter().any(|group| own.contains(group)))
     }
 
     /// A line in the job's standard error. It is not stored: what was not written when the controller ends is lost.

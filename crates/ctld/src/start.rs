@@ -60,7 +60,7 @@ pub fn serve(args: &[OsString]) -> Result<(), String> {
             Err(e) => problem = Some(e),
         }
     }
-    configuration::keep(&store, &sited.site, replayed.cluster.config())?;
+    configuration::keep(&store, &sited.site, &replayed.cluster.world().base)?;
     let clock = resume_clock(&store, replayed.at).map_err(|e| e.to_string())?;
     let listener = place.listen().map_err(|e| format!("{}: {e}", place.socket().display()))?;
 

@@ -20,11 +20,25 @@ use bivouac_types::{
 
 /// The superuser.
 pub fn root() -> Caller {
-    Caller { uid: Uid::ROOT, gid: Gid(0), user: "root".into(), group: "root".into(), operator: true }
+    Caller {
+        uid: Uid::ROOT,
+        gid: Gid(0),
+        user: "root".into(),
+        group: "root".into(),
+        groups: Vec::new(),
+        operator: true,
+    }
 }
 
 fn user(n: u32) -> Caller {
-    Caller { uid: Uid(n), gid: Gid(100), user: format!("u{n}"), group: "users".into(), operator: false }
+    Caller {
+        uid: Uid(n),
+        gid: Gid(100),
+        user: format!("u{n}"),
+        group: "users".into(),
+        groups: Vec::new(),
+        operator: false,
+    }
 }
 
 impl Sim {

@@ -7,6 +7,7 @@
 //! **Start reading** at [`read`]; then `keys/` (the table), `parameters.rs` (what each honoured key sets),
 //! `node.rs` and `partition.rs`. Users read docs/slurm-conf.md, which is made from the table.
 
+mod accounting;
 mod differences;
 mod entry;
 mod gres;
@@ -23,13 +24,15 @@ pub use differences::differences;
 pub use lines::{Diagnostic, Place};
 pub use show::{Facts, show};
 
-use bivouac_types::config::ClusterConfig;
+use bivouac_types::config::{ClusterConfig, QosConfig};
+use bivouac_types::parameters::Association;
 use lines::{Line, Open};
 
 /// The file that must be there.
 pub const SLURM_CONF: &str = "slurm.conf";
 /// Files beside it that are read if they are there.
-pub const BESIDE: [&str; 3] = ["gres.conf", "topology.conf", "cgroup.conf"];
+pub const BESIDE: [&str; 5] =
+    ["gres.conf", "topology.conf", "cgroup.conf", accounting::DUMP, accounting::QOS];
 
 /// What the files say.
 #[derive(Debug)]
@@ -81,7 +84,9 @@ pub fn read(dir: &str, cluster: Option<&str>, open: Open) -> Outcome {
     let slurm = lines(Some(&(path, text)), &mut problems);
     let [gres, topology, cgroup] = [0, 1, 2].map(|n| lines(texts[n].as_ref(), &mut problems));
     let mut build = Build { problems, listed: Vec::new() };
-    let config = build.cluster(dir, cluster, &slurm, &Beside { gres, topology, cgroup });
+    let associations = texts[3].as_ref().map(|(path, text)| build.associations(path, text));
+    let qos = texts[4].as_ref().map(|(path, text)| build.qos(path, text));
+    let config = build.cluster(dir, cluster, &slurm, Beside { gres, topology, cgroup, associations, qos });
     let Build { mut problems, mut listed } = build;
     problems.sort();
     listed.sort();
@@ -93,6 +98,8 @@ struct Beside {
     gres: Vec<Line>,
     topology: Vec<Line>,
     cgroup: Vec<Line>,
+    associations: Option<Vec<Association>>,
+    qos: Option<Vec<QosConfig>>,
 }
 
 /// What was found while building.

@@ -48,7 +48,7 @@ impl Build {
         dir: &str,
         cluster: Option<&str>,
         lines: &[Line],
-        beside: &Beside,
+        beside: Beside,
     ) -> Option<ClusterConfig> {
         let main = lines.first().map(|l| Place { line: 0, ..l.place.clone() })?;
         let (mut node_lines, mut down, mut sets, mut parts) = (vec![], vec![], vec![], vec![]);
@@ -152,21 +152,28 @@ impl Build {
         }
         let licenses = self.licenses(&given);
         let mut parameters = self.typed(&given);
+        let qos = self.known_qos(&main, &beside, &partitions);
+        parameters.associations = beside.associations.unwrap_or_default();
         parameters.conf_dir = Some(dir.to_owned());
         parameters.given = shown;
         parameters.cgroup = cgroup;
         parameters.licenses = licenses;
         parameters.switches = switches;
-        let enforce = parameters.enforce;
+        let storage = given.get("AccountingStorageType").unwrap_or_default();
+        let has_accounting = storage.eq_ignore_ascii_case("accounting_storage/slurmdbd");
+        if parameters.enforce.associations && parameters.associations.is_empty() {
+            let text = "AccountingStorageEnforce asks for associations: put what `sacctmgr dump CLUSTER` writes into sacctmgr.dump beside slurm.conf";
+            self.problem(&main, text);
+        }
         let config = ClusterConfig {
             cluster: cluster.or(given.get("ClusterName")).unwrap_or_default().to_owned(),
             site: format!("{}/{}", dir.trim_end_matches('/'), crate::SLURM_CONF),
             nodes,
             partitions,
-            qos: vec![QosConfig { name: "normal".into(), ..QosConfig::default() }],
+            qos,
             accounts: Vec::new(),
             default_account: None,
-            default_qos: enforce.qos.then(|| "normal".to_owned()),
+            default_qos: has_accounting.then(|| "normal".to_owned()),
             overcommit: true,
             kill_wait: given.seconds("KillWait").unwrap_or(Duration::from_secs(30)),
             min_job_age: match given.seconds("MinJobAge") {
@@ -246,6 +253,39 @@ impl Build {
             shown.insert(key.name.to_owned(), value);
             given.0.insert(key.name, (line.place.clone(), pair.value.clone()));
         }
+    }
+
+    /// The QOS of `sacctmgr.qos`; without it those that the dump names, without limits. `normal` is always there.
+    fn known_qos(
+        &mut self,
+        main: &Place,
+        beside: &Beside,
+        partitions: &[bivouac_types::config::PartitionConfig],
+    ) -> Vec<QosConfig> {
+        let plain = |name: &str| QosConfig { name: name.to_owned(), ..QosConfig::default() };
+        let mut qos = beside.qos.clone().unwrap_or_default();
+        if !qos.iter().any(|q| q.name == "normal") {
+            qos.insert(0, plain("normal"));
+        }
+        let named = beside.associations.iter().flatten().flat_map(|a| a.qos.iter().chain(&a.default_qos));
+        for name in named {
+            if qos.iter().any(|q| q.name == *name) {
+                continue;
+            }
+            match beside.qos {
+                Some(_) => self.problem(main, format!("QOS {name} of sacctmgr.dump is not in sacctmgr.qos")),
+                None => qos.push(plain(name)),
+            }
+        }
+        for p in partitions {
+            let names = p.allow_qos.iter().chain(&p.deny_qos).chain(&p.qos);
+            for name in names.filter(|n| !qos.iter().any(|q| q.name == **n)).cloned().collect::<Vec<_>>() {
+                let text =
+                    format!("partition {}: QOS {name} does not exist; sacctmgr.qos defines QOS", p.name);
+                self.problem(main, text);
+            }
+        }
+        qos
     }
 
     fn licenses(&mut self, given: &Given) -> Vec<LicenseConfig> {

@@ -83,6 +83,8 @@ pub enum PendingReason {
     QOSNotAllowed,
     /// The licences it needs are in use.
     Licenses,
+    /// More memory than the partition's MaxMemPerNode allows.
+    MaxMemPerLimit,
 }
 
 impl PendingReason {

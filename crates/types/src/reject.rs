@@ -93,6 +93,8 @@ pub enum Reject {
     GroupNotPermitted,
     /// The partition takes no jobs at present.
     PartitionUnavailable,
+    /// More memory than the partition's MaxMemPerNode allows.
+    TaskMemory,
     /// The partition has jobs, and cannot be deleted.
     PartitionInUse,
     /// A field that cannot be changed, or a value it cannot have.
@@ -150,8 +152,9 @@ impl fmt::Display for Reject {
             Reject::InvalidTimeMin => "Invalid time-min specification (exceeds job's time or other limits)",
             Reject::InvalidNodeState => "Invalid node state specified",
             Reject::InactiveFeatures => "Active features not subset of available features",
-            Reject::GroupNotPermitted => "User's group not permitted to use this partition",
             Reject::PartitionUnavailable => "Required partition not available (inactive or drain)",
+            Reject::GroupNotPermitted => "User's group not permitted to use this partition",
+            Reject::TaskMemory => "Memory required by task is not available",
             Reject::PartitionInUse => "Partition is in use",
             Reject::InvalidValue(_) => "Invalid value specified",
             Reject::StepTooLarge => "More processors requested than permitted",

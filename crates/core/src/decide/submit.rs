@@ -47,12 +47,15 @@ impl Cluster {
         if self.index.live >= config.max_job_count as usize || self.state.next_id == u32::MAX {
             return Err(Reject::TooManyJobs);
         }
+        if config.parameters.disable_root_jobs && caller.uid == Uid::ROOT {
+            return Err(Reject::InvalidUser);
+        }
         if spec.nice < 0 && !caller.is_operator() {
             return Err(Reject::InvalidNice);
         }
         let partitions = self.open_partitions(self.partitions(&spec)?, &spec, &caller)?;
-        let qos = self.qos(&spec, &partitions)?;
-        let account = self.account(&spec)?;
+        let account = self.account(&caller.user, &spec, &partitions)?;
+        let qos = self.qos(&caller.user, account.as_deref(), &spec, &partitions)?;
         if let Some(array) = &spec.array {
             let last = array.tasks.last().ok_or(Reject::InvalidArray)?;
             if last >= config.max_array_size {
@@ -73,6 +76,7 @@ impl Cluster {
         let tally = Tally::default();
         let submission =
             Submission { id, owner, spec, account, qos, partitions, payload, key, at: now, waits, tally };
+        self.enforce_partition_limits(&submission)?;
         self.check_submit_limit(&submission)?;
         Ok(submission)
     }
@@ -128,32 +132,6 @@ impl Cluster {
         refusal.map_or(Ok(names), Err)
     }
 
-    pub(super) fn qos(&self, spec: &JobSpec, partitions: &[String]) -> Result<Option<String>, Reject> {
-        let config = &self.world.config;
-        let qos = spec.qos.as_ref().or(config.default_qos.as_ref());
-        if let Some(name) = qos.filter(|name| config.qos(name).is_none()) {
-            return Err(Reject::InvalidQos(name.clone()));
-        }
-        for partition in partitions.iter().filter_map(|p| config.partition(p)) {
-            let allowed = |q: &String| partition.allow_qos.contains(q);
-            if !partition.allow_qos.is_empty() && !qos.is_some_and(allowed) {
-                return Err(Reject::InvalidQos(qos.cloned().unwrap_or_default()));
-            }
-        }
-        Ok(qos.cloned())
-    }
-
-    pub(super) fn account(&self, spec: &JobSpec) -> Result<Option<String>, Reject> {
-        let config = &self.world.config;
-        let account = spec.account.as_ref().or(config.default_account.as_ref());
-        match account {
-            Some(name) if !config.accounts.is_empty() && !config.accounts.contains(name) => {
-                Err(Reject::InvalidAccount(name.clone()))
-            }
-            _ => Ok(account.cloned()),
-        }
-    }
-
     /// At least one of the partitions must have nodes for it.
     pub(super) fn check_nodes(&self, spec: &JobSpec, partitions: &[String]) -> Result<(), Reject> {
         let mut refusal = None;
@@ -186,6 +164,13 @@ fn may_use(partition: &PartitionConfig, spec: &JobSpec, caller: &Caller) -> Resu
     }
     if partition.disable_root_jobs && root {
         return Err(Reject::InvalidUser);
+    }
+    let member = |g: &String| *g == caller.group || caller.groups.contains(g);
+    if !root && !partition.allow_groups.is_empty() && !partition.allow_groups.iter().any(member) {
+        return Err(Reject::GroupNotPermitted);
+    }
+    if !partition.alloc_nodes.is_empty() && !partition.alloc_nodes.contains(&spec.submit_host) {
+        return Err(Reject::AccessDenied);
     }
     Ok(())
 }

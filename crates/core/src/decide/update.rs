@@ -159,8 +159,9 @@ impl Cluster {
             return Ok(());
         }
         submission.partitions = self.partitions(spec)?;
-        submission.qos = self.qos(spec, &submission.partitions)?;
-        submission.account = self.account(spec)?;
+        let user = &submission.owner.user;
+        submission.account = self.account(user, spec, &submission.partitions)?;
+        submission.qos = self.qos(user, submission.account.as_deref(), spec, &submission.partitions)?;
         self.check_nodes(spec, &submission.partitions)
     }
 

@@ -74,11 +74,25 @@ pub fn config() -> ClusterConfig {
 }
 
 pub fn user(n: u32) -> Caller {
-    Caller { uid: Uid(n), gid: Gid(100), user: format!("u{n}"), group: "users".into(), operator: false }
+    Caller {
+        uid: Uid(n),
+        gid: Gid(100),
+        user: format!("u{n}"),
+        group: "users".into(),
+        groups: Vec::new(),
+        operator: false,
+    }
 }
 
 pub fn root() -> Caller {
-    Caller { uid: Uid::ROOT, gid: Gid(0), user: "root".into(), group: "root".into(), operator: true }
+    Caller {
+        uid: Uid::ROOT,
+        gid: Gid(0),
+        user: "root".into(),
+        group: "root".into(),
+        groups: Vec::new(),
+        operator: true,
+    }
 }
 
 pub fn spec() -> JobSpec {

@@ -78,7 +78,7 @@ pub const PARTITION: &[Key] = &[
     refused("PreemptMode", Text, "OFF", "running jobs are not preempted: set PreemptMode=OFF"),
     honoured("PriorityJobFactor", Count, "1"),
     honoured("PriorityTier", Count, "1"),
-    honoured("QOS", Text, ""),
+    refused("QOS", Text, "", "the limits of a QOS hold for the jobs that name it only: leave it out"),
     refused("ReqResv", YesNo, "NO", "there are no reservations yet: leave it out"),
     listed("ResumeTimeout", Text, "", NO_POWER),
     honoured("RootOnly", YesNo, "NO"),
