@@ -124,7 +124,7 @@ fn qos_that_the_partition_does_not_allow() {
     assert_eq!(w.reason(job), PendingReason::QOSNotAllowed);
     assert!(w.try_submit(user(1000), small(Some("long"))).is_ok());
     for enforce in [EnforcePartLimits::Any, EnforcePartLimits::All] {
-        let mut config = config();
+        let mut config = common::config();
         config.partitions[1].allow_qos = vec!["long".into()];
         config.parameters.enforce_part_limits = enforce;
         let mut w = World::with(config);

@@ -104,7 +104,14 @@ impl Bench {
         let mut spec = JobSpec { name: "bench".into(), ..JobSpec::default() };
         spec.array = tasks.map(|n| ArraySpec { tasks: TaskSet::from_ranges([(1, n)]), max_running: None });
         spec.resources.ntasks = Some(ntasks);
-        let caller = Caller { uid: Uid(1), gid: Gid(1), user: "u".into(), group: "g".into(), groups: Vec::new(), operator: true };
+        let caller = Caller {
+            uid: Uid(1),
+            gid: Gid(1),
+            user: "u".into(),
+            group: "g".into(),
+            groups: Vec::new(),
+            operator: true,
+        };
         self.command(Command::Submit { caller, spec, payload: PayloadId::default(), key: RequestKey(n) });
     }
 
