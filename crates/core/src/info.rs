@@ -35,6 +35,7 @@ pub struct JobView {
     reason: PendingReason,
     reason_text: Option<String>,
     expected: Option<(Timestamp, Vec<String>)>,
+    evaluated: Option<Timestamp>,
 }
 
 impl JobView {
@@ -89,6 +90,7 @@ impl JobView {
             cancelled_by,
             restarts: job.restarts,
             requeue: submission.requeue(&world.config),
+            evaluated: run.map(|r| r.start.wall).or(self.evaluated),
             ending: match &job.phase {
                 Phase::Ending(_, e) => Some(e.since.wall),
                 _ => None,
@@ -219,6 +221,7 @@ impl Cluster {
         let submission = self.state.submission(job)?;
         let reason = self.reason(job, plan);
         Some(JobView {
+            evaluated: plan.made,
             world: self.world.clone(),
             reason,
             reason_text: self.reason_text(job, reason),

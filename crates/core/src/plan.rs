@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 /// lead to events: reasons and expectations are shown, never stored.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
+    /// When it was made.
+    pub made: Option<Timestamp>,
     /// Jobs to start, in this order.
     pub starts: Vec<Start>,
     /// Why a job waits, for the jobs that the planner looked at.

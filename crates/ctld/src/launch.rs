@@ -148,8 +148,7 @@ impl Controller {
         let append = match row.spec.open_mode {
             Some(OpenMode::Append) => true,
             Some(OpenMode::Truncate) => false,
-            // A requeued job goes on in its file.
-            None => row.restarts > 0,
+            None => self.config.parameters.job_file_append,
         };
         let write = |path: &str| Stream::Write { path: path.into(), append };
         let stderr = if row.std_err == row.std_out { Stream::SameAsStdout } else { write(&row.std_err) };

@@ -168,6 +168,7 @@ pub fn job(id: u32, name: &str) -> JobInfo {
         cancelled_by: None,
         restarts: 0,
         requeue: true,
+        evaluated: None,
         ending: None,
         suspended: None,
         steps: Vec::new(),

@@ -127,9 +127,9 @@ pub fn min_memory(job: &JobInfo) -> MemRequest {
     let nodes = u64::from(job.num_nodes.max(1));
     let cpus = u64::from(job.num_cpus.max(1));
     match job.spec.resources.mem {
-        Some(asked) => asked,
-        None if job.mem_mb.is_multiple_of(cpus) && job.mem_mb > 0 => MemRequest::PerCpu(job.mem_mb / cpus),
-        None => MemRequest::PerNode(job.mem_mb / nodes),
+        Some(asked) if !matches!(asked, MemRequest::PerGpu(_)) => asked,
+        _ if job.mem_mb.is_multiple_of(cpus) && job.mem_mb > 0 => MemRequest::PerCpu(job.mem_mb / cpus),
+        _ => MemRequest::PerNode(job.mem_mb / nodes),
     }
 }
 

@@ -55,6 +55,5 @@ pub fn tres_lines(ask: &ResourceRequest) -> Vec<String> {
     line("TresPerNode", tres_per_node(ask));
     line("TresPerSocket", tres(&gpus.per_socket));
     line("TresPerTask", tres(&gpus.per_task));
-    line("NtasksPerTRES", ask.ntasks_per_gpu.map_or_else(String::new, |n| n.to_string()));
     lines
 }

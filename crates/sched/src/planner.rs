@@ -63,7 +63,7 @@ impl<'a> Planner<'a> {
             reserved: BTreeSet::new(),
             failed: Vec::new(),
             waited: BTreeSet::new(),
-            plan: Plan::default(),
+            plan: Plan { made: Some(now.wall), ..Plan::default() },
         }
     }
 

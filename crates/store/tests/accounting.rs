@@ -41,6 +41,7 @@ fn record(id: u32, restarts: u32, end: i64) -> JobInfo {
         cancelled_by: None,
         restarts,
         requeue: false,
+        evaluated: None,
         ending: None,
         suspended: None,
         steps: Vec::new(),

@@ -78,6 +78,9 @@ pub struct JobInfo {
     pub restarts: u32,
     /// Whether it may be requeued.
     pub requeue: bool,
+    /// When the planner looked at it last.
+    #[serde(default)]
+    pub evaluated: Option<Timestamp>,
     /// When it was told to end, while its processes are not known to be gone.
     #[serde(default)]
     pub ending: Option<Timestamp>,

@@ -90,6 +90,8 @@ pub struct JobSpec {
     pub submit_line: String,
     /// The host on which sbatch ran (SLURM_SUBMIT_HOST, scontrol's AllocNode).
     pub submit_host: String,
+    /// The session in which sbatch ran (scontrol's Sid).
+    pub submit_sid: u32,
     /// The folder in which sbatch ran (SLURM_SUBMIT_DIR).
     pub submit_dir: String,
     /// A folder of the host that the submitter sees at its own path, and the job is to see too where a site's view would

@@ -148,6 +148,8 @@ fn submission(
     spec.submit_dir = text(cwd)?;
     spec.submit_line = crate::invocation::submit_line();
     spec.submit_host = host_name();
+    // SAFETY: no preconditions.
+    spec.submit_sid = unsafe { libc::getsid(0) }.unsigned_abs();
     spec.kept_dir = match bivouac_view::Marker::read() {
         Some(marker) => marker.kept.map(text).transpose()?,
         None => Some(spec.work_dir.clone()),

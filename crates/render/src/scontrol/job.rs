@@ -6,7 +6,7 @@ use crate::sinfo::ranges;
 use crate::tres::Tres;
 use crate::{job, request};
 use bivouac_types::info::{JobInfo, NodeShare};
-use bivouac_types::{HostList, MemRequest, TaskSet, Timestamp};
+use bivouac_types::{Duration, HostList, MemRequest, TaskSet, Timestamp};
 use std::collections::BTreeMap;
 
 /// The record of a job.
@@ -18,6 +18,7 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
     let time_min = spec.time_min.map_or_else(|| "N/A".to_owned(), |t| t.to_string());
     let started = job.start.filter(|_| !job.nodes.is_empty() || job.state.waits());
 
+    let ask = &spec.resources;
     let mut lines = vec![
         title(job, s),
         format!("UserId={}({}) GroupId={}({}) MCS_label=N/A", job.user, job.uid, job.group, job.gid),
@@ -55,11 +56,12 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
             text(|out| s.time(out, spec.deadline, "N/A"))
         ),
         format!(
-            "SuspendTime={} SecsPreSuspend={} LastSchedEval=Unknown Scheduler=Main",
+            "SuspendTime={} SecsPreSuspend={} LastSchedEval={} Scheduler=Main",
             job.suspended.map_or("None".to_owned(), |s| time(Some(s.0))),
-            job.suspended.map_or(0, |s| s.1.as_secs())
+            job.suspended.map_or(0, |s| s.1.as_secs()),
+            time(job.evaluated)
         ),
-        format!("Partition={} AllocNode:Sid={}:0", job.partition, spec.submit_host),
+        format!("Partition={} AllocNode:Sid={}:{}", job.partition, spec.submit_host, spec.submit_sid),
         format!(
             "ReqNodeList={} ExcNodeList={}",
             hosts(&spec.resources.nodelist),
@@ -75,12 +77,15 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
             bivouac_types::hostlist::compress(job.planned_nodes.iter().map(String::as_str))
         )),
     }
+    lines.extend(spec.batch_features.iter().map(|features| format!("BatchFeatures={features}")));
+    // Of a job that never ran, nobody counts tasks.
+    let unrun = Some("N/A").filter(|_| job.state.is_ended() && job.nodes.is_empty());
     lines.extend([
         format!(
             "NumNodes={} NumCPUs={} NumTasks={} CPUs/Task={} ReqB:S:C:T=0:0:{}:{}",
             num_nodes(job),
             job.num_cpus,
-            job.num_tasks,
+            unrun.map_or_else(|| job.num_tasks.to_string(), str::to_owned),
             job.cpus_per_task,
             request::or_star(ask.cores_per_socket),
             request::or_star(ask.threads_per_core)
@@ -100,6 +105,7 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
     let (what, mb) = match job::min_memory(job) {
         MemRequest::PerNode(mb) => ("MinMemoryNode", mb),
         MemRequest::PerCpu(mb) => ("MinMemoryCPU", mb),
+        // Said below, as MemPerTres.
         MemRequest::PerGpu(_) => ("MinMemoryNode", 0),
     };
     lines.extend([
@@ -110,6 +116,10 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
             text(|out| s.memory(out, ask.tmp_mb.unwrap_or(0)))
         ),
         format!("Features={} DelayBoot={}", or_null(&ask.constraint), spec.delay_boot.unwrap_or_default()),
+    ]);
+    lines.extend(ask.prefer.iter().map(|features| format!("Prefer={features}")));
+    lines.extend(spec.reservation.iter().map(|name| format!("Reservation={name}")));
+    lines.extend([
         format!(
             "OverSubscribe={} Contiguous={} Licenses={} Network={}",
             request::over_subscribe(ask),
@@ -120,6 +130,7 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
         format!("Command={}", or_null(&spec.command)),
         format!("WorkDir={}", spec.work_dir),
     ]);
+    lines.extend(spec.admin_comment.iter().map(|comment| format!("AdminComment={comment} ")));
     lines.extend(spec.comment.iter().map(|comment| format!("Comment={comment} ")));
     lines.extend([
         format!("StdErr={}", job.std_err),
@@ -127,14 +138,20 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
         format!("StdOut={}", job.std_out),
     ]);
     if let Some(switches) = spec.switches {
-        lines.push(format!("Switches={}@{}", switches.count, switches.wait.unwrap_or_default()));
+        let wait = switches.wait.unwrap_or(SWITCH_WAIT);
+        lines.push(format!("Switches={}@{wait}", switches.count));
     }
     lines.push("Power=".to_owned());
+    let kill = spec.kill_on_invalid_dep.map_or("", |k| if k { "KillOInInvalidDependent=Yes" } else { "" });
+    // Where both are there, Slurm leaves nothing between them.
+    let flags = format!("{kill}{}", if ask.spread_job { "SpreadJob=Yes" } else { "" });
+    lines.extend(Some(flags).filter(|f| !f.is_empty()));
     lines.extend(request::tres_lines(ask));
     if !spec.mail_types.is_empty() {
         let user = spec.mail_user.as_ref().unwrap_or(&job.user);
         lines.push(format!("MailUser={user} MailType={}", spec.mail_types.join(",")));
     }
+    lines.extend(ask.ntasks_per_gpu.map(|n| format!("NtasksPerTRES={n}")));
     // Slurm ends every record with an empty line of its own.
     lines.push(String::new());
     form.record(&lines)
@@ -151,6 +168,9 @@ pub fn completing(job: &JobInfo, s: &Settings) -> String {
         text(|out| job::write_nodes(out, job))
     )
 }
+
+/// max_switch_wait of SchedulerParameters.
+const SWITCH_WAIT: Duration = Duration::from_secs(300);
 
 fn text(write: impl FnOnce(&mut String)) -> String {
     let mut out = String::new();
