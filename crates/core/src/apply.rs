@@ -129,8 +129,8 @@ impl Cluster {
         }
     }
 
-    /// A job is about to leave its nodes.
-    fn left_nodes(&mut self, job: JobId, at: Timestamp) {
+    /// A job has just come to its nodes, or is about to leave them.
+    fn touch_nodes(&mut self, job: JobId, at: Timestamp) {
         let run = self.state.jobs.get(&job).and_then(|j| j.run());
         let nodes = run.into_iter().flat_map(|r| &r.alloc).map(|part| part.node.to_string());
         let left: Vec<String> = nodes.collect();
@@ -245,6 +245,7 @@ impl Cluster {
             job.time_limit = Some(run.time_limit);
             job.phase = Phase::Running(run);
         });
+        self.touch_nodes(id, at.wall);
         let origin = self.state.jobs.get(&id).map(|j| j.origin);
         if let Some(origin) = origin.filter(|_| first) {
             if let Some(submission) = self.state.submissions.get_mut(&origin) {
@@ -270,7 +271,7 @@ impl Cluster {
     }
 
     fn ended(&mut self, id: JobId, outcome: Outcome, end: Timestamp, usage: Usage, at: Now) {
-        self.left_nodes(id, end);
+        self.touch_nodes(id, end);
         let mut run = None;
         self.edit(id, |job| {
             run = job.run().cloned();
@@ -299,7 +300,7 @@ impl Cluster {
 
     /// A job that was over is over no more; what depended on its end has been settled, and stays so.
     fn requeued(&mut self, id: JobId, at: Now) {
-        self.left_nodes(id, at.wall);
+        self.touch_nodes(id, at.wall);
         let mut outcome = None;
         self.edit(id, |job| {
             if let Phase::Ended(ended) = &job.phase {

@@ -11,6 +11,11 @@ pub trait Table: Sized + 'static {
 
     /// All columns, in the order of `%all`.
     fn columns() -> &'static [Column<Self>];
+
+    /// What follows a column in `%all`, the last one or another.
+    fn after(_: &Column<Self>, last: bool) -> &'static str {
+        if last { "" } else { "|" }
+    }
 }
 
 /// Writes a row's cell.
@@ -254,13 +259,12 @@ impl<T: Table> Layout<T> {
         layout
     }
 
-    /// Every column that has a letter, separated by `|`.
+    /// Every column that has a letter.
     fn all(&mut self) {
-        for (n, column) in T::columns().iter().filter(|c| c.letter.is_some()).enumerate() {
-            if n > 0 {
-                self.text("|");
-            }
+        let mut columns = T::columns().iter().filter(|c| c.letter.is_some()).peekable();
+        while let Some(column) = columns.next() {
             self.pieces.push(Piece::Field(Field { column, width: None, right: false }));
+            self.text(T::after(column, columns.peek().is_none()));
         }
     }
 

@@ -259,7 +259,7 @@ pub struct NodeInfo {
     /// The planner keeps it for a job.
     #[serde(default)]
     pub planned: bool,
-    /// When a job last left it; none: there was none.
+    /// When a job last came to it or left it; none: there was none.
     #[serde(default)]
     pub last_busy: Option<Timestamp>,
     /// Since when the controller is up (SlurmdStartTime is shown from it).

@@ -5,6 +5,7 @@ use super::states::StateFilter;
 use crate::settings::Settings;
 use crate::table::{Column, Layout, Table};
 use bivouac_types::info::{NodeInfo, PartitionInfo};
+use bivouac_types::node::{NodeBase, NodeFlag};
 
 /// One line of sinfo: nodes of a partition, or of several if the format does not tell them apart.
 #[derive(Clone)]
@@ -24,6 +25,10 @@ pub struct Filter {
     pub nodes: Option<Vec<String>>,
     /// -t.
     pub states: Option<StateFilter>,
+    /// -r: nodes that respond; -d: those that do not.
+    pub responding: Option<bool>,
+    /// -R: nodes that have a reason, and no line for a partition without such.
+    pub reasons: bool,
 }
 
 impl Filter {
@@ -32,8 +37,13 @@ impl Filter {
     }
 
     fn node(&self, node: &NodeInfo) -> bool {
-        self.nodes.as_ref().is_none_or(|n| n.contains(&node.config.name))
-            && self.states.as_ref().is_none_or(|s| s.shows(&node.state()))
+        let state = node.state();
+        // Nodes that are yet to come are never shown.
+        state.base != NodeBase::Future
+            && self.nodes.as_ref().is_none_or(|n| n.contains(&node.config.name))
+            && self.states.as_ref().is_none_or(|s| s.shows(&state))
+            && self.responding.is_none_or(|r| r != state.has(NodeFlag::NotResponding))
+            && (!self.reasons || node.stand.reason.is_some())
     }
 
     /// The partitions that are shown with their nodes that are.
@@ -85,7 +95,7 @@ pub fn group<'a>(
     for (partition, nodes) in filter.apply(partitions, nodes) {
         let none = Group { partition, nodes: Vec::new() };
         let place = key(&of_partition, &none);
-        if nodes.is_empty() && !groups.iter().any(|(_, p, _)| *p == place) {
+        if nodes.is_empty() && !filter.reasons && !groups.iter().any(|(_, p, _)| *p == place) {
             groups.push((String::new(), place.clone(), none));
         }
         for node in nodes {
@@ -108,7 +118,7 @@ pub fn group<'a>(
 /// Whether nodes that differ in this column stand in lines of their own.
 fn tells_apart(name: &str, exact: bool) -> bool {
     match name {
-        "nodeai" | "cpusstate" | "nodes" | "nodeaiot" | "nodelist" => false,
+        "nodeai" | "cpusstate" | "nodes" | "nodeaiot" | "nodelist" | "port" => false,
         "cpus" | "disk" | "freemem" | "memory" | "weight" | "socketcorethread" | "cpusload" | "sockets"
         | "cores" | "threads" => exact,
         _ => true,
@@ -123,7 +133,6 @@ fn is_partitions(name: &str) -> bool {
             | "groups"
             | "oversubscribe"
             | "prioritytier"
-            | "priority"
             | "root"
             | "size"
             | "time"

@@ -1,10 +1,12 @@
 //! sinfo: nodes grouped by partition and by whatever the format shows.
 
 mod group;
+mod json;
 mod nodes;
 mod states;
 
 pub use group::{Filter, Group, group, pairs};
+pub use json::document;
 pub use nodes::Nodes;
 pub use states::{BadState, StateFilter, parse_states};
 
@@ -33,22 +35,35 @@ pub const LONG_REASON_FORMAT: &str = "%20E %12U %19H %6t %N";
 pub const FIT: usize = 9;
 
 /// How lines are sorted.
-pub struct Sorting {
-    /// Before the keys: partitions as they stand in the configuration (`#P`).
-    configured: bool,
-    keys: Vec<SortKey<Nodes>>,
+pub struct Sorting(Vec<Key>);
+
+enum Key {
+    /// `#P`: partitions as they stand in the configuration.
+    Configured,
+    Column(SortKey<Nodes>),
 }
 
-/// Parses -S; `#P` is the order of the configuration.
-///
-/// # Errors
-/// The first letter that is no column.
-pub fn sorting(text: &str) -> Result<Sorting, char> {
-    let (configured, rest) = match text.strip_prefix('+').unwrap_or(text).strip_prefix("#P") {
-        Some(rest) => (true, rest),
-        None => (false, text),
-    };
-    Ok(Sorting { configured, keys: table::sort_keys::<Nodes>(rest)? })
+/// Parses -S: letters of columns with `+` or `-` before them, and `#P`. What is no column does not count, as in Slurm.
+pub fn sorting(text: &str) -> Sorting {
+    let mut keys = Vec::new();
+    let (mut descending, mut configured) = (false, false);
+    for c in text.chars() {
+        match c {
+            '+' => descending = false,
+            '-' => descending = true,
+            '#' => configured = true,
+            'P' if configured => {
+                keys.push(Key::Configured);
+                (descending, configured) = (false, false);
+            }
+            c => {
+                let column = table::column_of::<Nodes>(c).filter(|c| c.order.is_some());
+                keys.extend(column.map(|column| Key::Column(SortKey { column, descending })));
+                (descending, configured) = (false, false);
+            }
+        }
+    }
+    Sorting(keys)
 }
 
 /// The order without -S: partitions as configured, then states, busiest first; with -N by node.
@@ -65,8 +80,12 @@ pub fn sort<'a>(
 ) {
     let place = |g: &Group<'a>| partitions.iter().position(|p| std::ptr::eq(p, g.partition));
     groups.sort_by(|a, b| {
-        let configured = if sorting.configured { place(a).cmp(&place(b)) } else { Ordering::Equal };
-        configured.then_with(|| table::compare::<Nodes>(a, b, &sorting.keys, settings))
+        sorting.0.iter().fold(Ordering::Equal, |so_far, key| {
+            so_far.then_with(|| match key {
+                Key::Configured => place(a).cmp(&place(b)),
+                Key::Column(key) => table::compare::<Nodes>(a, b, std::slice::from_ref(key), settings),
+            })
+        })
     });
 }
 

@@ -2,11 +2,12 @@
 
 use super::group::Group;
 use super::states::{self, Share};
+use crate::scontrol::{free_memory, load, over_subscribe, preempt_mode};
 use crate::settings::{Settings, push};
 use crate::table::{Column, Table};
-use bivouac_types::config::NodeConfig;
+use bivouac_types::config::{NodeConfig, PartitionState};
 use bivouac_types::info::NodeInfo;
-use bivouac_types::node::NodeState;
+use bivouac_types::node::{NodeReason, NodeState};
 use bivouac_types::{HostList, TaskSet, TimeLimit};
 
 /// The table of nodes and partitions.
@@ -17,7 +18,19 @@ impl Table for Nodes {
     fn columns() -> &'static [Column<Nodes>] {
         COLUMNS
     }
+
+    /// Slurm's `%all` has a blank behind the columns of capital letters.
+    fn after(column: &Column<Nodes>, last: bool) -> &'static str {
+        match (column.letter.is_some_and(|c| c.is_ascii_uppercase()), last) {
+            (true, true) => " ",
+            (true, false) => " |",
+            (false, _) => "|",
+        }
+    }
 }
+
+/// SlurmdPort, where the configuration says no other.
+pub(super) const PORT: u16 = 6818;
 
 type C = Column<Nodes>;
 type Row<'a> = Group<'a>;
@@ -63,9 +76,9 @@ fn counts(row: &Row<'_>) -> (usize, usize, usize) {
     (count(Share::Allocated), count(Share::Idle), count(Share::Other))
 }
 
-fn features(row: &Row<'_>, _: &Settings, out: &mut String) {
-    match row.nodes.first().map(|n| &n.config.features).filter(|f| !f.is_empty()) {
-        Some(features) => out.push_str(&features.join(",")),
+fn list(row: &Row<'_>, out: &mut String, of: impl Fn(&NodeInfo) -> &[String]) {
+    match row.nodes.first().map(|n| of(n)).filter(|list| !list.is_empty()) {
+        Some(list) => out.push_str(&list.join(",")),
         None => out.push_str("(null)"),
     }
 }
@@ -112,11 +125,7 @@ fn of_first(row: &Row<'_>, out: &mut String, write: impl Fn(&NodeInfo, &mut Stri
     }
 }
 
-fn name(row: &Row<'_>, _: &Settings, out: &mut String) {
-    of_first(row, out, |n, out| out.push_str(&n.config.name));
-}
-
-fn list(row: &Row<'_>, _: &Settings, out: &mut String) {
+fn names(row: &Row<'_>, _: &Settings, out: &mut String) {
     match &row.nodes[..] {
         [] => {}
         [one] => out.push_str(&one.config.name),
@@ -149,14 +158,35 @@ fn partition(row: &Row<'_>, _: &Settings, out: &mut String) {
     }
 }
 
-fn unknown(_: &Row<'_>, _: &Settings, out: &mut String) {
-    out.push_str("Unknown");
+/// What the partition allows, or `all`.
+fn all_or(list: &[String], out: &mut String) {
+    if list.is_empty() { out.push_str("all") } else { out.push_str(&list.join(",")) }
 }
-fn not_applicable(_: &Row<'_>, _: &Settings, out: &mut String) {
-    out.push_str("N/A");
+
+fn available(row: &Row<'_>, _: &Settings, out: &mut String) {
+    out.push_str(match row.partition.config.state {
+        PartitionState::Up => "up",
+        PartitionState::Down => "down",
+        PartitionState::Drain => "drain",
+        PartitionState::Inactive => "inact",
+    });
 }
-fn null(_: &Row<'_>, _: &Settings, out: &mut String) {
-    out.push_str("(null)");
+
+/// Something of the reason why the first node is out of service, and of who said so.
+fn reason(
+    row: &Row<'_>,
+    out: &mut String,
+    none: &str,
+    write: impl Fn(&NodeReason, &mut String) -> Option<()>,
+) {
+    let reason = row.nodes.first().and_then(|n| n.stand.reason.as_ref());
+    if reason.and_then(|r| write(r, out)).is_none() {
+        out.push_str(none);
+    }
+}
+
+fn text_or_null(row: &Row<'_>, out: &mut String, text: impl Fn(&NodeInfo) -> Option<&String>) {
+    out.push_str(row.nodes.first().and_then(|n| text(n)).map_or("(null)", String::as_str));
 }
 
 fn smallest(row: &Row<'_>, value: impl Fn(&NodeConfig) -> u64) -> Option<u64> {
@@ -164,32 +194,51 @@ fn smallest(row: &Row<'_>, value: impl Fn(&NodeConfig) -> u64) -> Option<u64> {
 }
 
 static COLUMNS: &[Column<Nodes>] = &[
-    C::new('a', "available", "AVAIL", |_, _, o| o.push_str("up")).text(),
-    C::new('b', "features_act", "ACTIVE_FEATURES", features).text(),
+    C::new('a', "available", "AVAIL", available).text(),
+    C::new('b', "features_act", "ACTIVE_FEATURES", |r, _, o| {
+        list(r, o, |n| n.stand.active_features(&n.config))
+    })
+    .text(),
     C::new('c', "cpus", "CPUS", |r, _, o| least(r, o, |n| n.cpus().into()))
         .by(|a, b, _| smallest(a, |n| n.cpus().into()).cmp(&smallest(b, |n| n.cpus().into()))),
     C::new('d', "disk", "TMP_DISK", |r, _, o| least(r, o, |n| n.tmp_disk_mb))
         .by(|a, b, _| smallest(a, |n| n.tmp_disk_mb).cmp(&smallest(b, |n| n.tmp_disk_mb))),
-    C::new('e', "freemem", "FREE_MEM", not_applicable).text(),
-    C::new('f', "features", "AVAIL_FEATURES", features).text(),
-    C::new('g', "groups", "GROUPS", |_, _, o| o.push_str("all")).text(),
-    C::new('h', "oversubscribe", "OVERSUBSCRIBE", |_, _, o| o.push_str("NO")).text(),
+    C::new('e', "freemem", "FREE_MEM", |_, s, o| o.push_str(&free_memory(s))).text(),
+    C::new('f', "features", "AVAIL_FEATURES", |r, _, o| list(r, o, |n| &n.config.features)).text(),
+    C::new('g', "groups", "GROUPS", |r, _, o| all_or(&r.partition.config.allow_groups, o)).text(),
+    C::new('h', "oversubscribe", "OVERSUBSCRIBE", |r, _, o| o.push_str(over_subscribe(&r.partition.config)))
+        .text(),
     C::new('l', "time", "TIMELIMIT", |r, _, o| limit(o, r.partition.config.max_time))
         .by(|a, b, _| a.partition.config.max_time.cmp(&b.partition.config.max_time)),
     C::new('m', "memory", "MEMORY", |r, _, o| least(r, o, |n| n.memory_mb))
         .by(|a, b, _| smallest(a, |n| n.memory_mb).cmp(&smallest(b, |n| n.memory_mb))),
-    C::new('n', "nodehost", "HOSTNAMES", name).text(),
-    C::new('o', "nodeaddr", "NODE_ADDR", name).text(),
+    C::new('n', "nodehost", "HOSTNAMES", |r, _, o| {
+        of_first(r, o, |n, o| o.push_str(n.config.hostname.as_ref().unwrap_or(&n.config.name)));
+    })
+    .text(),
+    C::new('o', "nodeaddr", "NODE_ADDR", |r, _, o| {
+        of_first(r, o, |n, o| o.push_str(n.config.address.as_ref().unwrap_or(&n.config.name)));
+    })
+    .text(),
     C::new('p', "prioritytier", "PRIO_TIER", |r, _, o| number(o, r.partition.config.priority_tier))
         .by(|a, b, _| a.partition.config.priority_tier.cmp(&b.partition.config.priority_tier)),
-    C::new('r', "root", "ROOT", |_, _, o| o.push_str("no")).text(),
+    C::new('r', "root", "ROOT", |r, _, o| {
+        o.push_str(if r.partition.config.root_only { "yes" } else { "no" })
+    })
+    .text(),
     C::new('s', "size", "JOB_SIZE", size).by(|a, b, _| {
         let most = |r: &Row<'_>| r.partition.config.max_nodes.unwrap_or(u32::MAX);
         most(a).cmp(&most(b))
     }),
     C::new('t', "statecompact", "STATE", |r, _, o| state(r, o, states::compact))
         .by(|a, b, _| rank(a).cmp(&rank(b))),
-    C::new('u', "user", "USER", unknown).text(),
+    C::new('u', "user", "USER", |r, _, o| {
+        reason(r, o, "Unknown", |why, o| {
+            o.push_str(&why.by.as_ref()?.user);
+            Some(())
+        });
+    })
+    .text(),
     C::new('v', "version", "VERSION", |_, _, o| o.push_str(crate::scontrol::VERSION)).text(),
     C::new('w', "weight", "WEIGHT", |r, _, o| least(r, o, |n| n.weight.into()))
         .by(|a, b, _| smallest(a, |n| n.weight.into()).cmp(&smallest(b, |n| n.weight.into()))),
@@ -216,14 +265,26 @@ static COLUMNS: &[Column<Nodes>] = &[
     C::new('C', "cpusstate", "CPUS(A/I/O/T)", cpus).text(),
     C::new('D', "nodes", "NODES", |r, _, o| number(o, r.nodes.len()))
         .by(|a, b, _| a.nodes.len().cmp(&b.nodes.len())),
-    C::new('E', "reason", "REASON", |_, _, o| o.push_str("none")).text(),
+    C::new('E', "reason", "REASON", |r, _, o| {
+        reason(r, o, "none", |why, o| {
+            o.push_str(&why.text);
+            Some(())
+        });
+    })
+    .text(),
     C::new('F', "nodeaiot", "NODES(A/I/O/T)", |r, _, o| {
         let (used, idle, other) = counts(r);
         push(o, format_args!("{used}/{idle}/{other}/{}", r.nodes.len()));
     })
     .by(|a, b, _| counts(a).cmp(&counts(b))),
     C::new('G', "gres", "GRES", |r, _, o| of_first(r, o, |n, o| write_gres(&n.config, o))).text(),
-    C::new('H', "timestamp", "TIMESTAMP", unknown).text(),
+    C::new('H', "timestamp", "TIMESTAMP", |r, s, o| {
+        reason(r, o, "Unknown", |why, o| {
+            s.time(o, Some(why.by.as_ref()?.at), "Unknown");
+            Some(())
+        });
+    })
+    .text(),
     C::new('I', "priorityjobfactor", "PRIO_JOB_FACTOR", |r, _, o| {
         number(o, r.partition.config.priority_job_factor)
     })
@@ -233,8 +294,9 @@ static COLUMNS: &[Column<Nodes>] = &[
         None => o.push_str("n/a"),
     })
     .text(),
-    C::new('M', "preemptmode", "PREEMPT_MODE", |_, _, o| o.push_str("OFF")).text(),
-    C::new('N', "nodelist", "NODELIST", list).by(|a, b, _| {
+    C::new('M', "preemptmode", "PREEMPT_MODE", |r, _, o| o.push_str(preempt_mode(&r.partition.config)))
+        .text(),
+    C::new('N', "nodelist", "NODELIST", names).by(|a, b, _| {
         let least = |r: &Row<'_>| {
             let names = r.nodes.iter().map(|n| n.config.name.as_str()).collect::<HostList>().sorted();
             names.names.into_iter().next()
@@ -247,23 +309,29 @@ static COLUMNS: &[Column<Nodes>] = &[
             _ => std::cmp::Ordering::Greater,
         }
     }),
-    C::new('O', "cpusload", "CPU_LOAD", not_applicable).text(),
+    C::new('O', "cpusload", "CPU_LOAD", |_, s, o| o.push_str(&load(s))).text(),
     C::new('P', "partition", "PARTITION", partition).text(),
     C::new('R', "partitionname", "PARTITION", |r, _, o| o.push_str(&r.partition.config.name)).text(),
-    C::new('S', "allocnodes", "ALLOCNODES", |_, _, o| o.push_str("all")).text(),
+    C::new('S', "allocnodes", "ALLOCNODES", |r, _, o| all_or(&r.partition.config.alloc_nodes, o)).text(),
     C::new('T', "statelong", "STATE", |r, _, o| state(r, o, states::long))
         .by(|a, b, _| rank(a).cmp(&rank(b))),
-    C::new('U', "userlong", "USER", unknown).text(),
-    C::new('V', "cluster", "CLUSTER", not_applicable).text(),
+    C::new('U', "userlong", "USER", |r, _, o| {
+        reason(r, o, "Unknown", |why, o| {
+            let by = why.by.as_ref()?;
+            push(o, format_args!("{}({})", by.user, by.uid));
+            Some(())
+        });
+    })
+    .text(),
+    C::new('V', "cluster", "CLUSTER", |_, _, o| o.push_str("N/A")).text(),
     C::new('X', "sockets", "SOCKETS", |r, _, o| least(r, o, |n| n.sockets.into())).text(),
     C::new('Y', "cores", "CORES", |r, _, o| least(r, o, |n| n.cores_per_socket.into())).text(),
     C::new('Z', "threads", "THREADS", |r, _, o| least(r, o, |n| n.threads_per_core.into())).text(),
     // Without a letter.
     C::new('\0', "allocmem", "ALLOCMEM", |r, _, o| of_first(r, o, |n, o| number(o, n.alloc_mem_mb))),
-    C::new('\0', "comment", "COMMENT", null),
-    C::new('\0', "extra", "EXTRA", null),
+    C::new('\0', "comment", "COMMENT", |r, _, o| text_or_null(r, o, |n| n.stand.comment.as_ref())),
+    C::new('\0', "extra", "EXTRA", |r, _, o| text_or_null(r, o, |n| n.stand.extra.as_ref())),
     C::new('\0', "gresused", "GRES_USED", |r, _, o| of_first(r, o, write_gres_used)),
-    C::new('\0', "port", "PORT", |_, _, o| o.push('0')),
-    C::new('\0', "priority", "PRIO_TIER", |r, _, o| number(o, r.partition.config.priority_tier)),
+    C::new('\0', "port", "PORT", |r, _, o| of_first(r, o, |n, o| number(o, n.config.port.unwrap_or(PORT)))),
     C::new('\0', "statecomplete", "STATECOMPLETE", |r, _, o| state(r, o, states::complete)),
 ];

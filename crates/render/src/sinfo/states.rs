@@ -48,13 +48,23 @@ pub fn compact(state: &NodeState) -> String {
     format!("{compact}{sign}")
 }
 
-/// `allocated+drain`: every flag. A draining node is never called mixed here.
-pub fn complete(state: &NodeState) -> String {
-    let base = match state.base {
+/// A draining node is never called mixed where all flags are shown.
+fn settled(state: &NodeState) -> NodeBase {
+    match state.base {
         NodeBase::Mixed if state.has(NodeFlag::Drain) => NodeBase::Allocated,
         base => base,
-    };
-    NodeState { base, flags: state.flags.clone() }.to_string().to_ascii_lowercase()
+    }
+}
+
+/// `allocated+drain`: every flag.
+pub fn complete(state: &NodeState) -> String {
+    NodeState { base: settled(state), flags: state.flags.clone() }.to_string().to_ascii_lowercase()
+}
+
+/// `allocated` and the names of the flags.
+pub fn parts(state: &NodeState) -> (String, Vec<&'static str>) {
+    let flags = state.flags.iter().map(|f| f.name()).collect();
+    (settled(state).name().to_ascii_lowercase(), flags)
 }
 
 /// The rank by which sinfo sorts states: any flag counts more than what the node is.
@@ -210,11 +220,6 @@ impl StateFilter {
         let flags = [NodeFlag::Drain, NodeFlag::Fail].map(Wanted::Flag);
         let wanted = [Wanted::Base(NodeBase::Down)].into_iter().chain(flags).collect();
         StateFilter { wanted, all: false }
-    }
-
-    /// Whether nodes that are yet to come are asked for.
-    pub fn wants_future(&self) -> bool {
-        self.wanted.iter().any(|w| matches!(w, Wanted::All | Wanted::Base(NodeBase::Future)))
     }
 
     /// Whether a node is shown.

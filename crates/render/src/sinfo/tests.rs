@@ -1,6 +1,11 @@
 use super::*;
 use crate::Layout;
 use crate::fixture::{self, print, settings};
+use bivouac_types::Uid;
+use bivouac_types::config::PartitionState;
+use bivouac_types::info::NodeInfo;
+use bivouac_types::node::{NodeAuthor, NodeFlag, NodeReason, Standing};
+use bivouac_types::partition::PartitionChange;
 use proptest::prelude::*;
 
 /// sinfo with one of its default formats.
@@ -11,7 +16,7 @@ fn report(format: &str, by_node: bool, filter: &Filter) -> String {
         true => pairs(&partitions, &nodes, filter),
         false => group(&partitions, &nodes, filter, &layout, false, &settings),
     };
-    sort(&mut groups, &sorting(default_sort(by_node)).unwrap(), &partitions, &settings);
+    sort(&mut groups, &sorting(default_sort(by_node)), &partitions, &settings);
     fit(&mut layout, &groups, by_node, &settings);
     print(&layout, groups, &settings)
 }
@@ -21,7 +26,7 @@ fn lines(format: &str, order: &str, filter: &Filter, exact: bool) -> String {
     let (partitions, nodes, settings) = (fixture::partitions(), fixture::nodes(), settings());
     let layout = Layout::<Nodes>::letters(format).layout;
     let mut groups = group(&partitions, &nodes, filter, &layout, exact, &settings);
-    sort(&mut groups, &sorting(order).unwrap(), &partitions, &settings);
+    sort(&mut groups, &sorting(order), &partitions, &settings);
     let text = print(&layout, groups, &settings);
     text.lines().skip(1).collect::<Vec<_>>().join("\n")
 }
@@ -152,8 +157,8 @@ fn names_of_columns() {
     );
     for name in "AllocMem AllocNodes Available Cluster Comment Cores CPUs CPUsLoad CPUsState DefaultTime Disk Extra \
         Features features_act FreeMem Gres GresUsed Groups MaxCPUsPerNode Memory NodeAddr NodeAI NodeAIOT NodeHost \
-        NodeList Nodes OverSubscribe Partition PartitionName Port PreemptMode PriorityJobFactor PriorityTier Priority \
-        Reason Root Size SocketCoreThread Sockets StateCompact StateLong StateComplete Threads Time TimeStamp User \
+        NodeList Nodes OverSubscribe Partition PartitionName Port PreemptMode PriorityJobFactor PriorityTier Reason \
+        Root Size SocketCoreThread Sockets StateCompact StateLong StateComplete Threads Time TimeStamp User \
         UserLong Version Weight"
         .split_whitespace()
     {
@@ -192,7 +197,151 @@ fn orders() {
     assert_eq!(show("+P,-t"), "gpu/mix main*/mix main*/idle");
     assert_eq!(show("-P,t"), "main*/idle main*/mix gpu/mix");
     assert_eq!(show("N"), "gpu/mix main*/mix main*/idle");
-    assert!(matches!(sorting("P,9"), Err('9')));
+    assert_eq!(show("9,P,?-t"), "gpu/mix main*/mix main*/idle", "what is no column does not count");
+    assert_eq!(show("-t,#P"), "main*/mix gpu/mix main*/idle");
+}
+
+/// n1 drained, n2 draining, n3 down and without answer, g1 about to fail.
+fn troubled() -> Vec<NodeInfo> {
+    let mut nodes = fixture::nodes();
+    let reason = |text: &str| {
+        let by = NodeAuthor { uid: Uid(0), user: "root".into(), at: fixture::NOW };
+        Some(NodeReason { text: text.into(), by: Some(by) })
+    };
+    nodes[0].alloc_cpus = 0;
+    for (n, flag, text) in [
+        (0, NodeFlag::Drain, "fan"),
+        (1, NodeFlag::Drain, "fan"),
+        (2, NodeFlag::NotResponding, "Not responding"),
+    ] {
+        nodes[n].stand.flags.insert(flag);
+        nodes[n].stand.reason = reason(text);
+    }
+    nodes[2].stand.standing = Standing::Down;
+    nodes[3].stand.flags.insert(NodeFlag::Fail);
+    nodes
+}
+
+/// sinfo -o of troubled nodes, without the heading.
+fn troubles(format: &str, filter: &Filter) -> String {
+    let (partitions, nodes, settings) = (fixture::partitions(), troubled(), settings());
+    let layout = Layout::<Nodes>::letters(format).layout;
+    let mut groups = group(&partitions, &nodes, filter, &layout, false, &settings);
+    sort(&mut groups, &sorting(default_sort(false)), &partitions, &settings);
+    print(&layout, groups, &settings).lines().skip(1).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn nodes_that_are_out_of_service() {
+    let all = Filter::default();
+    assert_eq!(
+        troubles("%N %t %T %A %F %C", &all),
+        "n3 down* down* 0/0 0/0/1/1 0/0/8/8\n\
+         n2 drng draining 1/0 1/0/0/1 1/0/7/8\n\
+         n1 drain drained 0/0 0/0/1/1 0/0/8/8\n\
+         g1 fail fail 1/0 1/0/0/1 1/7/0/8"
+    );
+    assert_eq!(troubles("%P %F %C", &all), "main* 1/0/2/3 1/0/23/24\ngpu 1/0/0/1 1/7/0/8");
+    for (states, nodes) in [
+        ("drain", "n[1-2]"),
+        ("drained", "n1"),
+        ("draining", "n2"),
+        ("drng", "n2"),
+        ("down", "n3"),
+        ("fail", "g1"),
+        ("alloc", "g1,n2"),
+        ("mix", "g1"),
+        ("idle", "n1"),
+        ("drain&idle", "n1"),
+        ("no_respond", "n3"),
+        ("all", "g1,n[1-3]"),
+    ] {
+        assert_eq!(troubles("%N", &of_states(states)), nodes, "{states}");
+    }
+    let names = Layout::<Nodes>::names("nodelist:,statecomplete:").layout;
+    let (partitions, nodes) = (fixture::partitions(), troubled());
+    let text = print(&names, pairs(&partitions, &nodes, &all), &settings());
+    assert_eq!(
+        text,
+        "NODELISTSTATECOMPLETE\nn1idle+drain\nn2allocated+drain\nn3down+not_responding\ng1mixed+fail\n"
+    );
+    let responds = |yes| Filter { responding: Some(yes), ..Filter::default() };
+    assert_eq!(troubles("%N", &responds(true)), "g1,n[1-2]");
+    assert_eq!(troubles("%N", &responds(false)), "n3");
+}
+
+#[test]
+fn reasons_are_listed() {
+    let filter = Filter { states: Some(StateFilter::out_of_service()), reasons: true, ..Filter::default() };
+    insta::assert_snapshot!(troubles(REASON_FORMAT, &filter), @r"
+    Not responding       root      2026-11-22T15:39:02 n3
+    fan                  root      2026-11-22T15:39:02 n[1-2]
+    ");
+    insta::assert_snapshot!(troubles(LONG_REASON_FORMAT, &filter), @r"
+    Not responding       root(0)      2026-11-22T15:39:02 down*  n3
+    fan                  root(0)      2026-11-22T15:39:02 drng   n2
+    fan                  root(0)      2026-11-22T15:39:02 drain  n1
+    ");
+    let none =
+        Filter { states: Some(parse_states("alloc").unwrap()), nodes: Some(vec!["g1".into()]), ..filter };
+    assert_eq!(troubles(REASON_FORMAT, &none), "", "without a reason there is no line");
+}
+
+#[test]
+fn nodes_that_are_planned_or_yet_to_come() {
+    let (partitions, mut nodes, settings) = (fixture::partitions(), fixture::nodes(), settings());
+    nodes[0].planned = true;
+    nodes[2].planned = true;
+    nodes[1].stand.standing = Standing::Future;
+    let layout = Layout::<Nodes>::letters("%N %t %T %F").layout;
+    let groups = group(&partitions, &nodes, &Filter::default(), &layout, false, &settings);
+    assert_eq!(
+        print(&layout, groups, &settings),
+        "NODELIST STATE STATE NODES(A/I/O/T)\n\
+         n1 mix- mixed- 1/0/0/1\nn3 plnd planned 0/1/0/1\ng1 mix mixed 1/0/0/1\n"
+    );
+}
+
+#[test]
+fn all_columns() {
+    let text = lines("%all", "N", &Filter { nodes: Some(vec!["g1".into()]), ..Filter::default() }, false);
+    let line = text.lines().find(|l| l.contains("g1")).unwrap();
+    assert!(line.starts_with("up|(null)|8|0|N/A|(null)|all|NO|infinite|8000|g1|g1|2|no|1|mix|"), "{line}");
+    assert!(line.ends_with("|2:4:1|1/0 |UNLIMITED |1/7/0/8 |1 |none |1/0/0/1 |gpu:a100:3 |Unknown |1 |n/a |OFF |g1 |N/A |gpu |gpu |all |mixed |Unknown |N/A |2 |4 |1 "), "{line}");
+}
+
+#[test]
+fn a_partition_that_operators_changed() {
+    let mut partitions = fixture::partitions();
+    for change in [
+        PartitionChange::State(PartitionState::Inactive),
+        PartitionChange::OverSubscribe(Some("FORCE:2".into())),
+        PartitionChange::RootOnly(true),
+        PartitionChange::AllowGroups(vec!["staff".into()]),
+        PartitionChange::AllocNodes(vec!["login".into()]),
+        PartitionChange::PreemptMode(Some("REQUEUE".into())),
+    ] {
+        change.apply(&mut partitions[1].config);
+    }
+    let (nodes, settings) = (fixture::nodes(), settings());
+    let layout = Layout::<Nodes>::letters("%P %a %h %r %g %S %M").layout;
+    let groups = group(&partitions[1..], &nodes, &Filter::default(), &layout, false, &settings);
+    let text = print(&layout, groups, &settings);
+    assert_eq!(text.lines().nth(1), Some("gpu inact FORCE:2 yes staff login REQUEUE"));
+}
+
+#[test]
+fn the_tree_of_nodes() {
+    let machine = crate::Machine {
+        arch: "x86_64".into(),
+        os: "Linux 6.1.0 #1 SMP".into(),
+        boot: Some(bivouac_types::Timestamp::from_secs(1_795_360_370)),
+        load: Some(9.19),
+        free_mb: Some(18195),
+    };
+    let settings = Settings { machine, ..settings() };
+    let tree = document(&troubled()[1..2], &settings).print(crate::json::Form::Json);
+    insta::assert_snapshot!(tree);
 }
 
 #[test]
