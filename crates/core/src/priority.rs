@@ -83,16 +83,19 @@ impl World {
         let (rules, scale) = (&self.config.parameters.priority, &self.scale);
         let association = self.association(submission);
         let partition = &self.config.partitions[demand.partition];
+        let qos = self.qos_of(submission).map_or(0.0, |q| f64::from(self.qos(q).priority));
         let (nodes, cpus) = (f64::from(demand.min_nodes.max(1)), f64::from(demand.min_cpus()));
         let size = ((nodes / scale.nodes + cpus / scale.cpus) / 2.0).min(1.0);
+        // A factor without a weight is not worked out.
+        let of = |weight: u32, factor: f64| if weight > 0 { factor } else { 0.0 };
         Factors {
-            age: age(job, rules.max_age.0 as f64, now.wall),
-            assoc: association.map_or(0.0, |a| f64::from(a.priority)) / scale.assoc,
+            age: of(rules.age, age(job, rules.max_age.0 as f64, now.wall)),
+            assoc: of(rules.assoc, association.map_or(0.0, |a| f64::from(a.priority)) / scale.assoc),
             // Nobody has used anything yet, as far as this factor knows: it is the highest one.
-            fairshare: 1.0,
-            job_size: if rules.favor_small { 1.0 - size } else { size },
-            partition: f64::from(partition.priority_job_factor) / scale.partition,
-            qos: self.qos_of(submission).map_or(0.0, |q| f64::from(self.qos(q).priority)) / scale.qos,
+            fairshare: of(rules.fairshare, 1.0),
+            job_size: of(rules.job_size, if rules.favor_small { 1.0 - size } else { size }),
+            partition: of(rules.partition, f64::from(partition.priority_job_factor) / scale.partition),
+            qos: of(rules.qos, qos / scale.qos),
             tres: self.tres_factors(demand),
             nice: job.nice,
         }

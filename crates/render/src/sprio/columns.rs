@@ -74,7 +74,7 @@ fn list<'t>(out: &mut String, entries: impl Iterator<Item = (&'t str, f64)>, dec
 fn tres(row: &Row<'_>, _: &Settings, out: &mut String) {
     match row.job {
         Some(job) => list(out, job.factors.weighted_tres(&row.weights.tres), 0),
-        None => out.push_str(row.weights.rules.tres.as_deref().unwrap_or("")),
+        None => out.push_str(row.weights.rules.tres.as_deref().unwrap_or("(null)")),
     }
 }
 
