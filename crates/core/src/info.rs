@@ -47,7 +47,7 @@ impl JobView {
         let JobView { world, job, submission, .. } = self;
         let run = job.last_run();
         let first = self.demands.iter().flatten().next().map(|d| &**d);
-        let (start, end, elapsed) = world.times(job, run, self.expected.as_ref().map(|e| e.0), now);
+        let (start, end, elapsed) = world.times(job, run, self.expected(now), now);
         let (outcome, cancelled_by) = outcome(job);
         let ask = &submission.spec.resources;
         let partition = match run {
@@ -139,6 +139,16 @@ impl JobView {
         let elapsed = row.start.map_or(Duration::ZERO, |start| end.since(start));
         let steps = row.steps.into_iter().map(stop).collect();
         JobInfo { state, end: Some(end), elapsed, steps, pid: None, ..row }
+    }
+
+    /// When it is expected to start: as the plan says, or not before its begin time.
+    fn expected(&self, now: Now) -> Option<Timestamp> {
+        let pending = self.job.pending().filter(|_| self.job.hold.is_none())?;
+        let begin = || match self.world.gate(pending, &self.submission) {
+            Gate::From(time) if time > now.wall && self.submission.spec.begin == Some(time) => Some(time),
+            _ => None,
+        };
+        self.expected.as_ref().map(|e| e.0).or_else(begin)
     }
 
     /// The job's number.

@@ -32,7 +32,7 @@ fn refusals_in_slurms_words() {
         ("squeue -p nope", 0, HEADING, ""),
         ("squeue -w nope", 1, "", "squeue: error: Invalid node name nope\n"),
         ("squeue -s1", 1, "", "squeue: error: Invalid job_step id: 1.??\n"),
-        ("squeue -S foo", 1, "", "squeue: error: Invalid sort specification: o\n"),
+        ("squeue -S foo", 1, HEADING, "squeue: error: Invalid sort specification: o\n"),
         ("squeue -h -o %!", 0, "%!\n", "squeue: error: Invalid job format specification: !\n"),
         ("squeue -o %i -O jobid", 1, "", "squeue: error: -O (--Format) is incompatible with -o (--format)\n"),
         ("squeue -i 0", 1, "", "squeue: error: --iterate=0\n\n"),

@@ -326,6 +326,9 @@ impl Build {
         priority.multifactor =
             given.get("PriorityType").is_some_and(|t| t.eq_ignore_ascii_case("priority/multifactor"));
         priority.age = given.count("PriorityWeightAge").unwrap_or(0);
+        priority.assoc = given.count("PriorityWeightAssoc").unwrap_or(0);
+        priority.fairshare = given.count("PriorityWeightFairShare").unwrap_or(0);
+        priority.tres = given.get("PriorityWeightTRES").map(str::to_owned);
         priority.job_size = given.count("PriorityWeightJobSize").unwrap_or(0);
         priority.partition = given.count("PriorityWeightPartition").unwrap_or(0);
         priority.qos = given.count("PriorityWeightQOS").unwrap_or(0);

@@ -11,7 +11,7 @@ const NO_FREQ: &str = "the frequency of CPUs is left alone";
 const NO_LOG: &str = "the controller writes its own log";
 const NO_POWER: &str = "nodes are not powered";
 const NO_COMP: &str = "sacct has every job that ended";
-const ONE_SHARE: &str = "all jobs have the same share: there is no fair-share tree yet";
+const ONE_SHARE: &str = "usage does not count yet: everybody has the highest fair-share factor";
 const LATER_USAGE: &str = "there is no decayed usage yet: it takes part with the fair-share factor";
 
 /// The first part of the keys.
@@ -221,9 +221,17 @@ pub const CONTROLLER: &[Key] = &[
     honoured("PriorityFavorSmall", YesNo, "No").multifactor(),
     refused(
         "PriorityFlags",
-        Words(&["DEPTH_OBLIVIOUS", "NO_FAIR_TREE"]),
+        Words(&[
+            "DEPTH_OBLIVIOUS",
+            "NO_FAIR_TREE",
+            "NO_NORMAL_ALL",
+            "NO_NORMAL_ASSOC",
+            "NO_NORMAL_PART",
+            "NO_NORMAL_QOS",
+            "NO_NORMAL_TRES",
+        ]),
         "",
-        "only DEPTH_OBLIVIOUS and NO_FAIR_TREE, which change nothing here, may be given",
+        "only NO_NORMAL_ALL and its like, and DEPTH_OBLIVIOUS and NO_FAIR_TREE, which change nothing here, may be given",
     )
     .multifactor(),
     honoured("PriorityMaxAge", Time, "7-00:00:00").multifactor(),
@@ -236,12 +244,11 @@ pub const CONTROLLER: &[Key] = &[
     .multifactor(),
     honoured("PriorityType", OneOf(&["priority/basic", "priority/multifactor"]), "priority/basic"),
     honoured("PriorityWeightAge", Count, "0").multifactor(),
-    listed("PriorityWeightAssoc", Count, "0", ONE_SHARE).multifactor(),
+    honoured("PriorityWeightAssoc", Count, "0").multifactor(),
     listed("PriorityWeightFairShare", Count, "0", ONE_SHARE).multifactor(),
     honoured("PriorityWeightJobSize", Count, "0").multifactor(),
     honoured("PriorityWeightPartition", Count, "0").multifactor(),
     honoured("PriorityWeightQOS", Count, "0").multifactor(),
-    refused("PriorityWeightTRES", Text, NULL, "sizes per TRES do not count yet: use PriorityWeightJobSize")
-        .multifactor(),
+    honoured("PriorityWeightTRES", Text, NULL).multifactor(),
     refused("PrivateData", OneOf(&["none"]), "none", "everybody sees every job: set it to none"),
 ];
