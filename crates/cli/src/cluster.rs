@@ -4,6 +4,8 @@ use bivouac_proto::client::Client;
 use bivouac_proto::frame::FrameError;
 use bivouac_proto::message::{Ask, Response};
 use bivouac_proto::place::Place;
+use bivouac_types::Duration;
+use bivouac_types::fault::Greeting;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Read};
@@ -11,7 +13,8 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Why the controller could not be asked. `Display` is the line for the user.
 #[derive(Debug)]
@@ -69,8 +72,11 @@ pub fn connect_to(place: &Place, site: Option<&str>) -> Result<Client, Unreachab
     loop {
         tries += 1;
         let outcome = match Client::connect(place) {
-            Ok(mut client) => match client.call(Ask::Ping) {
-                Ok(_) => {
+            Ok(mut client) => match client.call(greeting()) {
+                Ok(answer) => {
+                    if let Response::Greeted(greeting) = answer {
+                        meet(&greeting);
+                    }
                     client.admin = ADMIN.load(Ordering::Relaxed);
                     return Ok(client);
                 }
@@ -92,6 +98,39 @@ pub fn connect_to(place: &Place, site: Option<&str>) -> Result<Client, Unreachab
             return Err(outcome);
         }
     }
+}
+
+/// The command of Slurm's that this process is, until it has greeted the controller.
+static PROGRAM: Mutex<Option<&'static str>> = Mutex::new(None);
+/// What sacct is to be behind, milliseconds.
+static LAG: AtomicU64 = AtomicU64::new(0);
+
+/// This process is a command of Slurm's: the controller may have a scripted fault for it (`bivouac fault`).
+pub fn begin(program: &'static str) {
+    *PROGRAM.lock().unwrap_or_else(PoisonError::into_inner) = Some(program);
+}
+
+/// Once for each command, however often it connects.
+fn greeting() -> Ask {
+    match PROGRAM.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        Some(program) => Ask::Greet { program: program.to_owned() },
+        None => Ask::Ping,
+    }
+}
+
+/// The command meets what was scripted for it.
+fn meet(greeting: &Greeting) {
+    std::thread::sleep(std::time::Duration::from_millis(greeting.wait.0));
+    LAG.store(greeting.lag.0, Ordering::Relaxed);
+    if let Some((text, code)) = &greeting.refusal {
+        eprintln!("{text}");
+        std::process::exit((*code).into());
+    }
+}
+
+/// How far the accounting is to be behind.
+pub fn lag() -> Duration {
+    Duration(LAG.load(Ordering::Relaxed))
 }
 
 static ADMIN: AtomicBool = AtomicBool::new(false);

@@ -50,6 +50,7 @@ fn main() -> ExitCode {
 }
 
 fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
+    SLURM_COMMANDS.into_iter().find(|n| *n == name).into_iter().for_each(cluster::begin);
     Some(match name {
         "sbatch" => sbatch::run,
         "srun" => srun::run,

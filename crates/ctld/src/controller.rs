@@ -16,6 +16,7 @@ use bivouac_proto::place::Place;
 use bivouac_site::{Access, Installed, Site};
 use bivouac_store::{Batch, Store};
 use bivouac_types::config::ClusterConfig;
+use bivouac_types::fault::Script;
 use bivouac_types::{Attempt, JobId, Now, Reject, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -53,6 +54,10 @@ pub struct Controller {
     pub(crate) keeper: Option<Link>,
     /// Why nothing can be stored at present.
     pub(crate) storage_problem: Option<String>,
+    /// What is to go wrong on purpose.
+    pub(crate) faults: Script,
+    /// One of them is that this process dies, and is brought back by the keeper, when the turn is over.
+    pub(crate) dying: bool,
     /// Why the site's files are not what the cluster runs on.
     pub(crate) config_problem: Option<String>,
     pub(crate) up_since: Timestamp,
@@ -140,6 +145,7 @@ impl Controller {
         config_problem: Option<String>,
     ) -> Controller {
         let Sited { site, installed, access } = sited;
+        let faults = crate::faults::kept(&store);
         Controller {
             place,
             site,
@@ -155,6 +161,8 @@ impl Controller {
             planned: false,
             keeper: None,
             storage_problem: None,
+            faults,
+            dying: false,
             config_problem,
             up_since: clock::wall(),
             stored: replayed.seq,
@@ -185,6 +193,9 @@ impl Controller {
                 bag.push(more);
             }
             self.turn(bag);
+            if self.dying {
+                std::process::exit(1);
+            }
             if self.finish_stopping() {
                 return;
             }
@@ -199,7 +210,8 @@ impl Controller {
                 .then_some(RETRY);
         let farewell = self.stopping.is_some().then_some(FAREWELL);
         let replan = (!self.planned && self.storage_problem.is_none()).then_some(Duration::ZERO);
-        [due, retry, farewell, replan].into_iter().flatten().min().unwrap_or(Duration::from_secs(3600))
+        let fault = self.next_fault();
+        [due, retry, farewell, replan, fault].into_iter().flatten().min().unwrap_or(Duration::from_secs(3600))
     }
 
     fn turn(&mut self, bag: Vec<Mail>) {
@@ -218,6 +230,7 @@ impl Controller {
             if self.cluster.next_deadline(now).is_some_and(|d| d.0 == 0) {
                 let _ = self.command(&mut turn, Command::Tick, now);
             }
+            self.befall(&mut turn, now);
             self.replan(&mut turn, now);
         }
         self.finish_turn(turn);

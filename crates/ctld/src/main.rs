@@ -18,6 +18,7 @@ mod configuration;
 mod connection;
 mod controller;
 mod environment;
+mod faults;
 mod history;
 mod keeper_link;
 mod keeper_mail;

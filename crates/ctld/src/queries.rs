@@ -44,6 +44,7 @@ impl Controller {
                 let rows = live.into_iter().map(move |view| filled(&view, now));
                 return reply.send_parts(accounting::parts(self.place.state_dir.clone(), query, rows));
             }
+            Ask::Faults => Response::Faults(self.faults.faults().to_vec()),
             Ask::Nodes => Response::Nodes(self.cluster.node_infos(&self.plan, self.up_since)),
             Ask::Licenses => Response::Licenses(self.cluster.license_infos()),
             Ask::Partitions => Response::Partitions(self.cluster.partition_infos()),
@@ -176,6 +177,7 @@ impl Controller {
             jobs,
             containment: self.keeper.as_ref().map(|k| k.containment.to_owned()),
             storage_problem: self.storage_problem.clone(),
+            faults: self.faults.faults().to_vec(),
             config_problem: self.config_problem.clone(),
             up_since: self.up_since,
             next_job_id: self.cluster.state().next_id,

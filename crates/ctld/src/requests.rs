@@ -101,6 +101,9 @@ impl Controller {
                 ),
                 _ => Response::Rejected(Reject::Other("only srun's steps are ended by a client".into())),
             },
+            Ask::Greet { program } => self.greet(&program, now),
+            Ask::AddFault { fault, times, after } => self.add_fault(&caller, fault, times, after, now),
+            Ask::ClearFaults(id) => self.clear_faults(&caller, id),
             Ask::WaitEnd(job) => {
                 if self.family(job).next().is_none() {
                     return turn.answer(reply, Response::Rejected(Reject::InvalidJobId));
@@ -219,8 +222,7 @@ impl Controller {
     }
 
     fn shutdown(&mut self, turn: &mut Turn, caller: &Caller, cancel: bool, reply: Reply, now: Now) {
-        // SAFETY: geteuid has no preconditions.
-        if !caller.operator && caller.uid.0 != unsafe { libc::geteuid() } {
+        if !owns(caller) {
             return turn.answer(reply, Response::Rejected(Reject::AccessDenied));
         }
         if cancel {
@@ -239,6 +241,12 @@ impl Controller {
 
 fn target(asked: bivouac_proto::message::JobTarget) -> JobTarget {
     JobTarget { job: asked.job, tasks: asked.tasks }
+}
+
+/// Whether somebody may do to the cluster as a whole what he likes: its owner, and operators.
+pub(crate) fn owns(caller: &Caller) -> bool {
+    // SAFETY: geteuid has no preconditions.
+    caller.operator || caller.uid.0 == unsafe { libc::geteuid() }
 }
 
 /// Whether a request changes the state.

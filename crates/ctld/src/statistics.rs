@@ -130,7 +130,7 @@ impl Statistics {
 /// Slurm's name and number of a request; those that only bivouac has are numbered from 9001.
 pub(crate) fn kind(ask: &Ask) -> Type {
     match ask {
-        Ask::Ping => ("REQUEST_PING", 1008),
+        Ask::Ping | Ask::Greet { .. } => ("REQUEST_PING", 1008),
         Ask::Shutdown { .. } => ("REQUEST_SHUTDOWN", 1005),
         Ask::Config => ("REQUEST_BUILD_INFO", 2001),
         Ask::Jobs(JobQuery { ids: Some(ids), .. }) if ids.len() == 1 => ("REQUEST_JOB_INFO_SINGLE", 2021),
@@ -147,6 +147,7 @@ pub(crate) fn kind(ask: &Ask) -> Type {
         Ask::StepEnd { .. } => ("REQUEST_STEP_COMPLETE", 5016),
         Ask::Requeue { .. } => ("REQUEST_JOB_REQUEUE", 5023),
         Ask::Cancel(_) => ("REQUEST_KILL_JOB", 5032),
+        Ask::AddFault { .. } | Ask::Faults | Ask::ClearFaults(_) => ("BIVOUAC_FAULT", 9004),
         Ask::Status => ("BIVOUAC_STATUS", 9001),
         Ask::Accounting(_) => ("BIVOUAC_ACCOUNTING", 9002),
         Ask::WaitEnd(_) => ("BIVOUAC_WAIT_END", 9003),

@@ -2,11 +2,14 @@
 
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::diagnostics::Diagnostics;
+use bivouac_types::fault::{Fault, Greeting, Scripted};
 use bivouac_types::info::{JobInfo, LicenseInfo, NodeInfo, PartitionInfo, Usage};
 use bivouac_types::node::{Misfortune, NodeChange};
 use bivouac_types::partition::PartitionChange;
 use bivouac_types::priority::JobFactors;
-use bivouac_types::{Blob, ExitStatus, JobChange, JobId, JobSpec, Reject, StepId, TaskSet, Timestamp};
+use bivouac_types::{
+    Blob, Duration, ExitStatus, JobChange, JobId, JobSpec, Reject, StepId, TaskSet, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::path::PathBuf;
@@ -26,8 +29,26 @@ pub struct Request {
 pub enum Ask {
     /// Whether the controller answers.
     Ping,
+    /// A command of Slurm's begins. Answered by `Greeted`.
+    Greet {
+        /// Its name.
+        program: String,
+    },
     /// What `bivouac status` shows.
     Status,
+    /// The owner scripts a fault. Answered by `Faults` with that fault alone.
+    AddFault {
+        /// What.
+        fault: Fault,
+        /// How often, if it happens to commands; none: until it is cleared.
+        times: Option<u32>,
+        /// So long from now.
+        after: Duration,
+    },
+    /// The faults that are to come. Answered by `Faults`.
+    Faults,
+    /// Clears a fault, or all.
+    ClearFaults(Option<u32>),
     /// A new job. Answered by `Submitted` once it is durable.
     Submit(Box<Submission>),
     /// When the job would start, without submitting it. Answered by `WouldStart`.
@@ -275,8 +296,12 @@ pub enum Response {
         /// The controller's host.
         host: String,
     },
+    /// To `Greet`.
+    Greeted(Greeting),
     /// To `Status`.
     Status(Box<Status>),
+    /// Scripted faults.
+    Faults(Vec<Scripted>),
     /// The job is stored.
     Submitted(JobId),
     /// To `TestOnly`.
@@ -402,6 +427,9 @@ pub struct Status {
     pub containment: Option<String>,
     /// Why nothing can be stored at present.
     pub storage_problem: Option<String>,
+    /// Scripted faults that are to come.
+    #[serde(default)]
+    pub faults: Vec<Scripted>,
     /// Why the files of the cluster's slurm.conf are not what it runs on.
     #[serde(default)]
     pub config_problem: Option<String>,

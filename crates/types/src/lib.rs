@@ -12,6 +12,7 @@ pub mod change;
 pub mod config;
 pub mod depend;
 pub mod diagnostics;
+pub mod fault;
 pub mod hostlist;
 pub mod ids;
 pub mod info;

@@ -4,8 +4,8 @@ mod payload;
 mod request;
 mod window;
 
-use crate::invocation;
 use crate::report::{self, Trouble};
+use crate::{cluster, invocation};
 use bivouac_options::{Given, Program};
 use bivouac_proto::client::{Accounted, Client};
 use bivouac_proto::message::{AccountingQuery, Ask, Response};
@@ -14,6 +14,7 @@ use bivouac_render::json::Form;
 use bivouac_render::sacct::{self, Entries, Filter, Style};
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::info::JobInfo;
+use bivouac_types::{Duration, Timestamp};
 use request::Request;
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
@@ -158,7 +159,12 @@ fn fetch(client: &mut Client, filter: &Filter) -> Result<Vec<JobInfo>, Trouble> 
     for job in damaged {
         eprintln!("sacct: error: job {job}: its accounting record is damaged and is left out");
     }
-    Ok(jobs)
+    let lag = cluster::lag();
+    if lag == Duration(0) {
+        return Ok(jobs);
+    }
+    let then = Timestamp(Timestamp::of(&jiff::Zoned::now()).0 - lag.0 as i64);
+    Ok(jobs.into_iter().filter_map(|job| job.as_of(then)).collect())
 }
 
 #[cfg(test)]

@@ -108,6 +108,15 @@ pub fn show(entity: &str, id: Option<&str>, session: Session) -> Result<(), Exit
         config(session)
     } else if is("steps", 1) {
         steps(id, session)
+    } else if is("aliases", 1) {
+        aliases(session)
+    } else if is("daemons", 2) {
+        print("slurmctld slurmd\n")
+    } else if is("frontend", 2) {
+        print("No nodes in the system\n")
+    } else if is("federation", 2) || is("burstbuffer", 1) || is("bbstat", 2) || is("dwstat", 2) {
+        // None is there, of which Slurm says nothing.
+        Ok(())
     } else if REFUSED.iter().any(|name| is_abbreviation(name, &lower)) {
         eprintln!("scontrol: error: show {lower} is not available here");
         Err(ExitCode::FAILURE)
@@ -255,6 +264,14 @@ fn steps(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
         (false, _) => print("No job steps in the system\n"),
         (true, _) => Ok(()),
     }
+}
+
+/// The nodes of this machine: all.
+fn aliases(session: Session) -> Result<(), ExitCode> {
+    let nodes = report::connect().and_then(|mut c| report::nodes(&mut c));
+    let nodes = nodes.map_err(lookup(session, "slurm_load_node"))?;
+    let names: Vec<&str> = nodes.iter().map(|n| n.config.name.as_str()).collect();
+    print(&format!("{}\n", names.join(" ")))
 }
 
 /// `completing`: jobs that are being ended.

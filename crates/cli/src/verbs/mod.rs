@@ -2,6 +2,7 @@
 
 mod down;
 mod ephemeral;
+mod fault;
 mod link;
 mod login;
 mod setup;
@@ -22,6 +23,8 @@ usage: bivouac [--cluster NAME] [--admin] VERB [OPTIONS]
   down [--cancel]           stop it; running jobs go on, with --cancel they are cancelled first
   ephemeral [--site PROFILE | --slurm-conf DIR] -- COMMAND...
                             a private cluster while COMMAND runs, first on its PATH; nothing is left of it
+  fault add|list|clear      let something go wrong on purpose, to test what a tool then does: `bivouac fault`
+                            tells how
   status [--json]           what runs where
   login [-- COMMAND...]     a shell on the site's login node, or one command there
   link DIR                  make sbatch, squeue, ... in DIR as links to this program
@@ -77,7 +80,8 @@ pub fn run(args: &[OsString]) -> ExitCode {
         eprint!("{HELP}");
         return ExitCode::from(2);
     };
-    if is_own(verb) && (options.flag("--help") || options.flag("-h")) {
+    // `fault` has a help of its own.
+    if is_own(verb) && verb != "fault" && (options.flag("--help") || options.flag("-h")) {
         print!("{HELP}");
         return ExitCode::SUCCESS;
     }
@@ -85,6 +89,7 @@ pub fn run(args: &[OsString]) -> ExitCode {
         "up" => up::run(options),
         "down" => down::run(options),
         "ephemeral" => ephemeral::run(options),
+        "fault" => fault::run(options),
         "status" => status::run(options),
         "login" => login::run(options),
         "link" => link::run(options),
@@ -110,7 +115,7 @@ fn verb_of(words: &[OsString]) -> Option<&str> {
 
 /// Whether a verb is ours, so that its options are, too.
 fn is_own(verb: &str) -> bool {
-    ["up", "down", "ephemeral", "status", "login", "link", "setup"].contains(&verb)
+    ["up", "down", "ephemeral", "fault", "status", "login", "link", "setup"].contains(&verb)
 }
 
 /// What is wrong with the command line, and where to look.
@@ -192,6 +197,17 @@ impl Words {
             1 => Ok(self.words.remove(0)),
             0 => Err(usage(&format!("{what} is missing"))),
             _ => Err(usage(&format!("only one {what} is expected"))),
+        }
+    }
+
+    /// The operands that are left, as text.
+    fn operands(self) -> Result<Vec<String>, ExitCode> {
+        let text =
+            |w: OsString| w.into_string().map_err(|w| usage(&format!("`{}` is not UTF-8", w.display())));
+        let words = self.words.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
+        match words.iter().find(|w| w.starts_with('-')) {
+            None => Ok(words),
+            Some(word) => Err(usage(&format!("`{word}` is not understood here"))),
         }
     }
 

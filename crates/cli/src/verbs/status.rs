@@ -58,6 +58,9 @@ fn print(s: &Status) {
     for line in s.config_problem.iter().flat_map(|p| p.lines()) {
         println!("PROBLEM     the configuration in use is an older one: {line}");
     }
+    for fault in &s.faults {
+        println!("fault       {fault}");
+    }
     if let Some(problem) = &s.storage_problem {
         println!("PROBLEM     nothing can be stored: {problem}");
     }
