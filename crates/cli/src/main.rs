@@ -49,6 +49,12 @@ fn main() -> ExitCode {
     }
 }
 
+/// The name of the Slurm command that runs.
+fn command_name() -> String {
+    let name = |arg: OsString| Some(std::path::Path::new(&arg).file_name()?.to_string_lossy().into_owned());
+    std::env::args_os().take(2).filter_map(name).find(|name| command(name).is_some()).unwrap_or_default()
+}
+
 fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
     SLURM_COMMANDS.into_iter().find(|n| *n == name).into_iter().for_each(cluster::begin);
     Some(match name {

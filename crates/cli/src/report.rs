@@ -145,7 +145,11 @@ pub fn known_uid(program: Program, user: &str) -> Option<u32> {
 pub fn settings() -> Settings {
     let mut settings = Settings::new(Timestamp(jiff::Timestamp::now().as_millisecond()));
     settings.zone = jiff::tz::TimeZone::system();
-    settings.time_format = TimeFormat::from_value(std::env::var("SLURM_TIME_FORMAT").ok().as_deref());
+    let time_format = std::env::var("SLURM_TIME_FORMAT").ok();
+    if let Some(value) = time_format.as_deref().filter(|v| TimeFormat::is_none(v)) {
+        eprintln!("{}: error: invalid SLURM_TIME_FORMAT = '{value}'", crate::command_name());
+    }
+    settings.time_format = TimeFormat::from_value(time_format.as_deref());
     if let Some(len) = std::env::var("SLURM_BITSTR_LEN").ok().and_then(|v| v.parse().ok()) {
         settings.task_chars = len;
     }

@@ -56,6 +56,7 @@ fn sprio(given: &Given) -> Result<(), ExitCode> {
         long: given.has("long"),
         normalized: given.has("norm"),
         users: request.filter.users.is_some(),
+        siblings: given.has("sibling"),
     };
     clusters::named(given)?;
     invocation::finish(given)?;
@@ -109,9 +110,7 @@ fn print(
     }
     let filter = &request.filter;
     jobs.retain(|job| filter.job(job));
-    let named = filter.jobs.as_ref().is_some_and(|j| !j.is_empty())
-        || filter.users.as_ref().is_some_and(|u| !u.is_empty());
-    if jobs.is_empty() && named {
+    if jobs.is_empty() && filter.jobs.as_ref().is_some_and(|j| !j.is_empty()) {
         return written(writeln!(out, "Unable to find jobs matching user/id(s) specified"));
     }
     jobs.retain(|job| filter.partition(job));

@@ -315,7 +315,7 @@ fn short<'a>(
         let opt = program
             .options()
             .iter()
-            .find(|o| o.short == Some(letter))
+            .find(|o| o.short == Some(letter) || o.also == Some(letter))
             .ok_or(UsageError::InvalidLetter(letter))?;
         let rest = Some(&letters[at + 1..]).filter(|r| !r.is_empty()).map(|r| OsString::from_vec(r.to_vec()));
         let value = match opt.arg {

@@ -35,9 +35,9 @@ pub fn write_tasks(out: &mut String, job: &JobInfo, task: Option<u32>, limit: us
                 let from = out.len();
                 push(out, format_args!("{set}"));
                 if limit > 0 && out.len() - from >= limit {
-                    // Three dots and a final zero byte count against the limit.
+                    // Three dots and a final zero byte count against the limit, and are cut by it.
                     out.truncate(from + limit.saturating_sub(4));
-                    out.push_str("...");
+                    out.push_str(&"..."[..limit.saturating_sub(1).min(3)]);
                 }
                 if let Some(most) = array.max_running {
                     push(out, format_args!("%{most}"));

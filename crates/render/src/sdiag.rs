@@ -91,6 +91,7 @@ fn backfill(o: &mut String, d: &Diagnostics, settings: &Settings) {
     mean(o, passes, "Queue length mean: ", passes.total_queue);
     // One reservation is worked out after the other: there is no table of time slots.
     o.push_str("\tLast table size: 0\n");
+    mean(o, passes, "Mean table size: ", 0);
 }
 
 /// A mean, which is not there before the first pass.
@@ -204,6 +205,7 @@ mod tests {
         	Last queue length: 9
         	Queue length mean: 9
         	Last table size: 0
+        	Mean table size: 0
 
         Latency for 1000 calls to gettimeofday(): 20 microseconds
 

@@ -31,6 +31,9 @@ pub struct Machine {
     pub free_mb: Option<u64>,
 }
 
+/// SLURM_BITSTR_LEN where it is not set.
+pub const DEFAULT_TASK_CHARS: usize = 64;
+
 /// What a rendering depends on besides the rows: handed in, so that rendering stays pure.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -62,7 +65,7 @@ impl Settings {
             cluster: String::new(),
             units: Units::Natural,
             machine: Machine::default(),
-            task_chars: 64,
+            task_chars: DEFAULT_TASK_CHARS,
             qos: Vec::new(),
         }
     }

@@ -149,8 +149,8 @@ pub struct Parsed<T: Table> {
 const MAX_WIDTH: usize = 100_000;
 
 impl<T: Table> Layout<T> {
-    /// Parses a format of -o: `%[[.]size]letter[suffix]`, other text stands for itself. `%%` before anything that
-    /// is no letter of a column is a per cent sign. `%all` is every column, separated by `|`.
+    /// Parses a format of -o: `%[[.]size]letter[suffix]`, other text stands for itself. What is no specification
+    /// stands there as it is, and is told: so does a per cent sign, written `%%`. `%all` is every column, separated by `|`.
     pub fn letters(format: &str) -> Parsed<T> {
         let mut layout = Layout { pieces: Vec::new(), by_column: false };
         let mut invalid = Vec::new();
@@ -179,15 +179,8 @@ impl<T: Table> Layout<T> {
                     }
                     rest = &tail[letter.len_utf8()..];
                 }
-                // `%%`: the first sign stands for nothing before a column, else for itself.
-                Some('%') if tail.len() == rest.len() => {
-                    if !tail[1..]
-                        .starts_with(|c: char| c == '.' || c.is_ascii_digit() || column_of::<T>(c).is_some())
-                    {
-                        layout.text("%");
-                        rest = &tail[1..];
-                    }
-                }
+                // `%%`: the first sign stands for nothing, the second one begins a specification.
+                Some('%') if tail.len() == rest.len() => {}
                 None if tail.len() == rest.len() => {}
                 other => {
                     let bad = other.filter(|&c| c != '%').map(String::from).unwrap_or_default();
@@ -216,12 +209,12 @@ impl<T: Table> Layout<T> {
                 Some((right, spec)) => (right, Some(spec)),
                 None => (false, None),
             };
+            // A size below zero is none; a blank stands for it and what follows it.
+            let negative =
+                |s: &str| s.strip_prefix('-').is_some_and(|s| s.starts_with(|c: char| c.is_ascii_digit()));
+            let spec = spec.map(|s| if negative(s) { " " } else { s });
             let digits = spec.map_or(0, |s| s.bytes().take_while(u8::is_ascii_digit).count());
             let (size, suffix) = spec.map_or(("", ""), |s| s.split_at(digits));
-            if name.eq_ignore_ascii_case("all") && spec.is_none() {
-                layout.all();
-                continue;
-            }
             match column_named::<T>(name) {
                 Some(column) => {
                     let width = match spec {
@@ -402,8 +395,12 @@ pub struct SortKey<T: Table> {
 /// separate anyway.
 ///
 /// # Errors
-/// The first letter that is no column by which rows are sorted.
+/// The last letter that is no column by which rows are sorted.
 pub fn sort_keys<T: Table>(text: &str) -> Result<Vec<SortKey<T>>, char> {
+    let sorted = |c: char| column_of::<T>(c).filter(|c| c.order.is_some());
+    if let Some(bad) = text.chars().rfind(|&c| !matches!(c, '+' | '-' | ',') && sorted(c).is_none()) {
+        return Err(bad);
+    }
     let mut keys = Vec::new();
     let mut descending = false;
     for c in text.chars() {
@@ -412,8 +409,7 @@ pub fn sort_keys<T: Table>(text: &str) -> Result<Vec<SortKey<T>>, char> {
             '-' => descending = true,
             ',' => {}
             c => {
-                let column = column_of::<T>(c).filter(|c| c.order.is_some()).ok_or(c)?;
-                keys.push(SortKey { column, descending });
+                keys.extend(sorted(c).map(|column| SortKey { column, descending }));
                 descending = false;
             }
         }

@@ -194,8 +194,15 @@ impl TimeFormat {
         match value {
             None | Some("" | "standard") => TimeFormat::Standard,
             Some("relative") => TimeFormat::Relative,
+            // What formats nothing is no format: [`TimeFormat::is_none`].
+            Some(format) if TimeFormat::is_none(format) => TimeFormat::Standard,
             Some(format) => TimeFormat::Strftime(format.to_owned()),
         }
+    }
+
+    /// Whether the value of SLURM_TIME_FORMAT is no format at all.
+    pub fn is_none(value: &str) -> bool {
+        !matches!(value, "" | "standard" | "relative") && !value.contains('%')
     }
 }
 

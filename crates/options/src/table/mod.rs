@@ -83,6 +83,8 @@ pub struct Opt {
     pub aliases: &'static [&'static str],
     /// Its letter.
     pub short: Option<char>,
+    /// Another letter that means the same.
+    pub also: Option<char>,
     /// Its argument.
     pub arg: Arg,
     /// Environment variables that set it, the first that is set counts.
@@ -95,12 +97,25 @@ pub struct Opt {
 
 /// An honoured option without letter, argument or variable; the methods add those.
 const fn opt(long: &'static str, help: &'static str) -> Opt {
-    Opt { long, aliases: &[], short: None, arg: Arg::No, env: &[], status: Status::Honoured, help }
+    Opt {
+        long,
+        aliases: &[],
+        short: None,
+        also: None,
+        arg: Arg::No,
+        env: &[],
+        status: Status::Honoured,
+        help,
+    }
 }
 
 impl Opt {
     const fn short(mut self, letter: char) -> Opt {
         self.short = Some(letter);
+        self
+    }
+    const fn also(mut self, letter: char) -> Opt {
+        self.also = Some(letter);
         self
     }
     const fn alias(mut self, names: &'static [&'static str]) -> Opt {
@@ -234,7 +249,7 @@ mod tests {
                     assert!(longs.insert(name), "{program} --{name} is there twice");
                     assert!(!name.is_empty() && !name.starts_with('-') && !name.contains(['=', ' ']));
                 }
-                if let Some(c) = o.short {
+                for c in [o.short, o.also].into_iter().flatten() {
                     assert!(shorts.insert(c), "{program} -{c} is there twice");
                 }
                 for v in o.env {

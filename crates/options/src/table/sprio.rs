@@ -13,10 +13,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("noheader", "leave out the header").short('h'),
     opt("norm", "factors between 0 and 1 instead of their part of the priority").short('n'),
     opt("partition", "these partitions").alias(&["partitions"]).short('p').takes("names"),
-    opt("sibling", "sibling jobs of a federation")
-        .alias(&["sib"])
-        .env(&["SPRIO_SIBLING"])
-        .listed(NO_FEDERATION),
+    opt("sibling", "sibling jobs of a federation").alias(&["sib"]).env(&["SPRIO_SIBLING"]),
     opt("sort", "order of the lines, as r,-y").short('S').takes("columns"),
     USAGE,
     opt("user", "jobs of these users").alias(&["users"]).short('u').takes("users"),

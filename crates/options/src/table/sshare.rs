@@ -10,7 +10,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("help", "show this text"),
     opt("helpformat", "show the names of the fields").short('e'),
     opt("long", "more fields").short('l'),
-    opt("noheader", "leave out the header").alias(&["no-header"]).short('n'),
+    opt("noheader", "leave out the header").short('n').also('h'),
     opt("parsable", "fields separated by |, also at the end").short('p'),
     opt("parsable2", "fields separated by |").short('P'),
     opt("partition", "the partitions of associations").short('m'),

@@ -42,11 +42,13 @@ pub struct Shape {
     pub normalized: bool,
     /// -u was given: users are shown.
     pub users: bool,
+    /// --sibling: clusters are shown.
+    pub siblings: bool,
 }
 
 /// The default format: without -l only the factors that have a weight.
 pub fn default_format(shape: Shape, rules: &PriorityParameters) -> String {
-    let Shape { long, normalized, users } = shape;
+    let Shape { long, normalized, users, siblings } = shape;
     let mut format = String::from("%.15i %9r");
     let mut field = |shown: bool, spec: &str| {
         if shown {
@@ -54,6 +56,7 @@ pub fn default_format(shape: Shape, rules: &PriorityParameters) -> String {
             format.push_str(spec);
         }
     };
+    field(siblings, "%.8c");
     field(long || users, "%.8u");
     field(true, if normalized { "%10y" } else { "%.10Y" });
     field(!normalized, "%.10S");
@@ -121,7 +124,7 @@ impl Filter {
     /// Whether the job is one of those named and of those users.
     pub fn job(&self, job: &JobFactors) -> bool {
         self.jobs.as_ref().is_none_or(|j| j.contains(&job.job))
-            && self.users.as_ref().is_none_or(|u| u.is_empty() || u.contains(&job.uid.0))
+            && self.users.as_ref().is_none_or(|u| u.contains(&job.uid.0))
     }
 
     /// Whether it is shown in that partition.

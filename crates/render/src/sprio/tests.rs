@@ -113,6 +113,8 @@ fn factors_without_a_weight_are_left_out() {
     assert_eq!(default_format(Shape::default(), &none), "%.15i %9r %.10Y %.10S %.10A");
     let users = Shape { users: true, ..Shape::default() };
     assert_eq!(default_format(users, &none), "%.15i %9r %.8u %.10Y %.10S %.10A");
+    let siblings = Shape { siblings: true, ..Shape::default() };
+    assert_eq!(default_format(siblings, &none), "%.15i %9r %.8c %.10Y %.10S %.10A");
 }
 
 #[test]
@@ -122,6 +124,7 @@ fn what_is_no_field_is_left_out_with_what_follows() {
     assert_eq!(print(&parsed.layout, [], &settings()), "JOBID|PRIORITY\n");
     assert_eq!(sort_keys::<Priorities>("i,x").err(), Some('x'));
     assert_eq!(sort_keys::<Priorities>("b").err(), Some('b'));
+    assert_eq!(sort_keys::<Priorities>("nope").err(), Some('e'), "the last one that is none");
 }
 
 #[test]

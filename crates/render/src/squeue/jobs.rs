@@ -2,7 +2,7 @@
 
 use super::JobRow;
 use crate::job;
-use crate::settings::{Settings, push};
+use crate::settings::{DEFAULT_TASK_CHARS, Settings, push};
 use crate::table::{Column, Table};
 use crate::tres::Tres;
 use bivouac_types::info::{ArrayTasks, JobInfo};
@@ -23,17 +23,25 @@ impl Table for Jobs {
 type C = Column<Jobs>;
 type Row<'a> = JobRow<'a>;
 
-/// By id: an array's tasks in order, its pending rest after those that have started.
-pub(super) fn by_id(a: &Row<'_>, b: &Row<'_>, _: &Settings) -> Ordering {
-    let key = |r: &Row<'_>| match (&r.job.array, r.task) {
-        (None, _) => (r.job.id, 0),
-        (Some(array), Some(task)) => (array.job, task),
-        (Some(array), None) => match &array.tasks {
+/// An array's tasks fill a longer id only where SLURM_BITSTR_LEN says otherwise than it does by default.
+const LONGEST_ID: usize = 31;
+
+/// By id: an array's tasks in order, its pending rest after those that have started. Tasks that were taken out of one
+/// record are equal.
+fn by_id(a: &Row<'_>, b: &Row<'_>, _: &Settings) -> Ordering {
+    let key = |r: &Row<'_>| match &r.job.array {
+        None => (r.job.id, 0),
+        Some(array) => match &array.tasks {
             ArrayTasks::One(task) => (array.job, *task),
             ArrayTasks::Pending(_) => (array.job, u32::MAX),
         },
     };
     key(a).cmp(&key(b))
+}
+
+/// By id, then by task: the order of lines that are otherwise equal.
+pub(super) fn in_order(a: &Row<'_>, b: &Row<'_>, settings: &Settings) -> Ordering {
+    by_id(a, b, settings).then_with(|| a.task.cmp(&b.task))
 }
 
 /// The partition of the line.
@@ -207,7 +215,14 @@ static COLUMNS: &[Column<Jobs>] = &[
     C::new('g', "groupname", "GROUP", |r, _, o| o.push_str(&r.job.group))
         .by(|a, b, _| a.job.group.cmp(&b.job.group)),
     C::new('h', "oversubscribe", "OVER_SUBSCRIBE", |r, _, o| o.push_str(sharing(r.job))).text(),
-    C::new('i', "jobarrayid", "JOBID", |r, s, o| job::write_id(o, r.job, r.task, s.task_chars)).by(by_id),
+    C::new('i', "jobarrayid", "JOBID", |r, s, o| {
+        let from = o.len();
+        job::write_id(o, r.job, r.task, s.task_chars);
+        if s.task_chars == DEFAULT_TASK_CHARS && o.len() - from > LONGEST_ID {
+            o.truncate(from + LONGEST_ID);
+        }
+    })
+    .by(by_id),
     C::new('j', "name", "NAME", |r, _, o| o.push_str(&r.job.spec.name))
         .by(|a, b, _| a.job.spec.name.cmp(&b.job.spec.name)),
     C::new('k', "comment", "COMMENT", |r, _, o| job::write_or(o, r.job.spec.comment.as_deref(), "(null)")),
@@ -380,6 +395,9 @@ static COLUMNS: &[Column<Jobs>] = &[
     C::new('\0', "stdout", "STDOUT", |r, _, o| file(r.job, r.job.spec.std_out.as_deref(), o)),
     C::new('\0', "system_comment", "SYSTEM_COMMENT", null),
     C::new('\0', "tres-alloc", "TRES_ALLOC", |r, s, o| Tres::of_job(r.job).write(o, s)),
+    // Older names of two fields.
+    C::new('\0', "tres", "TRES_ALLOC", |r, s, o| Tres::of_job(r.job).write(o, s)),
+    C::new('\0', "gres", "TRES_PER_NODE", |r, _, o| job::write_gres(o, r.job, "N/A")),
     C::new('\0', "tres-bind", "TRES_BIND", not_applicable),
     C::new('\0', "tres-freq", "TRES_FREQ", not_applicable),
     C::new('\0', "tres-per-job", "TRES_PER_JOB", |r, _, o| {

@@ -99,7 +99,7 @@ fn without_cluster(text: &str) -> String {
 /// Sorts lines by keys; equals stay in the order of their ids.
 pub fn sort<'a>(rows: &mut [JobRow<'a>], keys: &[SortKey<Jobs>], settings: &Settings) {
     rows.sort_by(|a, b| {
-        table::compare::<Jobs>(a, b, keys, settings).then_with(|| jobs::by_id(a, b, settings))
+        table::compare::<Jobs>(a, b, keys, settings).then_with(|| jobs::in_order(a, b, settings))
     });
 }
 

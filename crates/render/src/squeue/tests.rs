@@ -151,10 +151,38 @@ fn jobs_by_licence_and_reservation() {
 }
 
 #[test]
+fn long_ids_of_arrays_are_cut() {
+    let mut job = jobs().into_iter().find(|j| j.id.0 == 2).unwrap();
+    job.array.as_mut().unwrap().tasks =
+        ArrayTasks::Pending(TaskSet::parse("1,3,5,7-9,11,13,15,17,19,21", 100).unwrap());
+    job.array.as_mut().unwrap().max_running = None;
+    let show = |limit: usize| {
+        let settings = Settings { task_chars: limit, ..settings() };
+        let text = print(&Layout::<Jobs>::letters("%i").layout, [JobRow::of(&job)], &settings);
+        text.lines().nth(1).unwrap().to_owned()
+    };
+    assert_eq!(show(64), "2_[1,3,5,7-9,11,13,15,17,19,21]");
+    assert_eq!(show(64).len(), 31);
+    assert_eq!((show(0).as_str(), show(3).as_str()), ("2_[1,3,5,7-9,11,13,15,17,19,21]", "2_[..]"));
+    job.array.as_mut().unwrap().job = bivouac_types::JobId(123_456);
+    let text = print(&Layout::<Jobs>::letters("%i").layout, [JobRow::of(&job)], &settings());
+    assert!(text.ends_with("\n123456_[1,3,5,7-9,11,13,15,17,1\n"), "{text}");
+}
+
+#[test]
+fn older_names_and_sizes_that_are_none() {
+    assert_eq!(names("gres:", 7), names("tres-per-node:", 7));
+    assert_eq!(names("tres:", 7), names("tres-alloc:", 7));
+    assert_eq!(names("jobid:-5,name:", 1), "1 longnamejob");
+    assert_eq!(Layout::<Jobs>::names("all").invalid, ["all"]);
+}
+
+#[test]
 fn orders_that_are_none() {
     assert_eq!(job_order("cluster,-i").unwrap().len(), 1);
     assert_eq!(job_order("foo").err(), Some('o'));
     assert_eq!(job_order("!").err(), Some('!'));
+    assert_eq!(job_order("bad").err(), Some('a'), "the last one that is none");
     assert_eq!(step_order("P,Q!,-i").len(), 2, "steps take any letter");
 }
 

@@ -16,7 +16,7 @@ fn config() -> ClusterConfig {
         ..Association::default()
     };
     let mut config = crate::fixture::config();
-    config.parameters.priority.multifactor = true;
+    (config.parameters.priority.multifactor, config.parameters.priority.fairshare) = (true, 100);
     config.parameters.associations = vec![
         of("root", Some("root"), None, None),
         of("acct1", None, Some(20), None),

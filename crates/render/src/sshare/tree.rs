@@ -90,7 +90,7 @@ pub fn tree(config: &ClusterConfig, jobs: &[JobInfo], own: &str) -> Vec<Share> {
     let mut all = Vec::new();
     plan.place("root", None, 0, &mut all, &mut BTreeSet::new());
     enter_usage(&mut all, jobs);
-    compare(&mut all);
+    compare(&mut all, config.parameters.priority.fairshare > 0);
     rank(&mut all);
     all
 }
@@ -217,8 +217,9 @@ fn run_mins(job: &JobInfo) -> RunMins {
     }
 }
 
-/// Compares each association with its siblings.
-fn compare(all: &mut [Share]) {
+/// Compares each association with its siblings. Where fair share has no weight (`weighed` is false), usage is counted but
+/// not compared.
+fn compare(all: &mut [Share], weighed: bool) {
     let cluster = all.first().map_or(0, |root| root.usage);
     let mut sums = BTreeMap::<usize, u64>::new();
     for share in all.iter().filter(|s| !s.is_parents()) {
@@ -232,7 +233,7 @@ fn compare(all: &mut [Share]) {
             all[n].effective_usage = 1.0;
             continue;
         };
-        let (above, usage) = (all[parent].usage, all[n].usage);
+        let (above, usage) = (all[parent].usage, if weighed { all[n].usage } else { 0 });
         let norm_shares = match all[n].shares {
             _ if all[n].is_parents() => all[parent].norm_shares,
             shares => part(shares.unwrap_or(0).into(), sums.get(&parent).copied().unwrap_or(0)),
