@@ -17,6 +17,7 @@ mod sprio;
 mod squeue;
 mod srun;
 mod sshare;
+mod strigger;
 mod terminal;
 mod verbs;
 
@@ -24,8 +25,10 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// The names under which the binary is a command of Slurm's (`bivouac link` makes them).
-pub const SLURM_COMMANDS: [&str; 10] =
-    ["sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "sprio", "sshare", "sdiag"];
+pub const SLURM_COMMANDS: [&str; 11] = [
+    "sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "sprio", "sshare", "sdiag",
+    "strigger",
+];
 
 fn main() -> ExitCode {
     // A closed pipe (`squeue | head`) ends the program quietly, as it ends any other.
@@ -68,6 +71,7 @@ fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
         "sprio" => sprio::run,
         "sshare" => sshare::run,
         "sdiag" => sdiag::run,
+        "strigger" => strigger::run,
         _ => return None,
     })
 }

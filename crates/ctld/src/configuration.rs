@@ -137,6 +137,7 @@ impl Controller {
                 }
                 say!("{}: reconfigured", clock::wall().as_secs());
                 self.take(site, config, cluster);
+                self.triggers.reconfigured = true;
                 Response::Done
             }
             Err(e) => Response::Failed(e),

@@ -10,6 +10,7 @@ use crate::keeper_link::Link;
 use crate::mailbox::{Mail, Reply};
 use crate::names::Names;
 use crate::statistics::{self, Statistics};
+use crate::trigger::Triggers;
 use bivouac_core::{Change, Cluster, Command, Effect, Event, KeeperReport, Plan};
 use bivouac_proto::message::{Ask, Response};
 use bivouac_proto::place::Place;
@@ -47,6 +48,7 @@ pub struct Controller {
     pub(crate) clock: Clock,
     pub(crate) names: Names,
     pub(crate) statistics: Statistics,
+    pub(crate) triggers: Triggers,
     /// Why jobs wait and when they are expected, as of the last plan.
     pub(crate) plan: Plan,
     /// Whether `plan` is of the present state.
@@ -153,6 +155,7 @@ impl Controller {
             access,
             config: replayed.cluster.config().clone(),
             cluster: replayed.cluster,
+            triggers: Triggers::load(&store),
             store,
             clock,
             names: Names::default(),
@@ -209,9 +212,14 @@ impl Controller {
             (self.storage_problem.is_some() || !self.unstored.is_empty() || !self.relaunch.is_empty())
                 .then_some(RETRY);
         let farewell = self.stopping.is_some().then_some(FAREWELL);
+        let trigger = self.triggers.due().map(|at| {
+            let wait = at.since(clock::wall());
+            Duration::from_millis(wait.0.max(1))
+        });
         let replan = (!self.planned && self.storage_problem.is_none()).then_some(Duration::ZERO);
         let fault = self.next_fault();
-        [due, retry, farewell, replan, fault].into_iter().flatten().min().unwrap_or(Duration::from_secs(3600))
+        let waits = [due, retry, farewell, trigger, replan, fault];
+        waits.into_iter().flatten().min().unwrap_or(Duration::from_secs(3600))
     }
 
     fn turn(&mut self, bag: Vec<Mail>) {
@@ -345,6 +353,7 @@ impl Controller {
             self.statistics.more_time(kind, peer.uid, begun.elapsed());
         }
         self.tell_waiting();
+        self.look_at_triggers(self.clock.now());
         self.compact();
     }
 

@@ -33,6 +33,7 @@ mod requests;
 mod spool;
 mod start;
 mod statistics;
+mod trigger;
 mod watch;
 
 use std::io::Write;

@@ -71,6 +71,7 @@ impl Controller {
                 Ok(payload) => Response::Script(payload.script),
                 Err(answer) => answer,
             },
+            Ask::Triggers => Response::Triggers(self.triggers()),
             Ask::Payload(job) => match self.payload_of(peer, job) {
                 Ok(payload) => Response::Payload(Box::new(payload)),
                 Err(answer) => answer,

@@ -110,6 +110,8 @@ impl Controller {
                 }
                 return self.wait_for(job, reply);
             }
+            Ask::TriggerSet(spec) => self.set_trigger(&caller, spec),
+            Ask::TriggerClear(select) => self.clear_triggers(&caller, &select),
             Ask::Shutdown { cancel } => return self.shutdown(turn, &caller, cancel, reply, now),
             read => return turn.read_later(peer, admin, read, reply),
         };
@@ -269,5 +271,7 @@ fn changes(ask: &Ask) -> bool {
             | Ask::Misfortune { .. }
             | Ask::StepStart(_)
             | Ask::StepEnd { .. }
+            | Ask::TriggerSet(_)
+            | Ask::TriggerClear(_)
     )
 }

@@ -7,6 +7,7 @@ use bivouac_types::info::{JobInfo, LicenseInfo, NodeInfo, PartitionInfo, Usage};
 use bivouac_types::node::{Misfortune, NodeChange};
 use bivouac_types::partition::PartitionChange;
 use bivouac_types::priority::JobFactors;
+use bivouac_types::trigger::{Trigger, TriggerSelect, TriggerSpec};
 use bivouac_types::{
     Blob, Duration, ExitStatus, JobChange, JobId, JobSpec, Reject, StepId, TaskSet, Timestamp,
 };
@@ -160,6 +161,12 @@ pub enum Ask {
     Script(JobId),
     /// What a job ran or runs, its environment included, for its owner (sacct -B, --env-vars). Answered by `Payload`.
     Payload(JobId),
+    /// strigger --set.
+    TriggerSet(TriggerSpec),
+    /// strigger --get. Answered by `Triggers`.
+    Triggers,
+    /// strigger --clear.
+    TriggerClear(TriggerSelect),
     /// End the controller.
     Shutdown {
         /// Cancel all jobs first.
@@ -361,6 +368,8 @@ pub enum Response {
     Script(Blob),
     /// To the ask of that name.
     Payload(Box<Payload>),
+    /// To the ask of that name, by their numbers.
+    Triggers(Vec<Trigger>),
     /// Done.
     Done,
     /// Refused.

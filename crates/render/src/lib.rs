@@ -18,6 +18,7 @@ pub mod sinfo;
 pub mod sprio;
 pub mod squeue;
 pub mod sshare;
+pub mod strigger;
 pub mod table;
 pub mod tres;
 

@@ -24,22 +24,12 @@ use crate::site::{Cluster, Site};
 /// Names under which the one small binary answers: `bivouac link` and the link folders make them.
 pub const COMMANDS: &[&str] = &[
     "sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "sprio", "sshare", "sdiag",
-    "bivouac",
+    "strigger", "bivouac",
 ];
 
 /// Slurm's and the site's commands that are not there yet: a view has their names, so that none of the host's answers.
-pub const ABSENT_COMMANDS: &[&str] = &[
-    "salloc",
-    "sacctmgr",
-    "sattach",
-    "sbcast",
-    "sreport",
-    "sstat",
-    "strigger",
-    "seff",
-    "sinteractive",
-    "acompile",
-];
+pub const ABSENT_COMMANDS: &[&str] =
+    &["salloc", "sacctmgr", "sattach", "sbcast", "sreport", "sstat", "seff", "sinteractive", "acompile"];
 
 /// Names that the module program answers to, to tell that it must be called as a function.
 const MODULE_COMMANDS: &[&str] = &["module", "ml"];

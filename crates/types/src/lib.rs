@@ -29,6 +29,7 @@ pub mod reject;
 pub mod state;
 pub mod time;
 pub mod tres;
+pub mod trigger;
 pub mod when;
 
 pub use array::{ArraySpec, TaskSet};

@@ -12,6 +12,7 @@ use bivouac_proto::message::{AccountingQuery, Ask, Response};
 use bivouac_render::Layout;
 use bivouac_render::json::Form;
 use bivouac_render::sacct::{self, Entries, Filter, Style};
+use bivouac_types::Timestamp;
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::info::JobInfo;
 use bivouac_types::{Duration, Timestamp};
@@ -153,7 +154,8 @@ fn fetch(client: &mut Client, filter: &Filter) -> Result<Vec<JobInfo>, Trouble> 
         ids: filter.jobs.as_ref().map(|list| list.iter().map(|pick| pick.job.job).collect()),
         uid: filter.users.as_ref().filter(|u| u.len() == 1).and_then(|u| u.first().copied()),
         since: Some(filter.window.since),
-        until: Some(filter.window.until),
+        // The whole of its last second.
+        until: Some(Timestamp(filter.window.until.0 + 999)),
     };
     let Accounted { jobs, damaged } = client.accounting(query)??;
     for job in damaged {

@@ -10,6 +10,7 @@ mod sprio;
 mod squeue;
 mod srun;
 mod sshare;
+mod strigger;
 
 use std::fmt;
 
@@ -36,10 +37,12 @@ pub enum Program {
     Sshare,
     /// `sdiag`.
     Sdiag,
+    /// `strigger`.
+    Strigger,
 }
 
 /// Every command, in the order of the compatibility document.
-pub const PROGRAMS: [Program; 10] = [
+pub const PROGRAMS: [Program; 11] = [
     Program::Sbatch,
     Program::Srun,
     Program::Squeue,
@@ -50,6 +53,7 @@ pub const PROGRAMS: [Program; 10] = [
     Program::Sprio,
     Program::Sshare,
     Program::Sdiag,
+    Program::Strigger,
 ];
 
 /// Whether an option takes an argument, and the word that stands for it in --help.
@@ -163,6 +167,7 @@ impl Program {
             Program::Sprio => "sprio",
             Program::Sshare => "sshare",
             Program::Sdiag => "sdiag",
+            Program::Strigger => "strigger",
         }
     }
 
@@ -179,6 +184,7 @@ impl Program {
             Program::Sprio => sprio::OPTIONS,
             Program::Sshare => sshare::OPTIONS,
             Program::Sdiag => sdiag::OPTIONS,
+            Program::Strigger => strigger::OPTIONS,
         }
     }
 
@@ -199,7 +205,8 @@ impl Program {
             | Program::Sacct
             | Program::Sprio
             | Program::Sshare
-            | Program::Sdiag => "",
+            | Program::Sdiag
+            | Program::Strigger => "",
         }
     }
 
