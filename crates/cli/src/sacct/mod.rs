@@ -12,7 +12,6 @@ use bivouac_proto::message::{AccountingQuery, Ask, Response};
 use bivouac_render::Layout;
 use bivouac_render::json::Form;
 use bivouac_render::sacct::{self, Entries, Filter, Style};
-use bivouac_types::Timestamp;
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::info::JobInfo;
 use bivouac_types::{Duration, Timestamp};
