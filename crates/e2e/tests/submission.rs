@@ -183,3 +183,17 @@ fn a_lost_answer_is_asked_for_again_under_the_same_key() {
     controller.join().unwrap();
     std::fs::remove_file(place.socket()).unwrap();
 }
+
+/// submitit and others name the output's folder by the job's number, and make it once they know the number.
+#[test]
+fn the_outputs_folder_may_be_made_when_the_number_is_known() {
+    let camp = Camp::new();
+    let job = camp.sbatch(["-o", "log/%j/out", "--wrap", "echo here"]);
+    camp.until("it was launched", || camp.run("squeue", ["-h", "-o", "%T"]).ok() == "RUNNING\n");
+    camp.file(&format!("log/{job}/made"), "");
+    assert_eq!(camp.wait(job).code, 0);
+    assert_eq!(camp.read(&format!("log/{job}/out")), "here\n");
+    let job = camp.sbatch(["-o", "never/out", "--wrap", "true"]);
+    camp.wait(job);
+    assert_eq!(camp.state(job), "FAILED", "in the end it is missed");
+}

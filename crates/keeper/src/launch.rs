@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::confine::{Confine, Marks};
 use crate::login;
@@ -277,11 +278,29 @@ fn open_streams(order: &LaunchOrder) -> Result<(), LaunchFailure> {
                 continue;
             }
         };
-        open_as(number, path, flags).map_err(|e| {
+        let open = || open_as(number, path, flags);
+        let opened = if flags & libc::O_CREAT != 0 { patiently(open) } else { open() };
+        opened.map_err(|e| {
             fail(FailedStep::Stdio, &format!("Could not open {name} file {}", lossy(path)), &e)
         })?;
     }
     Ok(())
+}
+
+/// How long an output file's folder may be missing. Programs name it by the job's number (`-o log/%j/out`) and make it
+/// when sbatch has told them the number; elsewhere a job has never started by then, here it may well have.
+const FOLDER_PATIENCE: Duration = Duration::from_secs(2);
+
+fn patiently(open: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    let until = Instant::now() + FOLDER_PATIENCE;
+    loop {
+        match open() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened,
+        }
+    }
 }
 
 fn open_as(number: RawFd, path: &[u8], flags: i32) -> io::Result<()> {

@@ -67,6 +67,14 @@ pub fn run(arguments: &[String]) -> Outcome {
         Some(why) if in_ci() => Err(why),
         Some(why) => Ok(Verdict::Partly(format!("SKIPPED: not compared with real Slurm: {why}"))),
     });
+    phase("clients", &mut || {
+        let absent = crate::clients::round()?;
+        Ok(if absent.is_empty() {
+            Verdict::Passed
+        } else {
+            Verdict::Partly(format!("passed but {}", absent.join("; ")))
+        })
+    });
 
     summary(&reports)
 }
