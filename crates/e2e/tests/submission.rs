@@ -95,12 +95,12 @@ fn lines_without_effect_are_named_on_a_terminal_only() {
     camp.file("job.sh", "#!/bin/sh\n#sbatch -n 3\ntrue\n#SBATCH -t 5\n");
     assert_eq!(camp.run("sbatch", ["-H", "job.sh"]).err, "");
     let camp = camp.with("BIVOUAC_HINTS", "1");
-    let said = camp.run("sbatch", ["-H", "--contiguous", "job.sh"]);
+    let said = camp.run("sbatch", ["-H", "--reboot", "job.sh"]);
     assert_eq!(said.code, 0, "{said:?}");
     for hint in [
         "bivouac: job.sh: line 2 has no effect, SBATCH must be written in capitals: #sbatch -n 3\n",
         "bivouac: job.sh: line 4 has no effect, it comes after the first command: #SBATCH -t 5\n",
-        "bivouac: --contiguous: all nodes are on one machine\n",
+        "bivouac: --reboot: nodes are never booted\n",
     ] {
         assert!(said.err.contains(hint), "{hint} in {said:?}");
     }
@@ -147,9 +147,9 @@ fn answers_for_tools() {
         1,
         "a signal is 1, as sbatch(1) says"
     );
-    let said = camp.run("sbatch", ["--gpus=1", "--wrap", "true"]);
+    let said = camp.run("sbatch", ["--container=oci", "--wrap", "true"]);
     assert_eq!(said.code, 255);
-    assert!(said.err.starts_with("sbatch: error: --gpus is not available here: "), "{said:?}");
+    assert!(said.err.starts_with("sbatch: error: --container is not available here: "), "{said:?}");
 }
 
 /// A controller that takes a submission and breaks off before it answers.
