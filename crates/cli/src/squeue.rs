@@ -220,9 +220,10 @@ fn fetch(client: &mut Client, filter: &Filter) -> Result<Vec<JobInfo>, Trouble> 
     let of_jobs = filter.jobs.iter().flatten().map(|r| r.job);
     let of_steps = filter.steps.iter().flatten().map(|s| s.job.job);
     let mut ids: Vec<JobId> = of_jobs.chain(of_steps).collect();
+    // A job that is named twice is not alone: so programs ask for one that may be gone.
+    let alone = ids.len() == 1 && filter.steps.is_none();
     ids.sort_unstable();
     ids.dedup();
-    let alone = ids.len() == 1 && filter.steps.is_none();
     let query = JobQuery {
         ids: (filter.jobs.is_some() || filter.steps.is_some()).then_some(ids),
         uid: filter.users.as_ref().filter(|u| u.len() == 1).and_then(|u| u.first().copied()),
