@@ -96,37 +96,54 @@ impl Harness {
         waiting: &Mutex<Receiver<(usize, usize)>>,
         done: &Sender<Result<Pair, String>>,
     ) -> Result<(), String> {
-        let clusters = self.start(folder, database)?;
-        let own = Account::of(None)?;
+        let mut clusters = self.start(folder, database)?;
+        let mut starts = 1;
         loop {
             let task = waiting.lock().map_err(|e| e.to_string())?.recv();
             let Ok((number, run)) = task else { return Ok(()) };
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            let case = &self.cases[number];
-            let other = case.user.as_deref().map(|name| {
-                clusters
-                    .of_users
-                    .iter()
-                    .find(|(account, _)| account.name == name)
-                    .ok_or(format!("{}: no account {name}", case.place))
-            });
-            let (account, ours) = match other.transpose()? {
-                Some((account, system)) => (account, system),
-                None => (&own, &clusters.ours),
-            };
-            let (slurm, ours) = std::thread::scope(|scope| {
-                let theirs = scope.spawn(|| clusters.slurm.run(case, run, account));
-                let ours =
-                    if self.options.slurm_only { Ok(Ran::default()) } else { ours.run(case, run, account) };
-                (theirs.join().unwrap_or_else(|_| Err("the thread of Slurm's side ended".to_owned())), ours)
-            });
-            let pair = Pair { case: number, slurm: slurm?, ours: ours? };
+            let (slurm, ours) = self.run_case(&clusters, &self.cases[number], run)?;
+            if slurm.is_err() || ours.is_err() {
+                // The case broke a system; the next one gets new ones.
+                starts += 1;
+                clusters = self.start(&folder.with_extension(starts.to_string()), database)?;
+            }
+            let broken = |e: String| Ran { broken: Some(e), ..Ran::default() };
+            let (slurm, ours) = (slurm.unwrap_or_else(broken), ours.unwrap_or_else(broken));
+            let pair = Pair { case: number, slurm, ours };
             if done.send(Ok(pair)).is_err() {
                 return Ok(());
             }
         }
+    }
+
+    /// Runs a case on both systems, side by side.
+    fn run_case(
+        &self,
+        clusters: &Clusters,
+        case: &Case,
+        run: usize,
+    ) -> Result<(Result<Ran, String>, Result<Ran, String>), String> {
+        let own = Account::of(None)?;
+        let (account, ours) = match &case.user {
+            None => (&own, &clusters.ours),
+            Some(name) => clusters
+                .of_users
+                .iter()
+                .find(|(account, _)| account.name == *name)
+                .map(|(account, system)| (account, system))
+                .ok_or(format!("{}: no account {name}", case.place))?,
+        };
+        Ok(std::thread::scope(|scope| {
+            let theirs = scope.spawn(|| clusters.slurm.run(case, run, account));
+            let ours = match self.options.slurm_only {
+                true => Ok(Ran::default()),
+                false => ours.run(case, run, account),
+            };
+            (theirs.join().unwrap_or_else(|_| Err("the thread of Slurm's side ended".to_owned())), ours)
+        }))
     }
 
     fn start(&self, folder: &Path, database: &Path) -> Result<Clusters, String> {
