@@ -121,7 +121,7 @@ fn request(
         cluster: cluster.filter(|_| heading),
         by_node,
         exact: given.has("exact"),
-        hidden: given.has("all") && !given.has("hide"),
+        hidden: given.last_of(&["all", "hide"]).is_some_and(|choice| choice.opt.long == "all"),
         reservations: given.has("reservation"),
         fitted,
     })

@@ -47,8 +47,16 @@ pub fn write_tasks(out: &mut String, job: &JobInfo, task: Option<u32>, limit: us
     }
 }
 
-/// Why a job is pending or ended as it did: the word of squeue's %r.
-pub fn reason(job: &JobInfo) -> Reason {
+/// Why a job is pending or ended as it did, with its particulars: squeue's %r.
+pub fn reason(job: &JobInfo) -> Reason<'_> {
+    match (reason_word(job), job.reason_text.as_deref()) {
+        (Reason::Pending(_), Some(text)) if job.state.waits() => Reason::Told(text),
+        (reason, _) => reason,
+    }
+}
+
+/// The word for why a job is pending or ended as it did.
+pub fn reason_word(job: &JobInfo) -> Reason<'_> {
     match job.state {
         JobState::Failed if job.exit.signal != 0 => Reason::Ended("JobLaunchFailure"),
         JobState::Failed => Reason::Ended("NonZeroExitCode"),
@@ -64,17 +72,20 @@ pub fn reason(job: &JobInfo) -> Reason {
 
 /// A reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum Reason<'a> {
     /// Of a job that has not run.
     Pending(PendingReason),
+    /// Of a job that has not run, with what keeps it.
+    Told(&'a str),
     /// Of a job that failed.
     Ended(&'static str),
 }
 
-impl std::fmt::Display for Reason {
+impl std::fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Reason::Pending(reason) => reason.fmt(f),
+            Reason::Told(text) => f.write_str(text),
             Reason::Ended(word) => f.write_str(word),
         }
     }
@@ -92,7 +103,7 @@ pub fn write_nodes(out: &mut String, job: &JobInfo) {
 /// squeue's %R: the reason in parentheses while it is pending or if it failed, else its nodes.
 pub fn write_nodes_or_reason(out: &mut String, job: &JobInfo) {
     match reason(job) {
-        Reason::Ended(word) => push(out, format_args!("({word})")),
+        Reason::Ended(word) | Reason::Told(word) => push(out, format_args!("({word})")),
         Reason::Pending(reason) if job.state.waits() => push(out, format_args!("({reason})")),
         Reason::Pending(_) => write_nodes(out, job),
     }

@@ -134,13 +134,6 @@ pub enum Scheduler {
     Backfill,
 }
 
-impl JobInfo {
-    /// The reason as squeue shows it.
-    pub fn reason_shown(&self) -> String {
-        self.reason_text.clone().unwrap_or_else(|| self.reason.to_string())
-    }
-}
-
 /// A condition of a pending job's dependency that does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unmet {

@@ -69,7 +69,7 @@ fn scontrol(given: &Given) -> Result<(), ExitCode> {
     let mut session = Session {
         form,
         quiet: given.has("quiet"),
-        all: given.has("all") && !given.has("hide"),
+        all: given.last_of(&["all", "hide"]).is_some_and(|choice| choice.opt.long == "all"),
         future: given.has("future"),
     };
     clusters::named(given)?;

@@ -67,7 +67,8 @@ pub fn pairs<'a>(partitions: &'a [PartitionInfo], nodes: &'a [NodeInfo], filter:
     filter.apply(partitions, nodes).flat_map(of).collect()
 }
 
-/// Groups nodes that the format does not tell apart. A partition of which no node is shown keeps a line of its own.
+/// Groups nodes that the format does not tell apart. A partition of which no node is shown keeps a line of its own
+/// if its name is shown.
 /// Without `exact`, nodes may differ in size: the least is shown, with a `+`.
 pub fn group<'a>(
     partitions: &'a [PartitionInfo],
@@ -83,6 +84,8 @@ pub fn group<'a>(
         .collect();
     let of_partition: Vec<&Column<Nodes>> =
         telling.iter().copied().filter(|c| is_partitions(c.name)).collect();
+    // Without its name a partition that has nothing to show is no line.
+    let names_partitions = layout.uses(|used| matches!(used.name, "partition" | "partitionname"));
     let key = |columns: &[&Column<Nodes>], row: &Group<'a>| {
         let mut text = String::new();
         for column in columns {
@@ -95,7 +98,11 @@ pub fn group<'a>(
     for (partition, nodes) in filter.apply(partitions, nodes) {
         let none = Group { partition, nodes: Vec::new() };
         let place = key(&of_partition, &none);
-        if nodes.is_empty() && !filter.reasons && !groups.iter().any(|(_, p, _)| *p == place) {
+        if nodes.is_empty()
+            && names_partitions
+            && !filter.reasons
+            && !groups.iter().any(|(_, p, _)| *p == place)
+        {
             groups.push((String::new(), place.clone(), none));
         }
         for node in nodes {

@@ -178,9 +178,10 @@ fn states_and_nodes_are_filtered() {
         "main* 2 mix n[1-2]\nmain* 1 idle n3\ngpu 1 mix g1"
     );
     assert_eq!(lines("%P %D %t", all, &of_states("mix&idle"), false), "main* 0 n/a\ngpu 0 n/a");
+    assert_eq!(lines("%D %t %l", all, &of_states("mix&idle"), false), "", "without names there is no line");
     assert_eq!(lines("%N", all, &of_states("alloc"), false), "g1,n[1-2]", "mixed nodes are allocated too");
     assert_eq!(lines("%N", all, &of_states("i"), false), "n3", "words may be abbreviated");
-    assert_eq!(lines("%D %t", all, &of_states("drain"), false), "0 n/a");
+    assert_eq!(lines("%R %D %t", all, &of_states("drain"), false), "main 0 n/a\ngpu 0 n/a");
     let gpu = Filter { partitions: Some(vec!["gpu".into(), "nope".into()]), ..Filter::default() };
     assert_eq!(lines("%P %N", all, &gpu, false), "gpu g1");
     let n1 = Filter { nodes: Some(vec!["n1".into(), "nope".into()]), ..Filter::default() };

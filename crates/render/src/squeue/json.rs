@@ -188,7 +188,7 @@ fn end(job: &JobInfo, settings: &Settings) -> Fields {
         ("sockets_per_node", ask.sockets_per_node.into()),
         ("start_time", seconds(job::start(job))),
         ("state_description", "".into()),
-        ("state_reason", job::reason(job).to_string().into()),
+        ("state_reason", job::reason_word(job).to_string().into()),
         ("standard_error", file(spec.std_err.as_deref(), "").into()),
         ("standard_input", file(spec.std_in.as_deref(), "/dev/null").into()),
         ("standard_output", file(spec.std_out.as_deref(), "").into()),

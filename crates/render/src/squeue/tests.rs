@@ -428,6 +428,17 @@ fn long_lists_of_tasks_are_cut() {
 }
 
 #[test]
+fn reasons_tell_which_nodes_are_missing() {
+    let mut job = crate::fixture::job(30, "waits");
+    job.reason = PendingReason::ReqNodeNotAvail;
+    job.reason_text = Some("ReqNodeNotAvail, UnavailableNodes:n[1-2]".into());
+    let mut out = String::new();
+    crate::job::write_nodes_or_reason(&mut out, &job);
+    assert_eq!(out, "(ReqNodeNotAvail, UnavailableNodes:n[1-2])");
+    assert_eq!(crate::job::reason_word(&job).to_string(), "ReqNodeNotAvail");
+}
+
+#[test]
 fn reasons_of_jobs_that_ended() {
     let shown = |state: JobState, exit: ExitStatus| {
         let job = fixture::running(fixture::job(1, "x"), vec![fixture::share("n1", 0..1, 100)]);
