@@ -2,6 +2,7 @@
 //! like, and say which accepted options have no effect.
 
 use crate::terminal;
+use bivouac_options::value::ValueError;
 use bivouac_options::{Given, Invocation, Program, Source, UsageError};
 use std::ffi::OsString;
 use std::io::Write;
@@ -98,14 +99,20 @@ pub fn print(text: &str) -> ExitCode {
 /// Prints an error of the command line.
 pub fn fail_usage(program: Program, e: &UsageError) -> ExitCode {
     eprint!("{}", e.message(program));
-    error_exit(program.usage_exit_code())
+    ExitCode::from(program.usage_exit_code())
 }
 
-/// The exit code of an error of the command itself; for sbatch's and srun's 255, SLURM_EXIT_ERROR may set another, so
-/// that scripts can tell it from a program's.
-pub fn error_exit(code: u8) -> ExitCode {
+/// The exit code of sbatch and srun for what goes wrong once the options are read: 1, or what SLURM_EXIT_ERROR says, so that
+/// scripts can tell it from a program's.
+pub fn error_exit() -> ExitCode {
     let wanted = std::env::var("SLURM_EXIT_ERROR").ok().and_then(|v| v.parse().ok());
-    ExitCode::from(wanted.filter(|_| code == 255).unwrap_or(code))
+    wanted.map_or(ExitCode::FAILURE, |code: u8| ExitCode::from(code))
+}
+
+/// Says what is wrong with the options of sbatch or srun.
+pub fn fail_value(program: Program, e: &ValueError) -> ExitCode {
+    eprint!("{}", e.message(program));
+    if e.is_refusal() { error_exit() } else { ExitCode::from(e.code) }
 }
 
 /// The command line as it was typed, words joined by blanks: sacct's SubmitLine.

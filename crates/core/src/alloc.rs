@@ -2,7 +2,7 @@
 
 use crate::demand::Demand;
 use crate::index_set::IndexSet;
-use crate::tables::NodeTable;
+use crate::tables::{GresTable, NodeTable};
 use bivouac_types::tres::GresRequest;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -86,7 +86,19 @@ impl NodeFree {
         } else {
             self.cpus.clone().take_lowest(need.cpus, 0, IndexSet::LIMIT)?
         };
+        // Whole nodes come with all that is on them.
+        let gres = if demand.exclusive { self.all_gres(node) } else { gres };
         Some(NodeAlloc { node: node.name.clone(), cpus, mem_mb: need.mem_mb, tasks, gres })
+    }
+
+    fn all_gres(&self, node: &NodeTable) -> Vec<GresAlloc> {
+        let some = self.gres.iter().zip(&node.gres).filter(|(free, _)| free.len() > 0);
+        let whole = |(free, table): (&IndexSet, &GresTable)| GresAlloc {
+            name: table.name.clone(),
+            kind: table.kind.clone(),
+            indices: free.clone(),
+        };
+        some.map(whole).collect()
     }
 
     /// The lowest free ones of each request; requests that name a type choose first.

@@ -175,9 +175,10 @@ impl Cluster {
         let limit = self.index.limits.first().map(|t| t.0.saturating_sub(self.world.limit_clock(now)));
         let warning = self.index.warnings.first().map(|t| t.0.saturating_sub(self.world.limit_clock(now)));
         let deadline = self.index.deadlines.first().map(|t| t.0.since(now.wall).0);
+        let invalid = (!self.index.invalid.is_empty()).then_some(0);
         let wall = self.index.wall_timers.first().map(|t| t.0.since(now.wall).0);
         let run = self.index.run_timers.first().map(|t| (t.0 - now.run).0);
-        [limit, warning, deadline, wall, run].into_iter().flatten().min().map(Duration)
+        [limit, warning, deadline, invalid, wall, run].into_iter().flatten().min().map(Duration)
     }
 
     /// What the outside should do about an event that is durable and applied.

@@ -33,6 +33,8 @@ pub struct Index {
     pub warnings: BTreeSet<(u64, JobId)>,
     /// Jobs with a --deadline: when it is too late to start, or to run on.
     pub deadlines: BTreeSet<(Timestamp, JobId)>,
+    /// Pending jobs of --kill-on-invalid-dep=yes whose dependency can never hold.
+    pub invalid: BTreeSet<JobId>,
     /// Jobs that hold resources, by the time these are expected back.
     pub releases: BTreeSet<(u64, JobId)>,
     /// What falls due on the run clock.
@@ -247,8 +249,12 @@ impl Index {
             }
         }
         if pending.eligible.is_none() {
-            if let Gate::From(time) = world.gate(pending, submission) {
-                member(&mut self.wall_timers, (time, job.id), put);
+            match world.gate(pending, submission) {
+                Gate::From(time) => member(&mut self.wall_timers, (time, job.id), put),
+                Gate::Never if submission.spec.kill_on_invalid_dep == Some(true) => {
+                    member(&mut self.invalid, job.id, put);
+                }
+                Gate::Never | Gate::Waiting => {}
             }
             return;
         }

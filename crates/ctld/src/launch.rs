@@ -121,7 +121,7 @@ impl Controller {
 
         let mut env: Vec<Vec<u8>> = payload.env.iter().map(|e| e.0.clone()).collect();
         let umask = submitted_umask(&env);
-        let limits = limits::take(&mut env);
+        let limits = limits::take(&mut env, &self.config.parameters.given);
         // A job that a step submits is none of that step's.
         env.retain(|e| !is_of(e, "SLURM_UMASK") && !e.starts_with(b"SLURM_STEP"));
         let login_env = row.spec.export.loads_login_environment().then(|| {

@@ -1,6 +1,6 @@
 //! docs/compatibility.md, made from the table.
 
-use crate::table::{Arg, Opt, PROGRAMS, Status};
+use crate::table::{Arg, COMMANDS, ENTITIES, Opt, PROGRAMS, Status, Word};
 use std::fmt::Write;
 
 /// The whole document.
@@ -8,41 +8,63 @@ pub fn document() -> String {
     let mut out = String::from(
         "# Options of Slurm's commands\n\n\
          Made from the option table (crates/options/src/table); do not edit. A test compares it with the table and \
-         says how to make it anew.\n\n\
-         Every option of the manual pages of Slurm 22.05 is in one of three states: **honoured**, it does what Slurm \
-         does; **listed**, it is accepted because it cannot matter on this cluster; **refused**, it is an error that \
-         names what to use instead. Nothing is accepted and then ignored.\n\n",
+         says how to make it anew; another one compares the table with Slurm's manual pages.\n\n\
+         Every option, variable and word of the manual pages of Slurm 22.05 is in one of three states: **honoured**, it \
+         does what Slurm does; **listed**, it is accepted because it cannot matter on this cluster; **refused**, it is an \
+         error that names what to use instead. Nothing is accepted and then ignored.\n\n",
     );
     out += "| command | honoured | listed | refused |\n|---|---|---|---|\n";
+    let mut all = Vec::new();
     for program in PROGRAMS {
-        let count =
-            |wanted: fn(&Status) -> bool| program.options().iter().filter(|o| wanted(&o.status)).count();
-        let _ = writeln!(
-            out,
-            "| {program} | {} | {} | {} |",
-            count(|s| *s == Status::Honoured),
-            count(|s| matches!(s, Status::Listed(_))),
-            count(|s| matches!(s, Status::Refused(_)))
-        );
+        let states: Vec<Status> = program.options().iter().map(|o| o.status).collect();
+        out += &counts(program.name(), &states);
+        all.extend(states);
     }
+    for (what, words) in [("scontrol's commands", COMMANDS), ("what scontrol shows", ENTITIES)] {
+        let states: Vec<Status> = words.iter().map(|w| w.status).collect();
+        out += &counts(what, &states);
+        all.extend(states);
+    }
+    out += &counts("**all**", &all);
     for program in PROGRAMS {
         let _ = writeln!(out, "\n## {program}\n\n| option | variable | state | |\n|---|---|---|---|");
         for o in program.options() {
-            let (state, note) = match o.status {
-                Status::Honoured => ("honoured", o.help.to_owned()),
-                Status::Listed(why) => ("listed", format!("{}: {why}", o.help)),
-                Status::Refused(instead) => ("refused", format!("{}: {instead}", o.help)),
-            };
-            let _ = writeln!(
-                out,
-                "| {} | {} | {state} | {} |",
-                name(o),
-                o.env.join(", "),
-                note.replace('|', "\\|")
-            );
+            out += &row(&name(o), &o.env.join(", "), o.status, o.help);
+        }
+        for v in program.variables() {
+            out += &row("", v.name, v.status, v.help);
+        }
+    }
+    for (what, words) in [("scontrol's commands", COMMANDS), ("What scontrol shows", ENTITIES)] {
+        let _ = writeln!(out, "\n## {what}\n\n| word | | state | |\n|---|---|---|---|");
+        for w in words {
+            out += &row(&word(w), "", w.status, w.help);
         }
     }
     out
+}
+
+fn counts(what: &str, states: &[Status]) -> String {
+    let count = |wanted: fn(&Status) -> bool| states.iter().filter(|s| wanted(s)).count();
+    format!(
+        "| {what} | {} | {} | {} |\n",
+        count(|s| *s == Status::Honoured),
+        count(|s| matches!(s, Status::Listed(_))),
+        count(|s| matches!(s, Status::Refused(_)))
+    )
+}
+
+fn row(name: &str, variable: &str, status: Status, help: &str) -> String {
+    let (state, note) = match status {
+        Status::Honoured => ("honoured", help.to_owned()),
+        Status::Listed(why) => ("listed", format!("{help}: {why}")),
+        Status::Refused(instead) => ("refused", format!("{help}: {instead}")),
+    };
+    format!("| {name} | {variable} | {state} | {} |\n", note.replace('|', "\\|"))
+}
+
+fn word(w: &Word) -> String {
+    format!("`{} {}`", w.name, w.arguments).replace(" `", "`").replace('|', "\\|")
 }
 
 fn name(o: &Opt) -> String {

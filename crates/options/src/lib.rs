@@ -9,12 +9,14 @@
 //! be accepted and then ignored.
 
 pub mod compatibility;
+pub mod completion;
 pub mod directive;
 pub mod export;
 pub mod foreign;
 pub mod getopt;
 pub mod help;
 pub mod job_update;
+pub mod manual;
 pub mod sbatch;
 pub mod scancel;
 pub mod signal;

@@ -76,6 +76,10 @@ pub struct Filters {
     pub state: Option<JobState>,
     /// --nodelist.
     pub nodes: Option<HostList>,
+    /// --reservation.
+    pub reservation: Option<String>,
+    /// --wckey.
+    pub wckey: Option<String>,
 }
 
 /// Whose jobs.
@@ -103,6 +107,8 @@ pub fn request(given: &Given) -> Result<Request, ValueError> {
         qos: text(given, "qos"),
         state: given.value("state").map(state).transpose()?,
         nodes: given.value("nodelist").map(nodes).transpose()?,
+        reservation: text(given, "reservation"),
+        wckey: text(given, "wckey"),
     };
     let scope = match (given.has("full"), given.has("batch")) {
         (true, _) => Scope::All,
@@ -267,6 +273,26 @@ impl Request {
 }
 
 impl Filters {
+    /// The conditions in scancel's words, each with a space after it: `job_name=x state=PENDING `.
+    pub fn describe(&self, caller: u32) -> String {
+        let user = self.user.as_ref().map(|u| match u {
+            User::Caller => caller.to_string(),
+            User::Named(name) => name.clone(),
+        });
+        let all = [
+            ("account", self.account.clone()),
+            ("job_name", self.name.clone()),
+            ("nodelist", self.nodes.as_ref().map(ToString::to_string)),
+            ("partition", self.partition.clone()),
+            ("qos", self.qos.clone()),
+            ("reservation", self.reservation.clone()),
+            ("state", self.state.map(|s| s.name().to_owned())),
+            ("user_name", user),
+            ("wckey", self.wckey.clone()),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some(format!("{name}={} ", value?))).collect()
+    }
+
     fn admit(&self, job: &JobInfo, caller: u32) -> bool {
         let user = match &self.user {
             None => true,
@@ -278,6 +304,8 @@ impl Filters {
         user && is(&self.account, job.account.as_deref())
             && is(&self.name, Some(&job.spec.name))
             && is(&self.qos, job.qos.as_deref())
+            && is(&self.reservation, job.spec.reservation.as_deref())
+            && is(&self.wckey, job.spec.wckey.as_deref())
             && self.partition.as_ref().is_none_or(|p| job.partition.split(',').any(|q| q == p))
             && self.state.is_none_or(|s| job.state == s)
             && self.nodes.as_ref().is_none_or(|n| job.nodes.iter().any(|share| n.names.contains(&share.node)))

@@ -90,6 +90,12 @@ fn every_honoured_option_is_consumed() {
     }
 }
 
+#[test]
+fn the_filters_that_nothing_matched_are_named() {
+    let r = asked(&["-t", "PENDING", "--me", "-n", "x"]).unwrap();
+    assert_eq!(r.filters.describe(7), "job_name=x state=PENDING user_name=7 ");
+}
+
 proptest! {
     #[test]
     fn garbage_never_panics(text in "[0-9_.,\\[\\]x é-]{0,20}") {

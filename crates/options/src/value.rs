@@ -26,6 +26,9 @@ impl ValueError {
     }
 }
 
+/// What precedes a refusal of the controller.
+const SUBMISSION: &str = "Batch job submission failed: ";
+
 impl From<UsageError> for ValueError {
     fn from(e: UsageError) -> ValueError {
         ValueError { level: "error", text: e.to_string(), code: 255 }
@@ -47,7 +50,11 @@ impl ValueError {
     }
     /// What the controller would refuse, 1.
     pub fn submission(text: impl fmt::Display) -> ValueError {
-        ValueError::plain(format!("Batch job submission failed: {text}"))
+        ValueError::plain(format!("{SUBMISSION}{text}"))
+    }
+    /// Whether it is what the controller would say.
+    pub fn is_refusal(&self) -> bool {
+        self.text.contains(SUBMISSION)
     }
 }
 

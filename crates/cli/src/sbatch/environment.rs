@@ -1,8 +1,10 @@
 //! What goes along with a job besides its script: the environment, and in it the umask and the resource limits.
 
 use super::{fail, limits};
+use bivouac_options::export::ExportList;
 use bivouac_options::sbatch::Request;
 use bivouac_types::Blob;
+use bivouac_types::job::Export;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::FromRawFd;
@@ -18,11 +20,16 @@ const SCRIPT_DIR: &str = "BIVOUAC_SUBMIT_SCRIPT_DIR";
 pub fn of(request: &Request, folder: Option<Vec<u8>>) -> Result<Vec<Blob>, ExitCode> {
     // The folder is this submission's: one from a job that submits is not passed on.
     let caller = std::env::vars_os().filter(|(name, _)| name != SCRIPT_DIR && name != "SLURM_UMASK");
-    let mut env = request.export.apply(caller);
-    if let Some(name) = &request.export_file {
-        let unreadable = |_| fail(format_args!("Could not open user environment file {name}"));
-        overlay(&mut env, &from_file(name).map_err(unreadable)?);
-    }
+    let mut env = match &request.export_file {
+        None => request.export.apply(caller),
+        Some(name) => {
+            // What the file says stands in the place of the caller's environment.
+            let unreadable = |_| fail(format_args!("Could not open user environment file {name}"));
+            let mut env = ExportList { kind: Export::None, items: Vec::new() }.apply(caller);
+            overlay(&mut env, &from_file(name).map_err(unreadable)?);
+            env
+        }
+    };
     if let Some(folder) = folder {
         env.push(Blob([SCRIPT_DIR.as_bytes(), b"=", &folder].concat()));
     }

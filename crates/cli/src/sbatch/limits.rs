@@ -28,7 +28,10 @@ pub fn entries(names: Option<&str>) -> Result<Vec<Blob>, ExitCode> {
         eprintln!("sbatch: error: Bad rlimit name: {name}");
         fail(format_args!("--propagate={} is not valid.", names.unwrap_or_default()))
     })?;
-    Ok(wanted.into_iter().filter_map(|(name, resource)| Some(entry(name, soft(resource)?))).collect())
+    // A `U` says that the user asked for it, against PropagateResourceLimits.
+    let mark = if names.is_some() { "U" } else { "" };
+    let entry = |(name, resource)| Some(format!("SLURM_RLIMIT_{name}={mark}{}", soft(resource)?).into());
+    Ok(wanted.into_iter().filter_map(entry).collect())
 }
 
 /// The limits of a list, or the name that is none.
@@ -44,10 +47,6 @@ fn wanted(names: &str) -> Result<Vec<(&'static str, libc::__rlimit_resource_t)>,
         LIMITS.iter().find(|(n, _)| *n == name).copied().ok_or_else(|| word.to_owned())
     };
     names.split(',').filter(|w| !w.is_empty()).map(find).collect()
-}
-
-fn entry(name: &str, soft: u64) -> Blob {
-    format!("SLURM_RLIMIT_{name}={soft}").into()
 }
 
 fn soft(resource: libc::__rlimit_resource_t) -> Option<u64> {

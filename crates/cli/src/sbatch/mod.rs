@@ -26,10 +26,10 @@ pub fn run(args: &[OsString]) -> ExitCode {
     }
 }
 
-/// Prints an error and gives exit code 1.
+/// Prints an error and gives the exit code of errors.
 fn fail(what: impl std::fmt::Display) -> ExitCode {
     eprintln!("sbatch: error: {what}");
-    ExitCode::FAILURE
+    invocation::error_exit()
 }
 
 fn sbatch(args: &[OsString]) -> Result<ExitCode, ExitCode> {
@@ -73,10 +73,7 @@ fn sbatch(args: &[OsString]) -> Result<ExitCode, ExitCode> {
 /// What options ask for.
 fn asked(given: &Given) -> Result<Request, ExitCode> {
     let read = |name: &str| std::fs::read_to_string(name).map_err(without_code);
-    request(given, &jiff::Zoned::now(), &read).map_err(|e| {
-        eprint!("{}", e.message(Program::Sbatch));
-        invocation::error_exit(e.code)
-    })
+    request(given, &jiff::Zoned::now(), &read).map_err(|e| invocation::fail_value(Program::Sbatch, &e))
 }
 
 /// The last value of an option on the command line itself.
@@ -102,7 +99,7 @@ fn directives(script: &Script, ignore_pbs: bool) -> Result<Vec<Choice>, ExitCode
             let (text, code) = e.message(&script.shown);
             eprint!("{text}");
             terminal::hint(format_args!("that is line {} of {}", e.line, script.shown));
-            Err(invocation::error_exit(code))
+            Err(ExitCode::from(code))
         }
     }
 }

@@ -50,7 +50,7 @@ pub fn read(name: Option<&OsStr>, base: &Path) -> Result<Script, ExitCode> {
         Ok(()) => Ok(script),
         Err(e) => {
             e.to_string().lines().for_each(|line| eprintln!("sbatch: error: {line}"));
-            Err(ExitCode::FAILURE)
+            Err(crate::invocation::error_exit())
         }
     }
 }

@@ -44,7 +44,7 @@ pub fn submit(request: &Request, submission: Submission) -> Result<ExitCode, Exi
         }
         Ok(Response::Rejected(reject)) => {
             refusal::print(&reject, &spec, SUBMISSION_FAILED);
-            Err(ExitCode::FAILURE)
+            Err(crate::invocation::error_exit())
         }
         Ok(other) => Err(unexpected(&other)),
         Err(e) => Err(fail(format_args!("Batch job submission failed: {e}"))),
@@ -67,7 +67,7 @@ fn test_only(submission: Submission) -> Result<ExitCode, ExitCode> {
         }
         Ok(Response::Rejected(reject)) => {
             refusal::print(&reject, &spec, "allocation failure: ");
-            Err(ExitCode::FAILURE)
+            Err(crate::invocation::error_exit())
         }
         Ok(other) => Err(unexpected(&other)),
         Err(e) => Err(fail(format_args!("allocation failure: {e}"))),

@@ -35,18 +35,21 @@ fn scancel(given: &Given) -> Result<ExitCode, ExitCode> {
         return Err(fail(format_args!("Invalid user name: {name}")));
     }
     let mut client = cluster::connect().map_err(fail)?;
-    let (mut ok, mut worst) = (true, 0);
+    let mut worst = 0;
     if request.needs_rows() {
         let rows = jobs(&mut client, &request)?;
         let caller = report::own_uid();
         let targets: Vec<(&JobInfo, Target)> =
             rows.iter().filter_map(|job| Some((job, request.target(job, caller)?))).collect();
         if targets.is_empty() && request.verbose > 0 {
-            eprintln!("scancel: No active jobs match ALL job filters");
+            eprintln!(
+                "scancel: error: No active jobs match ALL job filters, including: {}",
+                request.filters.describe(caller)
+            );
         }
         for (job, target) in targets {
             if !request.interactive || confirmed(job, &target) {
-                ok &= cancel(&mut client, &request, &target, &target.to_string())?;
+                worst = worst.max(cancel(&mut client, &request, &target, &target.to_string())?);
             }
         }
     } else {
@@ -56,10 +59,10 @@ fn scancel(given: &Given) -> Result<ExitCode, ExitCode> {
                 worst = worst.max(cancel_step(&mut client, &request, &target, step, &selection.text)?);
                 continue;
             }
-            ok &= cancel(&mut client, &request, &target, &selection.text)?;
+            worst = worst.max(cancel(&mut client, &request, &target, &selection.text)?);
         }
     }
-    Ok(if ok { ExitCode::from(worst) } else { ExitCode::FAILURE })
+    Ok(ExitCode::from(worst))
 }
 
 /// Ends or signals one step; Slurm's exit code.
@@ -105,8 +108,17 @@ fn jobs(client: &mut Client, request: &Request) -> Result<Vec<JobInfo>, ExitCode
     }
 }
 
-/// Cancels or signals one target. Whether that went well; jobs that are gone count as well.
-fn cancel(client: &mut Client, request: &Request, target: &Target, shown: &str) -> Result<bool, ExitCode> {
+/// What is left of Slurm's error numbers in an exit code.
+fn exit_code(reject: &Reject) -> u8 {
+    match reject {
+        Reject::AccessDenied => 210,
+        Reject::JobPending => 228,
+        _ => 1,
+    }
+}
+
+/// Cancels or signals one target; Slurm's exit code. To cancel what is gone is no failure.
+fn cancel(client: &mut Client, request: &Request, target: &Target, shown: &str) -> Result<u8, ExitCode> {
     if request.verbose > 0 {
         match request.signal {
             None => eprintln!("scancel: Terminating job {shown}"),
@@ -125,31 +137,40 @@ fn cancel(client: &mut Client, request: &Request, target: &Target, shown: &str) 
     let kill_error =
         |text: &dyn std::fmt::Display| eprintln!("scancel: error: Kill job error on job id {shown}: {text}");
     match client.call(ask).map_err(fail)? {
-        Response::Done => Ok(true),
+        Response::Done => Ok(0),
         Response::Rejected(gone @ (Reject::InvalidJobId | Reject::JobFinished)) => {
-            // Said only on demand; to cancel what is gone is no failure.
+            // Said only on demand.
             if request.verbose > 0 {
                 kill_error(&gone);
             }
-            Ok(true)
+            Ok(0)
         }
         Response::Rejected(reject) => {
-            kill_error(&reject);
-            Ok(false)
+            match reject {
+                // To a signal; a pending job can be cancelled.
+                Reject::JobPending => kill_error(&"Job can not be altered now, try again later"),
+                _ => kill_error(&reject),
+            }
+            Ok(exit_code(&reject))
         }
         Response::Failed(what) => {
             kill_error(&what);
-            Ok(false)
+            Ok(1)
         }
         other => Err(fail(format_args!("unexpected answer {other:?}"))),
     }
 }
 
-/// --interactive: asks; everything but a `y` means no.
+/// --interactive: asks until the answer is yes or no; the end of the input means no.
 fn confirmed(job: &JobInfo, target: &Target) -> bool {
-    print!("Cancel job_id={target} name={} partition={} [y/n]? ", job.spec.name, job.partition);
-    let mut answer = String::new();
-    std::io::stdout().flush().is_ok()
-        && std::io::stdin().lock().read_line(&mut answer).is_ok()
-        && answer.trim_start().starts_with(['y', 'Y'])
+    loop {
+        print!("Cancel job_id={target} name={} partition={} [y/n]? ", job.spec.name, job.partition);
+        let mut answer = String::new();
+        let read = std::io::stdout().flush().and_then(|()| std::io::stdin().lock().read_line(&mut answer));
+        match (read, answer.trim_start().chars().next()) {
+            (Err(_) | Ok(0), _) | (_, Some('n' | 'N')) => return false,
+            (_, Some('y' | 'Y')) => return true,
+            _ => {}
+        }
+    }
 }

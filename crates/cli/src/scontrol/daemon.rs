@@ -1,8 +1,10 @@
 //! What scontrol does to the daemons. There is one controller, no backup, and nodes are not rebooted: the answers are
 //! those of a Slurm of that kind.
 
-use super::{REFUSED, Session};
+use super::Session;
 use crate::report::{self, Trouble};
+use bivouac_options::Status;
+use bivouac_options::table::COMMANDS;
 use bivouac_proto::message::{Ask, Response};
 use bivouac_types::Reject;
 use std::process::ExitCode;
@@ -89,7 +91,9 @@ pub fn command(command: &str, typed: &str, rest: &[String], session: Session) ->
         Err(session.fail("slurm_update error: Invalid node state specified"))
     } else if is("token", 5) {
         Err(session.fail("Error fetching token"))
-    } else if let Some((_, instead)) = REFUSED.iter().find(|(name, _)| *name == command) {
+    } else if let Some(Status::Refused(instead)) =
+        COMMANDS.iter().find(|w| w.name == command).map(|w| w.status)
+    {
         eprintln!("scontrol: error: {command} is not available here: {instead}");
         Err(ExitCode::FAILURE)
     } else {

@@ -18,15 +18,6 @@ use bivouac_render::scontrol::{self, Form};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// Commands of Slurm's scontrol that are not available here, and what to use instead.
-const REFUSED: [(&str, &str); 5] = [
-    ("abort", "use `bivouac down`"),
-    ("bbstat", "there are no burst buffers"),
-    ("cluster", "set BIVOUAC_CLUSTER to speak to another cluster"),
-    ("dwstat", "there are no burst buffers"),
-    ("fsdampeningfactor", "set FairShareDampeningFactor in slurm.conf"),
-];
-
 /// Runs the command.
 pub fn run(args: &[OsString]) -> ExitCode {
     invocation::run(Program::Scontrol, args, scontrol)

@@ -41,10 +41,7 @@ fn tell(line: std::fmt::Arguments<'_>) {
 }
 
 fn srun(given: &Given) -> Result<ExitCode, ExitCode> {
-    let request = request(given).map_err(|e| {
-        eprint!("{}", e.message(Program::Srun));
-        invocation::error_exit(e.code)
-    })?;
+    let request = request(given).map_err(|e| invocation::fail_value(Program::Srun, &e))?;
     if request.list_mpi {
         return Ok(invocation::print("MPI plugin types are...\n\tnone\n"));
     }

@@ -1,10 +1,12 @@
 //! `bivouac VERB`: what is about the cluster itself and not a command of Slurm's.
 
+mod complete;
 mod down;
 mod ephemeral;
 mod fault;
 mod link;
 mod login;
+mod manual;
 mod setup;
 mod status;
 mod up;
@@ -28,6 +30,9 @@ usage: bivouac [--cluster NAME] [--admin] VERB [OPTIONS]
   status [--json]           what runs where
   login [-- COMMAND...]     a shell on the site's login node, or one command there
   link DIR                  make sbatch, squeue, ... in DIR as links to this program
+  man DIR                   write the manual pages of all commands below DIR (add it to MANPATH)
+  completion bash|fish|zsh  print the shell's completion of all commands, as in
+                            `source <(bivouac completion bash)`
   setup --paths [--state-dir DIR]
                             where namespaces are forbidden: make the site's literal paths
                             (needs root once; as root for somebody else: his cluster's state folder)
@@ -93,6 +98,9 @@ pub fn run(args: &[OsString]) -> ExitCode {
         "status" => status::run(options),
         "login" => login::run(options),
         "link" => link::run(options),
+        "man" => manual::run(options, HELP),
+        "completion" => complete::script(options),
+        "complete" => complete::answer(rest.get(1..).unwrap_or_default()),
         "setup" => setup::run(options),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
@@ -115,7 +123,8 @@ fn verb_of(words: &[OsString]) -> Option<&str> {
 
 /// Whether a verb is ours, so that its options are, too.
 fn is_own(verb: &str) -> bool {
-    ["up", "down", "ephemeral", "fault", "status", "login", "link", "setup"].contains(&verb)
+    ["up", "down", "ephemeral", "fault", "status", "login", "link", "man", "completion", "setup"]
+        .contains(&verb)
 }
 
 /// What is wrong with the command line, and where to look.

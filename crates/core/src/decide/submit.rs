@@ -38,12 +38,14 @@ impl Cluster {
     pub fn accept(
         &self,
         caller: Caller,
-        spec: JobSpec,
+        mut spec: JobSpec,
         payload: PayloadId,
         key: RequestKey,
         now: Now,
     ) -> Result<Submission, Reject> {
         let config = &self.world.config;
+        // An ordinary user's --priority is passed over.
+        spec.priority = spec.priority.filter(|_| caller.is_operator());
         if self.index.live >= config.max_job_count as usize || self.state.next_id == u32::MAX {
             return Err(Reject::TooManyJobs);
         }
@@ -63,6 +65,10 @@ impl Cluster {
             }
         }
         self.check_nodes(&spec, &partitions)?;
+        self.check_times(&spec, &partitions, now)?;
+        if spec.reservation.is_some() {
+            return Err(Reject::InvalidReservation);
+        }
         if spec.licenses.iter().any(|l| l.count > self.world.licenses(&l.name)) {
             return Err(Reject::InvalidLicenses);
         }
@@ -130,6 +136,20 @@ impl Cluster {
             }
         }
         refusal.map_or(Ok(names), Err)
+    }
+
+    /// --time-min must be within the time limit, --deadline in the future.
+    fn check_times(&self, spec: &JobSpec, partitions: &[String], now: Now) -> Result<(), Reject> {
+        if spec.deadline.is_some_and(|deadline| deadline < now.wall) {
+            return Err(Reject::InvalidTimeLimit);
+        }
+        let longest =
+            partitions.iter().filter_map(|p| self.world.config.partition(p)).map(|p| p.max_time).max();
+        let limit = spec.time_limit.or(longest);
+        if spec.time_min.zip(limit).is_some_and(|(min, limit)| min > limit) {
+            return Err(Reject::InvalidTimeMin);
+        }
+        Ok(())
     }
 
     /// At least one of the partitions must have nodes for it.

@@ -36,6 +36,10 @@ impl Cluster {
                 }
             }
         }
+        for id in &self.index.invalid {
+            let (outcome, usage) = (Outcome::DependencyNeverSatisfied, Usage::default());
+            changes.push(Change::Ended { job: *id, outcome, end: now.wall, usage });
+        }
         let due = self.index.wall_timers.iter().take_while(|t| t.0 <= now.wall);
         changes.extend(due.map(|t| Change::Eligible { job: t.1 }));
         let mut purged = Vec::new();

@@ -27,10 +27,6 @@ pub struct Request {
     pub export_file: Option<String>,
     /// --propagate: names of limits as given; none: the cluster's default.
     pub propagate: Option<String>,
-    /// --uid: the user to submit as.
-    pub uid: Option<String>,
-    /// --gid.
-    pub gid: Option<String>,
     /// Variables for the job that repeat options, beyond those that the controller sets.
     pub variables: Vec<(&'static str, String)>,
     /// What is said on standard error though the job is submitted.
@@ -53,6 +49,16 @@ pub struct Request {
     pub verbose: usize,
 }
 
+/// What an empty name is refused with, as by the controller.
+const EMPTY: [(&str, &str); 3] = [
+    ("account", "Batch job submission failed: Invalid account or account/partition combination specified"),
+    (
+        "partition",
+        "invalid partition specified: (null)\nBatch job submission failed: Invalid partition name specified",
+    ),
+    ("qos", "Batch job submission failed: Invalid qos specification"),
+];
+
 /// Reads a file that an option names (--nodefile, --nodelist=./file).
 pub type ReadFile<'a> = &'a dyn Fn(&str) -> io::Result<String>;
 
@@ -66,6 +72,11 @@ pub fn request(given: &Given, now: &Zoned, read: ReadFile<'_>) -> Result<Request
         // The whole environment, on top of that of the login: so a list with every name does.
         export.items.clear();
         export.kind = Export::Names;
+    }
+    for (long, refusal) in EMPTY {
+        if given.value(long) == Some("") {
+            return Err(ValueError::plain(refusal));
+        }
     }
     let mut warnings = Vec::new();
     let spec = JobSpec {
@@ -114,8 +125,6 @@ pub fn request(given: &Given, now: &Zoned, read: ReadFile<'_>) -> Result<Request
         export_text: text(given, "export"),
         export_file: text(given, "export-file"),
         propagate: given.get("propagate").map(|c| c.value.clone().unwrap_or_else(|| "ALL".to_owned())),
-        uid: text(given, "uid"),
-        gid: text(given, "gid"),
         variables: variables(given),
         warnings,
         wrap: given.value("wrap").map(str::to_owned),

@@ -91,7 +91,7 @@ struct Shape {
     threads: Option<u32>,
     /// --hint=memory_bound: one task for each socket.
     ntasks_per_socket: Option<u32>,
-    /// -B with all three: a task for each thread of them.
+    /// -B: a task for each unit of the smallest kind that is named.
     tasks: Option<u32>,
 }
 
@@ -112,8 +112,9 @@ impl Shape {
             };
             (shape.sockets, shape.cores) = (next("first")?, next("second")?);
             shape.threads = next("third")?.or(shape.threads);
-            if let (Some(s), Some(c), Some(t)) = (shape.sockets, shape.cores, shape.threads) {
-                shape.tasks = Some(s.saturating_mul(c).saturating_mul(t));
+            let given = [shape.sockets, shape.cores, shape.threads];
+            if given.iter().any(Option::is_some) {
+                shape.tasks = Some(given.iter().flatten().fold(1, |product, n| product.saturating_mul(*n)));
             }
         }
         shape.sockets = value::count(given, "sockets-per-node")?.or(shape.sockets);

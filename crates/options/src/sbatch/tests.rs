@@ -256,7 +256,7 @@ fn what_follows_from_gpus_and_shapes() {
     assert_eq!(tasks(&["--ntasks-per-gpu=2", "--gpus=2"]), Some(4));
     assert_eq!(tasks(&["--ntasks-per-gpu=2", "--gpus-per-node=2", "-N", "3"]), Some(12));
     assert_eq!(tasks(&["-B2:4:1"]), Some(8));
-    assert_eq!(tasks(&["-B2:4"]), None);
+    assert_eq!((tasks(&["-B2:4"]), tasks(&["-B", "*"])), (Some(8), None));
     let bound = resources(&["--hint=memory_bound"]);
     assert_eq!((bound.threads_per_core, bound.ntasks_per_socket), (Some(1), Some(1)));
     assert_eq!(resources(&["-s", "--exclusive"]), resources(&["--exclusive"]));

@@ -11,6 +11,11 @@ mod squeue;
 mod srun;
 mod sshare;
 mod strigger;
+mod variables;
+mod words;
+
+pub use variables::Variable;
+pub use words::{COMMANDS, ENTITIES, Word};
 
 use std::fmt;
 
@@ -210,6 +215,23 @@ impl Program {
         }
     }
 
+    /// What it is for, in a line.
+    pub fn purpose(self) -> &'static str {
+        match self {
+            Program::Sbatch => "submit a batch script",
+            Program::Srun => "run the tasks of a step",
+            Program::Squeue => "show jobs and steps",
+            Program::Scancel => "end or signal jobs and steps",
+            Program::Sinfo => "show nodes and partitions",
+            Program::Scontrol => "show and change the cluster's state",
+            Program::Sacct => "show the accounting of jobs and steps",
+            Program::Sprio => "show what makes up the priority of pending jobs",
+            Program::Sshare => "show shares and their use",
+            Program::Sdiag => "show what the scheduler does",
+            Program::Strigger => "run programs when something happens",
+        }
+    }
+
     /// Whether options end at the first operand (what follows belongs to the user's own program).
     pub fn stops_at_operand(self) -> bool {
         matches!(self, Program::Sbatch | Program::Srun)
@@ -273,6 +295,15 @@ mod tests {
             }
             let names: Vec<_> = program.options().iter().map(|o| o.long.to_ascii_lowercase()).collect();
             assert!(names.is_sorted(), "{program}: the rows are not sorted: {names:?}");
+        }
+    }
+
+    #[test]
+    fn words_are_sorted_and_complete() {
+        for words in [COMMANDS, ENTITIES] {
+            let names: Vec<_> = words.iter().map(|w| w.name).collect();
+            assert!(names.windows(2).all(|w| w[0] < w[1]), "{names:?}");
+            assert!(words.iter().all(|w| !w.help.is_empty() && !w.help.ends_with('.')));
         }
     }
 

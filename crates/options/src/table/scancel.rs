@@ -22,10 +22,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("partition", "jobs in this partition").short('p').takes("name").env(&["SCANCEL_PARTITION"]),
     opt("qos", "jobs of this QoS").short('q').takes("name").env(&["SCANCEL_QOS"]),
     opt("quiet", "say nothing of jobs that have ended").short('Q'),
-    opt("reservation", "jobs in this reservation")
-        .short('R')
-        .takes("name")
-        .refused("there are no reservations"),
+    opt("reservation", "jobs in this reservation").short('R').takes("name"),
     opt("sibling", "sibling job on a cluster of a federation")
         .takes("cluster")
         .refused("there is no federation"),
@@ -38,5 +35,5 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("user", "jobs of this user").short('u').takes("user").env(&["SCANCEL_USER"]),
     VERBOSE.env(&["SCANCEL_VERBOSE"]),
     VERSION,
-    opt("wckey", "jobs of this wckey").takes("key").env(&["SCANCEL_WCKEY"]).refused("wckeys are not tracked"),
+    opt("wckey", "jobs of this wckey").takes("key").env(&["SCANCEL_WCKEY"]),
 ];

@@ -1,22 +1,22 @@
 //! sshare(1).
 
-use super::{Opt, opt};
+use super::{CLUSTERS, HELP, Opt, USAGE, VERBOSE, VERSION, opt};
 
 pub(super) const OPTIONS: &[Opt] = &[
     opt("accounts", "these accounts").short('A').takes("names"),
     opt("all", "all users").short('a'),
-    opt("clusters", "clusters to ask").alias(&["cluster"]).short('M').takes("names").env(&["SLURM_CLUSTERS"]),
+    CLUSTERS.env(&["SLURM_CLUSTERS"]),
     opt("format", "fields, as account,user%20,rawusage").short('o').takes("fields"),
-    opt("help", "show this text"),
+    HELP,
     opt("helpformat", "show the names of the fields").short('e'),
     opt("long", "more fields").short('l'),
     opt("noheader", "leave out the header").short('n').also('h'),
     opt("parsable", "fields separated by |, also at the end").short('p'),
     opt("parsable2", "fields separated by |").short('P'),
     opt("partition", "the partitions of associations").short('m'),
-    opt("usage", "show the options in brief"),
+    USAGE,
     opt("Users", "users without their accounts").short('U'),
     opt("users", "these users").short('u').takes("names"),
-    opt("verbose", "say more").short('v'),
-    opt("version", "show the version").short('V'),
+    VERBOSE,
+    VERSION,
 ];

@@ -1,6 +1,6 @@
 //! strigger(1).
 
-use super::{Opt, opt};
+use super::{CLUSTERS, HELP, Opt, USAGE, VERSION, opt};
 
 const NO_BACKUP: &str =
     "there is one controller, which is started again; --primary_slurmctld_resumed_operation tells";
@@ -17,7 +17,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .refused(NO_BACKUP),
     opt("burst_buffer", "event: an error of a burst buffer").refused("there are no burst buffers"),
     opt("clear", "remove triggers"),
-    opt("clusters", "clusters to ask").alias(&["cluster"]).short('M').takes("names").env(&["SLURM_CLUSTERS"]),
+    CLUSTERS.env(&["SLURM_CLUSTERS"]),
     opt("down", "event: a node goes down").short('d'),
     opt("drained", "event: a node that takes no new jobs has lost its last one").short('D'),
     opt("fail", "event: a node is expected to fail").short('F'),
@@ -25,7 +25,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("flags", "PERM: the trigger stays after it has fired").takes("flag"),
     opt("front_end", "changes of front end nodes").refused("there are no front end nodes"),
     opt("get", "show triggers"),
-    opt("help", "show this text"),
+    HELP,
     opt("id", "the trigger of this number").short('i').takes("number"),
     opt("idle", "event: a node has been idle for --offset").short('I'),
     opt("jobid", "the job that is looked at, or whose nodes are").short('j').takes("job_id"),
@@ -54,8 +54,8 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("set", "make a trigger"),
     opt("time", "event: the job reaches its time limit").short('t'),
     opt("up", "event: a node comes back to service").short('u'),
-    opt("usage", "show the options in brief"),
+    USAGE,
     opt("user", "triggers of this user").takes("user"),
     opt("verbose", "say how many there are").short('v'),
-    opt("version", "show the version").short('V'),
+    VERSION,
 ];

@@ -1,0 +1,26 @@
+//! `bivouac man DIR`: manual pages, made from the option table.
+
+use super::{Words, fail};
+use bivouac_options::{PROGRAMS, manual};
+use std::path::Path;
+use std::process::ExitCode;
+
+pub(super) fn run(mut words: Words, help: &str) -> ExitCode {
+    let dir = match words.operand("folder") {
+        Ok(dir) => dir,
+        Err(code) => return code,
+    };
+    let section = Path::new(&dir).join("man1");
+    let write = || {
+        std::fs::create_dir_all(&section)?;
+        std::fs::write(section.join("bivouac.1"), manual::own_page(help))?;
+        PROGRAMS.iter().try_for_each(|p| std::fs::write(section.join(format!("{p}.1")), manual::page(*p)))
+    };
+    match write() {
+        Ok(()) => {
+            println!("{} pages in {}", PROGRAMS.len() + 1, section.display());
+            ExitCode::SUCCESS
+        }
+        Err(e) => fail(format_args!("{}: {e}", section.display())),
+    }
+}
