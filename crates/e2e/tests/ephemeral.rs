@@ -209,3 +209,18 @@ fn within_a_job_of_another_cluster_it_is_no_part_of_that_job() {
     assert_eq!(camp.read("out"), "1\nwrap\n");
     assert_eq!(folders(&camp), [] as [&str; 0]);
 }
+
+/// On a machine that has Slurm, a command that is not there yet must not be the host's: it might reach a real cluster.
+#[test]
+fn no_command_of_the_hosts_slurm_answers() {
+    let camp = camp();
+    for name in ["salloc", "sattach", "sbcast", "sreport", "sstat"] {
+        let script = format!("p=$(command -v {name}) || exit 42; {name} --version; echo $?; echo \"$p\"");
+        let said = camp.run("bivouac", ["ephemeral", "--", "bash", "-c", &script]);
+        match said.code {
+            42 => assert!(!std::path::Path::new("/usr/bin").join(name).exists()),
+            _ => assert!(said.out.contains("/ephemeral/site/bin/"), "{said:?}"),
+        }
+    }
+    nothing_is_left(&camp);
+}

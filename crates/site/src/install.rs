@@ -27,9 +27,13 @@ pub const COMMANDS: &[&str] = &[
     "strigger", "bivouac",
 ];
 
-/// Slurm's and the site's commands that are not there yet: a view has their names, so that none of the host's answers.
+/// Slurm's and the site's commands that are not there yet. A view has their names; other sites have those that the host
+/// has a command of: none of the host's shall answer, and perhaps reach a real cluster.
 pub const ABSENT_COMMANDS: &[&str] =
     &["salloc", "sacctmgr", "sattach", "sbcast", "sreport", "sstat", "seff", "sinteractive", "acompile"];
+
+/// Where commands of the host's own Slurm are.
+const HOST_FOLDERS: &[&str] = &["/usr/bin", "/usr/local/bin", "/opt/slurm/bin"];
 
 /// Names that the module program answers to, to tell that it must be called as a function.
 const MODULE_COMMANDS: &[&str] = &["module", "ml"];
@@ -93,9 +97,9 @@ impl Site {
         {
             let mut bin: Vec<(&str, &str)> = COMMANDS.iter().map(|name| (*name, "bivouac")).collect();
             let mut condabin = Vec::new();
-            if self.view.is_some() {
-                bin.extend(ABSENT_COMMANDS.iter().map(|name| (*name, "bivouac")));
-            }
+            let absent =
+                ABSENT_COMMANDS.iter().filter(|name| self.view.is_some() || is_in(HOST_FOLDERS, name));
+            bin.extend(absent.map(|name| (*name, "bivouac")));
             if self.modules.is_some() {
                 bin.extend(MODULE_COMMANDS.iter().map(|name| (*name, "bivouac-module")));
                 condabin.extend(CONDA_COMMANDS.iter().map(|name| (*name, "bivouac-conda")));
@@ -142,6 +146,10 @@ impl Site {
         remove_others(&folder, &folder, &|file| tree.files.iter().any(|(f, _)| Path::new(f) == file))?;
         stand_ins(site, PYTHONS.iter().map(Path::new))
     }
+}
+
+fn is_in(folders: &[&str], name: &str) -> bool {
+    folders.iter().any(|folder| Path::new(folder).join(name).exists())
 }
 
 /// Links by which this machine's Python stands in for the site's: as `python`, for the module of that name, and
