@@ -96,7 +96,7 @@ impl JobView {
                 _ => None,
             },
             suspended: run.and_then(|r| r.suspension.last),
-            steps: steps(job, run),
+            steps: steps(job, run, world.config.parameters.contains_jobs()),
             pid: job.run().and_then(|r| match r.launch {
                 Launch::Launched { pid } => Some(pid),
                 Launch::Granted => None,
@@ -128,6 +128,9 @@ impl JobView {
         let row = self.row(now);
         let state = if row.state == JobState::Completing { JobState::Requeued } else { JobState::NodeFail };
         let stop = |step: StepInfo| match step.state {
+            JobState::Running if step.step == StepKind::Extern => {
+                StepInfo { state: JobState::Completed, end: Some(end), ..step }
+            }
             JobState::Running => StepInfo {
                 state: JobState::Cancelled,
                 end: Some(end),
@@ -446,7 +449,7 @@ fn node_share(part: &NodeAlloc) -> NodeShare {
 }
 
 /// The batch step and the steps of srun.
-fn steps(job: &Job, run: Option<&Run>) -> Vec<StepInfo> {
+fn steps(job: &Job, run: Option<&Run>, contained: bool) -> Vec<StepInfo> {
     let Some(run) = run else { return Vec::new() };
     let (state, end, exit, usage) = match &job.phase {
         Phase::Ended(e) => (batch_state(e.outcome), Some(e.end), e.outcome.status(), e.usage),
@@ -466,8 +469,29 @@ fn steps(job: &Job, run: Option<&Run>) -> Vec<StepInfo> {
         submit_line: String::new(),
         srun_pid: None,
     }];
+    if contained {
+        steps.push(extern_step(run, end));
+    }
     steps.extend(job.steps.iter().map(step_info));
     steps
+}
+
+/// Everything on the job's nodes that belongs to no other step: there, and well, for as long as the job is.
+fn extern_step(run: &Run, end: Option<Timestamp>) -> StepInfo {
+    StepInfo {
+        step: StepKind::Extern,
+        name: "extern".into(),
+        state: if end.is_some() { JobState::Completed } else { JobState::Running },
+        num_tasks: run.alloc.len() as u32,
+        num_cpus: run.cpus(),
+        nodes: run.alloc.iter().map(|n| n.node.to_string()).collect(),
+        start: run.start.wall,
+        end,
+        exit: ExitStatus::default(),
+        usage: Usage::default(),
+        submit_line: String::new(),
+        srun_pid: None,
+    }
 }
 
 /// The batch script's state is of its own end, however the job ended.

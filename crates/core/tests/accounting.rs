@@ -95,3 +95,20 @@ fn a_job_that_never_ran_was_eligible_all_the_same() {
     assert!(eligible.is_some());
     assert_eq!(info(&w, id).eligible, eligible);
 }
+
+#[test]
+fn contained_jobs_have_a_step_for_everything_else() {
+    let mut config = config();
+    config.parameters.given.insert("PrologFlags".into(), "Alloc,Contain".into());
+    let mut w = World::with(config);
+    let id = w.submit(spec());
+    w.start(id);
+    let kinds = |row: &JobInfo| row.steps.iter().map(|s| (s.step, s.state)).collect::<Vec<_>>();
+    let running = JobState::Running;
+    assert_eq!(kinds(&info(&w, id)), [(StepKind::Batch, running), (StepKind::Extern, running)]);
+    w.exits(id, exit(3));
+    assert_eq!(
+        kinds(&info(&w, id)),
+        [(StepKind::Batch, JobState::Failed), (StepKind::Extern, JobState::Completed)]
+    );
+}

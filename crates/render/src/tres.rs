@@ -72,7 +72,7 @@ impl<'a> Tres<'a> {
             cpus: step_cpus(job, step),
             mem_mb: on.iter().map(|n| n.mem_mb).sum(),
             nodes: on.len().max(1) as u32,
-            billing: None,
+            billing: (step.step == StepKind::Extern).then_some(step.num_cpus),
             gres: shares(on.iter().flat_map(|n| &n.gres)),
         }
     }

@@ -59,6 +59,12 @@ impl Parameters {
         let flags = self.given.get("AccountingStoreFlags").map_or("", String::as_str);
         flags.split(',').any(|flag| matches!(flag, "job_script" | "job_env"))
     }
+
+    /// PrologFlags: whether each job has a step `extern` besides the others.
+    pub fn contains_jobs(&self) -> bool {
+        let flags = self.given.get("PrologFlags").map_or("", String::as_str);
+        flags.split(',').any(|flag| flag.eq_ignore_ascii_case("contain") || flag.eq_ignore_ascii_case("x11"))
+    }
 }
 
 /// AccountingStorageEnforce. On a site's cluster QoS and their limits are enforced, and accounts where the profile

@@ -145,8 +145,12 @@ pub(super) fn run_number(job: &JobInfo) -> u64 {
 }
 
 pub(super) fn state_word(job: &JobInfo) -> &'static str {
-    // The accounting learns of a job's end when it has ended.
-    if job.state == JobState::Completing { "RUNNING" } else { job.state.name() }
+    match job.state {
+        // The accounting learns of a job's end when it has ended, and of no state besides the main one.
+        JobState::Completing | JobState::Stopped => "RUNNING",
+        JobState::SpecialExit => "PENDING",
+        state => state.name(),
+    }
 }
 
 pub(super) fn state(row: &Row<'_>, _: &Settings, out: &mut String) {

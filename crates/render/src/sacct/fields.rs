@@ -118,7 +118,9 @@ fn usage_task(row: &Row<'_>, _: &Settings, out: &mut String) {
 
 static COLUMNS: &[Column<Entries>] = &[
     f(10, "Account", |r, _, o| job::write_or(o, r.job.account.as_deref(), "")),
-    unknown(15, "AdminComment"),
+    f(15, "AdminComment", |r, _, o| {
+        of_job(r, o, |job, o| job::write_or(o, job.spec.admin_comment.as_deref(), ""));
+    }),
     n(10, "AllocCPUS", |r, _, o| number(o, cpus(r))),
     n(10, "AllocNodes", |r, _, o| number(o, nodes(r))),
     f(10, "AllocTRES", tres_allocated),

@@ -70,7 +70,7 @@ fn job_value(job: &JobInfo, steps: &[&StepInfo], s: &Settings) -> Value {
         ("user", job.user.as_str().into()),
     ]);
     let comments = object([
-        ("administrator", Value::Null),
+        ("administrator", spec.admin_comment.as_ref().into()),
         ("job", spec.comment.as_ref().into()),
         ("system", Value::Null),
     ]);

@@ -298,7 +298,7 @@ fn the_document_names_the_fields_of_which_nothing_is_known() {
     job.spec.comment = Some("comment".into());
     job.spec.resources.constraint = Some("feature".into());
     (job.spec.reservation, job.spec.wckey) = (Some("resv".into()), Some("key".into()));
-    job.spec.submit_line = "sbatch x".into();
+    (job.spec.submit_line, job.spec.admin_comment) = ("sbatch x".into(), Some("said".into()));
     job.steps[0].num_tasks = 1;
     let empty = Entries::columns().iter().filter(|column| {
         let rows =
