@@ -42,6 +42,21 @@ impl World {
 }
 
 impl Cluster {
+    /// What JobSubmitPlugins make of a request.
+    pub(crate) fn through_plugins(&self, mut spec: JobSpec) -> Result<JobSpec, Reject> {
+        let config = &self.world.config;
+        for plugin in &config.parameters.job_submit {
+            match plugin.as_str() {
+                "require_timelimit" if spec.time_limit.is_none() => return Err(Reject::MissingTimeLimit),
+                "all_partitions" if spec.partitions.is_empty() => {
+                    spec.partitions = config.partitions.iter().map(|p| p.name.clone()).collect();
+                }
+                _ => {}
+            }
+        }
+        Ok(spec)
+    }
+
     /// The account of a job: the one it names or the user's default.
     pub(crate) fn account(
         &self,

@@ -258,6 +258,11 @@ pub enum Command {
         /// What befalls it.
         what: Misfortune,
     },
+    /// Prolog or PrologSlurmctld failed: the attempt is not launched.
+    PrologFailed {
+        /// Which launch.
+        attempt: Attempt,
+    },
     /// Time has passed: time limits, KillWait, begin times, MinJobAge.
     Tick,
 }

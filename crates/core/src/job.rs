@@ -170,6 +170,8 @@ pub enum Hold {
     Requeued,
     /// scontrol requeuehold State=SpecialExit.
     SpecialExit,
+    /// A prolog failed: its user or an operator may release it.
+    LaunchFailed,
 }
 
 impl Hold {
@@ -179,6 +181,7 @@ impl Hold {
             Hold::User => PendingReason::JobHeldUser,
             Hold::Admin => PendingReason::JobHeldAdmin,
             Hold::Requeued | Hold::SpecialExit => PendingReason::JobRequeuedHeld,
+            Hold::LaunchFailed => PendingReason::LaunchFailedHeld,
         }
     }
 }

@@ -169,9 +169,19 @@ impl World {
         Some(begun.saturating_add(run.time_limit.duration()?.0))
     }
 
-    /// When the limit of the run is reached, by [`World::limit_clock`]; none for UNLIMITED and while it is suspended.
+    /// When the run is ended for its limit, by [`World::limit_clock`]; none for UNLIMITED and while it is suspended.
     pub fn deadline(&self, run: &Run) -> Option<u64> {
-        self.limit_end(run).filter(|_| run.suspension.since.is_none())
+        let partition = self.config.partition(&run.partition);
+        let beyond = match partition.and_then(|p| p.over_time_limit) {
+            Some(TimeLimit::Unlimited) => return None,
+            Some(limit) => limit.duration().unwrap_or_default(),
+            None => self.config.parameters.over_time_limit,
+        };
+        if beyond == Duration(u64::MAX) {
+            return None;
+        }
+        let end = self.limit_end(run).filter(|_| run.suspension.since.is_none())?;
+        Some(end.saturating_add(beyond.0))
     }
 
     /// How long it has run, time of suspension not counted, by [`World::limit_clock`].

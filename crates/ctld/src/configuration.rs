@@ -61,10 +61,9 @@ pub fn choose(store: &Store, cluster: &str, asked: Option<String>) -> Result<Cho
         store.note(KEPT).map_err(|e| e.to_string())?.and_then(|text| serde_json::from_str(&text).ok());
     let (site, problem) = match (load(&name), &kept) {
         (Ok(site), _) => (site, None),
-        // Whoever names the files is told what is wrong with them.
-        (Err(e), Some(kept)) if asked.is_none() => {
-            (Site::of_config(kept.clone()).map_err(|e| e.to_string())?, Some(e))
-        }
+        // `bivouac up` has read the files itself, and said what is wrong with them; the keeper, which starts a
+        // controller anew, names them again.
+        (Err(e), Some(kept)) => (Site::of_config(kept.clone()).map_err(|e| e.to_string())?, Some(e)),
         (Err(e), _) => return Err(e),
     };
     let wanted = Arc::new(site.cluster_config(cluster).map_err(|e| e.to_string())?);

@@ -7,8 +7,10 @@
 use crate::clock::{self, Clock};
 use crate::history::{self, Replayed};
 use crate::keeper_link::Link;
+use crate::mail::Letter;
 use crate::mailbox::{Mail, Reply};
 use crate::names::Names;
+use crate::programs::Programs;
 use crate::statistics::{self, Statistics};
 use crate::trigger::Triggers;
 use bivouac_core::{Change, Cluster, Command, Effect, Event, KeeperReport, Plan};
@@ -21,7 +23,7 @@ use bivouac_types::fault::Script;
 use bivouac_types::{Attempt, JobId, Now, Reject, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 /// Mail dealt with in one turn at most, so that answers do not wait for ever.
@@ -62,6 +64,8 @@ pub struct Controller {
     pub(crate) dying: bool,
     /// Why the site's files are not what the cluster runs on.
     pub(crate) config_problem: Option<String>,
+    /// Prologs, epilogs and what is known of them.
+    pub(crate) programs: Programs,
     pub(crate) up_since: Timestamp,
     stored: u64,
     compacted: u64,
@@ -104,6 +108,7 @@ pub(crate) struct Turn {
     reads: Vec<(crate::mailbox::Peer, bool, Ask, Reply)>,
     reports: Vec<KeeperReport>,
     notes: Vec<(&'static str, String)>,
+    mails: Vec<Letter>,
 }
 
 impl Turn {
@@ -145,6 +150,7 @@ impl Controller {
         store: Store,
         clock: Clock,
         config_problem: Option<String>,
+        owner: Sender<Mail>,
     ) -> Controller {
         let Sited { site, installed, access } = sited;
         let faults = crate::faults::kept(&store);
@@ -167,6 +173,7 @@ impl Controller {
             faults,
             dying: false,
             config_problem,
+            programs: Programs::new(owner),
             up_since: clock::wall(),
             stored: replayed.seq,
             compacted: replayed.seq,
@@ -255,6 +262,7 @@ impl Controller {
             Mail::Keeper(said) => self.keeper_said(turn, said, now),
             Mail::KeeperDown => self.keeper = None,
             Mail::KeeperTrouble(what) => say!("{}: no keeper: {what}", clock::wall().as_secs()),
+            Mail::Ran(ran) => self.ran(turn, ran, now),
             Mail::Stop => self.stop(None, false),
             Mail::Gone(path) => {
                 say!("{}: {} is not ours any more", clock::wall().as_secs(), path.display());
@@ -280,6 +288,7 @@ impl Controller {
                 turn.batch.ended.extend(self.requeued_record(*job, *end, event.at));
             }
             self.cluster.apply(&event);
+            turn.mails.extend(self.mail_about(&event.change));
             for effect in self.cluster.effects(&event) {
                 if let Effect::JobEnded { job } = effect {
                     turn.batch.ended.extend(self.row(job, event.at));
@@ -340,6 +349,9 @@ impl Controller {
             if let Err(e) = self.store.set_note(key, &value) {
                 say!("{}: {e}", clock::wall().as_secs());
             }
+        }
+        for letter in turn.mails {
+            self.mail(letter);
         }
         for effect in turn.effects {
             self.perform(effect);

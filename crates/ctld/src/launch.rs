@@ -32,6 +32,7 @@ impl Controller {
     pub(crate) fn perform(&mut self, effect: Effect) {
         match &effect {
             Effect::Launch { attempt } => self.launch(*attempt),
+            Effect::AckKeeper { attempt } => self.epilogs(*attempt),
             Effect::DropPayload { payload } => self.drop_script(payload.0.clone()),
             _ => {}
         }
@@ -64,7 +65,7 @@ impl Controller {
 
     /// Without a keeper nothing is lost: when one is there, everything that should run is asked for again.
     fn launch(&mut self, attempt: Attempt) {
-        if self.keeper.is_none() {
+        if self.keeper.is_none() || !self.prologs_are_over(attempt) {
             return;
         }
         match self.order(attempt) {

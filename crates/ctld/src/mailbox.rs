@@ -63,6 +63,8 @@ pub enum Mail {
     KeeperDown,
     /// No keeper can be had, and why; another try follows.
     KeeperTrouble(String),
+    /// A program of slurm.conf has run.
+    Ran(crate::programs::Ran),
     /// SIGTERM or SIGINT.
     Stop,
     /// The state folder or the database was removed or replaced.

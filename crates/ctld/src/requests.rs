@@ -220,6 +220,8 @@ impl Controller {
             cpus_per_task: step.cpus_per_task,
             nodes: nodes.collect(),
             kill_wait: self.config.kill_wait.as_secs(),
+            wait: self.config.parameters.wait_time.as_secs(),
+            kill_on_bad_exit: self.config.parameters.kill_on_bad_exit,
         })
     }
 

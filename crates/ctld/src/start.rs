@@ -70,7 +70,7 @@ pub fn serve(args: &[OsString]) -> Result<(), String> {
     // Each client takes a descriptor; the keeper, and through it the jobs, keep the limit that we were given.
     let given = sys::raise_open_files().map_err(|e| format!("RLIMIT_NOFILE: {e}"))?;
     keep_keeper(&place.state_dir, &exe_dir, args, given, owner.clone());
-    let controller = Controller::new(place.clone(), sited, replayed, store, clock, problem);
+    let controller = Controller::new(place.clone(), sited, replayed, store, clock, problem, owner.clone());
     into_background(&place.state_dir)?;
     watch::serve(place, listener, owner);
     say!("{}: controller {} serves", clock::wall().as_secs(), std::process::id());

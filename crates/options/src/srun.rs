@@ -45,7 +45,7 @@ pub struct Request {
     /// --wait: seconds after the first task's end; none: no limit.
     pub wait: Option<u32>,
     /// --kill-on-bad-exit.
-    pub kill_on_bad_exit: bool,
+    pub kill_on_bad_exit: Option<bool>,
     /// --quiet.
     pub quiet: bool,
     /// How often --verbose was given.
@@ -129,8 +129,11 @@ pub fn request(given: &Given) -> Result<Request, ValueError> {
         unbuffered: given.has("unbuffered"),
         chdir: text("chdir"),
         export: ExportList::parse(given.value("export").unwrap_or_default()),
-        wait: natural(given, "wait")?.filter(|&s| s > 0),
-        kill_on_bad_exit: given.has("kill-on-bad-exit") && natural(given, "kill-on-bad-exit")? != Some(0),
+        wait: natural(given, "wait")?,
+        kill_on_bad_exit: match given.has("kill-on-bad-exit") {
+            true => Some(natural(given, "kill-on-bad-exit")? != Some(0)),
+            false => None,
+        },
         quiet: given.has("quiet"),
         verbose: given.count("verbose"),
         list_mpi,

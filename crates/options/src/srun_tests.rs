@@ -56,10 +56,10 @@ fn streams_and_flags() {
     let r = asked(&["-o", "x.%t", "-e", "none", "-i", "0", "-lu", "-K0", "-W", "5"], &[]).unwrap();
     assert_eq!(r.output, Stream::File("x.%t".into()));
     assert_eq!((r.error, r.input), (Some(Stream::None), Stream::Task(0)));
-    assert_eq!((r.label, r.unbuffered, r.kill_on_bad_exit, r.wait), (true, true, false, Some(5)));
-    assert!(asked(&["--kill-on-bad-exit"], &[]).unwrap().kill_on_bad_exit);
-    assert!(asked(&["-K"], &[("SLURM_KILL_BAD_EXIT", "0")]).unwrap().kill_on_bad_exit);
-    assert!(!asked(&[], &[("SLURM_KILL_BAD_EXIT", "0")]).unwrap().kill_on_bad_exit);
+    assert_eq!((r.label, r.unbuffered, r.kill_on_bad_exit, r.wait), (true, true, None, Some(5)));
+    assert_eq!(asked(&["--kill-on-bad-exit"], &[]).unwrap().kill_on_bad_exit, Some(true));
+    assert_eq!(asked(&["-K"], &[("SLURM_KILL_BAD_EXIT", "0")]).unwrap().kill_on_bad_exit, Some(true));
+    assert_eq!(asked(&[], &[("SLURM_KILL_BAD_EXIT", "0")]).unwrap().kill_on_bad_exit, Some(false));
     assert!(asked(&["--mpi=pmi2"], &[]).unwrap_err().text.starts_with("cannot find mpi plugin for mpi/pmi2"));
     assert_eq!(asked(&["-W", "x"], &[]).unwrap_err().text, "Invalid numeric value \"x\" for --wait.");
 }

@@ -398,6 +398,12 @@ pub struct StepLayout {
     pub nodes: Vec<StepNode>,
     /// Seconds between SIGTERM and SIGKILL.
     pub kill_wait: u64,
+    /// WaitTime in seconds, 0: for ever.
+    #[serde(default)]
+    pub wait: u64,
+    /// KillOnBadExit.
+    #[serde(default)]
+    pub kill_on_bad_exit: bool,
 }
 
 /// A node of a step.

@@ -7,6 +7,9 @@ use crate::lines::{Line, Place};
 use crate::values;
 use std::collections::BTreeMap;
 
+/// Other names of keys. Where both are given, the first name's value counts, as in Slurm.
+const ALIASES: [(&str, &str); 3] = [("Features", "Feature"), ("Procs", "CPUs"), ("Shared", "OverSubscribe")];
+
 /// The values of a line by the table's spelling of the key.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -73,6 +76,11 @@ impl Build {
                     // Of a key that is given twice in a line the last counts, as in Slurm.
                     found.insert(key.name, pair.value.clone());
                 }
+            }
+        }
+        for (alias, name) in ALIASES {
+            if let Some(value) = found.remove(alias) {
+                found.entry(name).or_insert(value);
             }
         }
         Entry { place: line.place.clone(), values: found }

@@ -30,8 +30,7 @@ impl Build {
         shape.memory_mb = entry.count(self, "RealMemory").unwrap_or(1);
         shape.tmp_disk_mb = entry.count(self, "TmpDisk").unwrap_or(0);
         shape.weight = entry.count(self, "Weight").unwrap_or(1);
-        shape.features =
-            entry.get("Feature").or_else(|| entry.get("Features")).map(values::words).unwrap_or_default();
+        shape.features = entry.get("Feature").map(values::words).unwrap_or_default();
         shape.reason = entry.get("Reason").map(str::to_owned);
         if let Some(text) = entry.get("Gres") {
             match gres::of_node(text) {
@@ -74,7 +73,7 @@ impl Build {
             }
             Some(n)
         };
-        let cpus = count(self, "CPUs").or_else(|| count(self, "Procs"));
+        let cpus = count(self, "CPUs");
         let boards = count(self, "Boards").unwrap_or(1);
         let per_board = count(self, "SocketsPerBoard");
         let sockets = count(self, "Sockets").or(per_board.map(|s| s.saturating_mul(boards)));

@@ -112,7 +112,7 @@ impl Build {
 
     /// OverSubscribe, formerly Shared: jobs never share CPUs here, and so FORCE is refused.
     fn over_subscribe(&mut self, entry: &Entry) -> Option<String> {
-        let text = entry.get("OverSubscribe").or_else(|| entry.get("Shared"))?;
+        let text = entry.get("OverSubscribe")?;
         let upper = text.to_ascii_uppercase();
         let (word, count) = upper.split_once(':').unwrap_or((&upper, ""));
         if !count.is_empty() && count.parse::<u32>().is_err() {

@@ -69,7 +69,7 @@ fn line(key: &Key, config: &ClusterConfig, facts: &Facts) -> (String, String) {
         "KillWait" => Some(secs(config.kill_wait)),
         "MaxArraySize" => Some(config.max_array_size.to_string()),
         "MaxJobCount" => Some(config.max_job_count.to_string()),
-        "MaxNodeCount" => Some(config.nodes.len().to_string()),
+        "MaxNodeCount" if given(key.name).is_none() => Some(config.nodes.len().to_string()),
         "MinJobAge" if from_site => Some(secs(config.min_job_age)),
         "NEXT_JOB_ID" => Some(facts.next_job_id.to_string()),
         "MULTIPLE_SLURMD" => Some("Yes".to_owned()),

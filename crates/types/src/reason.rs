@@ -85,6 +85,8 @@ pub enum PendingReason {
     Licenses,
     /// More memory than the partition's MaxMemPerNode allows.
     MaxMemPerLimit,
+    /// `launch failed requeued held`: a prolog failed.
+    LaunchFailedHeld,
 }
 
 impl PendingReason {
@@ -107,6 +109,7 @@ impl fmt::Display for PendingReason {
                 "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions",
             ),
             PendingReason::JobRequeuedHeld => f.write_str("job requeued in held state"),
+            PendingReason::LaunchFailedHeld => f.write_str("launch failed requeued held"),
             // The other variants are spelled as Slurm spells them.
             _ => write!(f, "{self:?}"),
         }

@@ -95,6 +95,8 @@ pub enum Reject {
     PartitionUnavailable,
     /// More memory than the partition's MaxMemPerNode allows.
     TaskMemory,
+    /// JobSubmitPlugins=require_timelimit: no --time was given.
+    MissingTimeLimit,
     /// The partition has jobs, and cannot be deleted.
     PartitionInUse,
     /// A field that cannot be changed, or a value it cannot have.
@@ -154,6 +156,7 @@ impl fmt::Display for Reject {
             Reject::InactiveFeatures => "Active features not subset of available features",
             Reject::PartitionUnavailable => "Required partition not available (inactive or drain)",
             Reject::GroupNotPermitted => "User's group not permitted to use this partition",
+            Reject::MissingTimeLimit => "Time limit specification required, but not provided",
             Reject::TaskMemory => "Memory required by task is not available",
             Reject::PartitionInUse => "Partition is in use",
             Reject::InvalidValue(_) => "Invalid value specified",

@@ -154,8 +154,9 @@ fn run_step(
     }
     let (outputs, inputs) = (std::mem::take(&mut wiring.forwarded), std::mem::take(&mut wiring.inputs));
     let rules = Rules {
-        wait: request.wait.map(|s| Duration::from_secs(s.into())),
-        kill_on_bad_exit: request.kill_on_bad_exit,
+        // 0 waits for ever.
+        wait: Some(request.wait.map_or(layout.wait, u64::from)).filter(|s| *s > 0).map(Duration::from_secs),
+        kill_on_bad_exit: request.kill_on_bad_exit.unwrap_or(layout.kill_on_bad_exit),
         groups,
     };
     Ok(Watch::new(layout, rules, started, outputs, inputs, signals).run())

@@ -4,6 +4,7 @@ mod cancel;
 mod control;
 mod node;
 mod partition;
+mod prolog;
 mod report;
 mod start;
 mod step;
@@ -59,6 +60,7 @@ impl Cluster {
             }
             Command::DeletePartition { caller, name } => self.delete_partition(&caller, &name)?,
             Command::Misfortune { caller, target, what } => self.befall(&caller, &target, what)?,
+            Command::PrologFailed { attempt } => self.prolog_failed(attempt, now),
             Command::Tick => self.tick(now),
         };
         Ok(changes.into_iter().map(|change| Event { at: now, change }).collect())

@@ -4,7 +4,7 @@ use super::Changes;
 use crate::cluster::Cluster;
 use crate::command::KeeperReport;
 use crate::event::Change;
-use crate::job::{EndCause, Job, Launch, Phase};
+use crate::job::{EndCause, Hold, Job, Launch, Phase};
 use bivouac_types::info::Usage;
 use bivouac_types::{ExitStatus, Now, Outcome, Timestamp};
 
@@ -31,13 +31,28 @@ impl Cluster {
             }
             KeeperReport::Launched { .. } => Vec::new(),
             KeeperReport::Exited { status, usage, ended, .. } => {
-                vec![self.end(job, cause, End::Exited(status), ended, usage)]
+                let change = self.end(job, cause, End::Exited(status), ended, usage);
+                let held = cause.is_none() && matches!(change, Change::Requeued { .. });
+                let held = held && self.exits_held(status);
+                let hold = held.then_some(Change::Held { job: job.id, hold: Hold::SpecialExit });
+                std::iter::once(change).chain(hold).collect()
             }
             KeeperReport::Lost { .. } => vec![self.end(job, cause, End::Lost, now.wall, Usage::default())],
             KeeperReport::LaunchFailed { .. } => {
                 vec![self.end(job, cause, End::NotLaunched, now.wall, Usage::default())]
             }
         }
+    }
+
+    /// RequeueExitHold.
+    fn exits_held(&self, status: ExitStatus) -> bool {
+        status.signal == 0 && self.world.config.parameters.requeue_exit_hold.contains(&status.code)
+    }
+
+    /// RequeueExit and RequeueExitHold.
+    fn exits_again(&self, status: ExitStatus) -> bool {
+        let again = status.signal == 0 && self.world.config.parameters.requeue_exit.contains(&status.code);
+        again || self.exits_held(status)
     }
 
     /// A lost job is run again by itself only if its submission said --requeue; the cluster's JobRequeue, which
@@ -59,6 +74,9 @@ impl Cluster {
             (Some(EndCause::OutOfMemory), _) => Outcome::OutOfMemory,
             (Some(EndCause::Deadline), _) => Outcome::Deadline(status.unwrap_or_default()),
             (Some(EndCause::TimeLimit), _) => Outcome::Timeout(status.unwrap_or_default()),
+            (None, End::Exited(status)) if may_again && self.exits_again(status) => {
+                return Change::Requeued { job: job.id, end };
+            }
             (None, End::Exited(status)) => Outcome::Exited(status),
             (None, End::NotLaunched) => Outcome::LaunchFailed,
             (None, End::Lost) if again => return Change::Requeued { job: job.id, end },

@@ -43,6 +43,7 @@ impl Cluster {
         key: RequestKey,
         now: Now,
     ) -> Result<Submission, Reject> {
+        let spec = self.through_plugins(spec)?;
         let config = &self.world.config;
         // An ordinary user's --priority is passed over.
         spec.priority = spec.priority.filter(|_| caller.is_operator());

@@ -176,6 +176,7 @@ impl Checker {
                 Hold::User => R::JobHeldUser,
                 Hold::Admin => R::JobHeldAdmin,
                 Hold::Requeued | Hold::SpecialExit => R::JobRequeuedHeld,
+                Hold::LaunchFailed => R::LaunchFailedHeld,
             };
             return if reason == word { None } else { wrong("it is held") };
         }

@@ -17,17 +17,18 @@ const LATER_USAGE: &str = "there is no decayed usage yet: it takes part with the
 /// The first part of the keys.
 pub const CONTROLLER: &[Key] = &[
     listed("AccountingStorageBackupHost", Text, NULL, NO_DBD),
-    honoured(
-        "AccountingStorageEnforce",
-        Words(&["none", "all", "associations", "limits", "nojobs", "nosteps", "qos", "safe", "wckeys"]),
-        "none",
-    ),
+    honoured("AccountingStorageEnforce", Words(&["none", "associations", "limits", "qos", "safe"]), "none"),
     listed("AccountingStorageHost", Text, "localhost", NO_DBD),
     listed("AccountingStorageExternalHost", Text, NULL, NO_DBD),
     listed("AccountingStorageParameters", Text, NULL, NO_DBD),
     listed("AccountingStoragePass", Text, NULL, NO_DBD).unseen(),
     listed("AccountingStoragePort", Count, "0", NO_DBD),
-    honoured("AccountingStorageTRES", Text, "cpu,mem,energy,node,billing,fs/disk,vmem,pages"),
+    listed(
+        "AccountingStorageTRES",
+        Text,
+        "cpu,mem,energy,node,billing,fs/disk,vmem,pages",
+        "all that jobs use is accounted for",
+    ),
     listed(
         "AccountingStorageType",
         OneOf(&["accounting_storage/none", "accounting_storage/slurmdbd"]),
@@ -186,7 +187,7 @@ pub const CONTROLLER: &[Key] = &[
     listed("MaxJobId", Count, "67043328", "numbers go on to 2^32"),
     honoured("MaxMemPerCPU", Limit, "UNLIMITED").unseen(),
     honoured("MaxMemPerNode", Limit, "UNLIMITED"),
-    computed("MaxNodeCount", ""),
+    listed("MaxNodeCount", Count, "", "nodes do not come and go by themselves"),
     listed("MaxStepCount", Count, "40000", "steps are as many as a job makes"),
     listed("MaxTasksPerNode", Count, "512", "tasks are as many as CPUs allow"),
     refused("MCSPlugin", OneOf(&["mcs/none"]), "mcs/none", "there are no MCS labels: leave it out"),
