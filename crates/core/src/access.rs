@@ -4,6 +4,7 @@ use crate::cluster::Cluster;
 use crate::demand::Demand;
 use crate::job::Submission;
 use crate::world::{World, allows};
+use bivouac_types::config::PartitionConfig;
 use bivouac_types::parameters::{Association, EnforcePartLimits};
 use bivouac_types::{JobSpec, PendingReason, Reject, TimeLimit};
 
@@ -98,6 +99,12 @@ impl Cluster {
         let qos = spec.qos.as_ref().or(default).or(config.default_qos.as_ref());
         let Some(name) = qos else { return Ok(None) };
         if config.qos(name).is_none() {
+            return Err(Reject::InvalidQos(name.clone()));
+        }
+        // Sites refuse what can never run; Slurm by itself lets it wait (EnforcePartLimits=NO).
+        let of_site = config.parameters.conf_dir.is_none();
+        let admits = |p: &PartitionConfig| allows(&p.allow_qos, &p.deny_qos, Some(name));
+        if of_site && !partitions.iter().filter_map(|p| config.partition(p)).all(admits) {
             return Err(Reject::InvalidQos(name.clone()));
         }
         if config.parameters.enforce.qos

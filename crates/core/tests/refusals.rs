@@ -7,7 +7,7 @@ use bivouac_types::array::ArraySpec;
 use bivouac_types::config::QosConfig;
 use bivouac_types::depend::{Dependency, DependencyTarget, DependencyTerm};
 use bivouac_types::job::NodeRange;
-use bivouac_types::parameters::{Association, EnforcePartLimits};
+use bivouac_types::parameters::{Association, Enforce, EnforcePartLimits, Parameters};
 use bivouac_types::tres::GresRequest;
 use bivouac_types::{HostList, JobId, JobSpec, MemRequest, PendingReason, Reject, TaskSet};
 use common::*;
@@ -16,6 +16,12 @@ fn asking(change: impl FnOnce(&mut JobSpec)) -> JobSpec {
     let mut spec = spec();
     change(&mut spec);
     spec
+}
+
+/// Of a cluster that a slurm.conf describes, associations not enforced.
+fn slurm_conf() -> Parameters {
+    let enforce = Enforce { associations: false, ..Enforce::default() };
+    Parameters { conf_dir: Some("/conf".into()), enforce, ..Parameters::default() }
 }
 
 fn hosts(names: &[&str]) -> Option<HostList> {
@@ -112,6 +118,8 @@ fn numbers_that_cannot_be() {
 fn qos_that_the_partition_does_not_allow() {
     let mut config = config();
     config.partitions[1].allow_qos = vec!["long".into()];
+    let mut of_site = World::with(config.clone());
+    config.parameters = slurm_conf();
     let mut w = World::with(config);
     let small = |qos: Option<&str>| {
         asking(|s| {
@@ -119,6 +127,7 @@ fn qos_that_the_partition_does_not_allow() {
             s.qos = qos.map(str::to_string);
         })
     };
+    assert_eq!(of_site.refusal(small(None)), Reject::InvalidQos("normal".into()));
     // As Slurm with EnforcePartLimits=NO: it waits, and says why.
     let job = w.submit(small(None));
     assert_eq!(w.reason(job), PendingReason::QOSNotAllowed);
@@ -126,7 +135,7 @@ fn qos_that_the_partition_does_not_allow() {
     for enforce in [EnforcePartLimits::Any, EnforcePartLimits::All] {
         let mut config = common::config();
         config.partitions[1].allow_qos = vec!["long".into()];
-        config.parameters.enforce_part_limits = enforce;
+        config.parameters = Parameters { enforce_part_limits: enforce, ..slurm_conf() };
         let mut w = World::with(config);
         assert_eq!(w.refusal(small(None)), Reject::InvalidQos("normal".into()));
         let both = asking(|s| s.partitions = vec!["small".into(), "main".into()]);

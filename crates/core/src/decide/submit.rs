@@ -38,12 +38,12 @@ impl Cluster {
     pub fn accept(
         &self,
         caller: Caller,
-        mut spec: JobSpec,
+        spec: JobSpec,
         payload: PayloadId,
         key: RequestKey,
         now: Now,
     ) -> Result<Submission, Reject> {
-        let spec = self.through_plugins(spec)?;
+        let mut spec = self.through_plugins(spec)?;
         let config = &self.world.config;
         // An ordinary user's --priority is passed over.
         spec.priority = spec.priority.filter(|_| caller.is_operator());
