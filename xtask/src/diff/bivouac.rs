@@ -25,6 +25,7 @@ pub fn start(
     let system = System {
         name: "bivouac",
         folder: folder.to_owned(),
+        configuration: configuration.to_owned(),
         variables: vec![
             ("BIVOUAC_STATE_DIR".to_owned(), folder.join("state").display().to_string()),
             ("BIVOUAC_CLUSTER".to_owned(), "reference".to_owned()),

@@ -201,7 +201,7 @@ fn both_numbers(x: &[Line], y: &[Line]) -> bool {
 
 /// Whether a value is a number, maybe with a fraction and a unit.
 fn is_number(text: &str) -> bool {
-    text.trim_end_matches(['K', 'M', 'G', 'T']).parse::<f64>().is_ok()
+    text.trim().trim_end_matches(['K', 'M', 'G', 'T']).parse::<f64>().is_ok()
 }
 
 /// Line by line; lines of keys key by key.

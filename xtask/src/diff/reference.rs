@@ -109,6 +109,7 @@ pub fn start(
     let system = System {
         name: "Slurm",
         folder: folder.to_owned(),
+        configuration: folder.to_owned(),
         variables: vec![("SLURM_CONF".to_owned(), folder.join("slurm.conf").display().to_string())],
     };
     let root = Account::of(None)?;

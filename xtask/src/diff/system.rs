@@ -18,6 +18,8 @@ pub struct System {
     pub name: &'static str,
     /// The folder that holds everything of it.
     pub folder: PathBuf,
+    /// The folder of the slurm.conf that it was started on.
+    pub configuration: PathBuf,
     /// Variables that lead the commands to the cluster.
     pub variables: Vec<(String, String)>,
 }
@@ -107,6 +109,7 @@ impl System {
                 (record.display().to_string(), "<said>"),
                 (folder.display().to_string(), "<case>"),
                 (self.folder.display().to_string(), "<cluster>"),
+                (self.configuration.display().to_string(), "<cluster>"),
             ],
             records: records(&record)?,
             took: 0.0,
