@@ -90,7 +90,9 @@ fn environments_are_compared_variable_by_variable() {
 
 #[test]
 fn what_is_measured_must_be_a_number_on_both() {
-    let show = |value: &str| record("scontrol show node n1", 0, &format!("CPUTot=8 CPULoad={value} Sockets=2\n"), "");
+    let show = |value: &str| {
+        record("scontrol show node n1", 0, &format!("CPUTot=8 CPULoad={value} Sockets=2\n"), "")
+    };
     assert_eq!(undeclared(show("0.31"), show("1.04")), 0);
     assert_eq!(undeclared(show("0.31"), show("N/A")), 1);
 }
