@@ -18,7 +18,6 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
     let time_min = spec.time_min.map_or_else(|| "N/A".to_owned(), |t| t.to_string());
     let started = job.start.filter(|_| !job.nodes.is_empty() || job.state.waits());
 
-    let ask = &spec.resources;
     let mut lines = vec![
         title(job, s),
         format!("UserId={}({}) GroupId={}({}) MCS_label=N/A", job.user, job.uid, job.group, job.gid),
