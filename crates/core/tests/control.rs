@@ -247,3 +247,18 @@ fn top_changes_the_order_of_ones_own() {
     assert_eq!(order, [ids[2], ids[1], ids[0], ids[3]]);
     assert_eq!(w.job(ids[2]).nice, 0, "nobody else is overtaken");
 }
+
+#[test]
+fn a_job_that_can_never_start_is_cancelled_if_it_asked_for_that() {
+    let mut w = World::new();
+    let first = w.submit(spec());
+    let mut after = spec();
+    after.dependency = bivouac_types::Dependency::parse(&format!("afterok:{first}")).ok();
+    let stays = w.submit(after.clone());
+    after.kill_on_invalid_dep = Some(true);
+    let goes = w.submit(after);
+    w.run(first, 1);
+    assert_eq!(w.reason(stays), R::DependencyNeverSatisfied);
+    w.pass(0);
+    assert_eq!((w.state(stays), w.state(goes)), (JobState::Pending, JobState::Cancelled));
+}

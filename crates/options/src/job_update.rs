@@ -316,7 +316,7 @@ fn change(name: &str, key: Key, text: &str) -> Result<Asked, Lines> {
         Key::Account => C::Account(cleared(text)),
         Key::AdminComment => C::AdminComment(cleared(text)),
         Key::ArrayTaskThrottle => C::ArrayTaskThrottle(count()?),
-        Key::Comment => C::Comment(cleared(text)),
+        Key::Comment => C::Comment(Some(text.to_owned())),
         Key::Contiguous => C::Contiguous(yes(name, text)?),
         Key::Cores => C::Cores(count()?),
         Key::Cpus => {
@@ -417,7 +417,7 @@ fn nodes(text: &str) -> Result<NodeRange, Lines> {
         None => (text, None),
     };
     let min = scaled(min).ok_or_else(bad)?;
-    Ok(NodeRange { min, max: max.or(Some(min)) })
+    Ok(NodeRange { min, max })
 }
 
 /// `2`, `2@10`; 0 takes the limit away.

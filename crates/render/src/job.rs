@@ -65,6 +65,9 @@ pub fn reason_word(job: &JobInfo) -> Reason<'_> {
         JobState::BootFail => Reason::Ended("BootFail"),
         JobState::OutOfMemory => Reason::Ended("OutOfMemory"),
         JobState::Deadline => Reason::Ended("DeadLine"),
+        JobState::Cancelled if job.nodes.is_empty() && job.reason.is_none() => {
+            Reason::Pending(job.accounting.waited)
+        }
         JobState::Pending | JobState::SpecialExit | JobState::Cancelled => Reason::Pending(job.reason),
         _ => Reason::Pending(PendingReason::None),
     }

@@ -440,7 +440,11 @@ impl Checker {
                 let possible = self.catastrophes > 0 || record.grant().is_some_and(|g| g.node_failed);
                 self.ensure(possible, || format!("the end of job {job} was lost though nothing broke"));
             }
-            Outcome::Cancelled { status: None, .. } | Outcome::DependencyNeverSatisfied => {}
+            Outcome::Cancelled { status: None, .. } => {}
+            Outcome::DependencyNeverSatisfied => {
+                let asked = self.model.sub(&record).is_some_and(|s| s.spec.kill_on_invalid_dep == Some(true));
+                self.ensure(asked && !ran, || format!("job {job} is ended by its dependency, asked {asked}"));
+            }
         }
         let tasks = record.tasks.clone().map_or(vec![None], |t| t.into_iter().map(Some).collect());
         let good = matches!(outcome, Outcome::Exited(s) if s.success());

@@ -70,13 +70,13 @@ impl Sim {
             },
             70..=77 => Command::Hold { caller, target: self.a_target(), user_hold: self.rng.chance(50) },
             78..=85 => Command::Release { caller, target: self.a_target() },
-            86..=89 => Command::Requeue {
+            86..=88 => Command::Requeue {
                 caller,
                 target: self.a_target(),
                 hold: *self.rng.pick(&[None, None, None, Some(Hold::Requeued), Some(Hold::SpecialExit)]),
                 incomplete: self.rng.chance(30),
             },
-            90 => Command::Suspend { caller: root(), target: self.a_target() },
+            89..=90 => Command::Suspend { caller: root(), target: self.a_target() },
             91 => match self.rng.chance(80) {
                 true => Command::Resume { caller: root(), target: self.a_target() },
                 false => Command::Top { caller: root(), jobs: vec![self.a_job(), self.a_job()] },
@@ -339,6 +339,7 @@ impl Sim {
         spec.nice = if rng.chance(10) { rng.below(200) as i32 - 20 } else { 0 };
         if self.rng.chance(25) {
             spec.dependency = Some(self.a_dependency());
+            spec.kill_on_invalid_dep = self.rng.chance(30).then_some(true);
         }
         let key = RequestKey(u128::from(self.rng.next()));
         Command::Submit { caller, spec, payload: PayloadId(format!("p{:x}", key.0)), key }

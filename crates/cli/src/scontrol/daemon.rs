@@ -87,8 +87,14 @@ pub fn command(command: &str, typed: &str, rest: &[String], session: Session) ->
     } else if is("reboot", 3) {
         reboot(rest, session)
     } else if is("cancel_reboot", 3) {
-        argument()?;
-        Err(session.fail("slurm_update error: Invalid node state specified"))
+        Err(session.fail(match rest {
+            [] => "missing argument for keyword:cancel_reboot",
+            _ => "slurm_update error: Invalid node state specified",
+        }))
+    } else if is("cluster", 2) && rest.is_empty() {
+        Ok(())
+    } else if is("fsdampeningfactor", 3) && rest.is_empty() {
+        argument().map(drop)
     } else if is("token", 5) {
         Err(session.fail("Error fetching token"))
     } else if let Some(Status::Refused(instead)) =

@@ -23,14 +23,14 @@ impl Cluster {
             }
         }
         for (_, id) in self.index.deadlines.iter().take_while(|t| t.0 <= now.wall) {
-            let Some(job) = self.job(*id) else { continue };
+            let Some(job) = self.job(*id).filter(|j| !self.index.invalid.contains(&j.id)) else { continue };
             let attempt = job.attempt();
             let overdue = self.index.limits.iter().take_while(|t| t.0 <= clock).any(|t| t.1 == *id);
             match job.phase {
                 Phase::Running(_) if overdue => {}
                 Phase::Running(_) => changes.push(Change::Ending { attempt, cause: EndCause::Deadline }),
                 _ => {
-                    let outcome = Outcome::Deadline(ExitStatus::default());
+                    let outcome = Outcome::Deadline(ExitStatus { code: 0, signal: 1 });
                     let usage = Usage::default();
                     changes.push(Change::Ended { job: *id, outcome, end: now.wall, usage });
                 }

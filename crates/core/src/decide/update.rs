@@ -133,6 +133,7 @@ impl Cluster {
                 draft.waits = Some(waits);
             }
             JobChange::Shrink(_) => return Err(Reject::NotSupported),
+            JobChange::Tasks(0) => return Err(Reject::Other("Task count specification invalid".into())),
             _ => {}
         }
         draft.unchecked |= shapes(&change);
@@ -160,6 +161,9 @@ impl Cluster {
         }
         submission.partitions = self.partitions(spec)?;
         let user = &submission.owner.user;
+        if spec.licenses.iter().any(|l| l.count > self.world.licenses(&l.name)) {
+            return Err(Reject::InvalidLicenses);
+        }
         submission.account = self.account(user, spec, &submission.partitions)?;
         submission.qos = self.qos(user, submission.account.as_deref(), spec, &submission.partitions)?;
         self.check_nodes(spec, &submission.partitions)
@@ -211,6 +215,8 @@ fn may_change(caller: &Caller, s: &Selected, change: &JobChange) -> Result<(), R
             return Err(Reject::NotInThisState);
         }
         Phase::Pending(_) => {}
+        // A running job cannot be given fewer nodes here.
+        _ if matches!(change, Nodes(_)) => return Err(Reject::NotSupported),
         _ if !at_any_time => return Err(Reject::NotPending),
         _ => {}
     }

@@ -180,7 +180,9 @@ pub(super) const OPTIONS: &[Opt] = &[
         .takes("count")
         .env(&["SBATCH_THREADS_PER_CORE"]),
     opt("time", "time limit, as 30, 1:30:00 or 2-12").short('t').takes("time").env(&["SBATCH_TIMELIMIT"]),
-    opt("time-min", "least time limit that will do").takes("time"),
+    opt("time-min", "least time limit that will do")
+        .takes("time")
+        .listed("no job is given less than its time limit so as to start earlier"),
     opt("tmp", "least temporary disk space of a node").takes("size"),
     opt("uid", "user of the job").takes("user").refused("submit as that user, for example with su"),
     USAGE,

@@ -6,6 +6,7 @@ use crate::sinfo::ranges;
 use crate::tres::Tres;
 use crate::{job, request};
 use bivouac_types::info::{JobInfo, NodeShare};
+use bivouac_types::job::NodeRange;
 use bivouac_types::{Duration, HostList, MemRequest, TaskSet, Timestamp};
 use std::collections::BTreeMap;
 
@@ -193,7 +194,8 @@ fn title(job: &JobInfo, s: &Settings) -> String {
 /// The number of nodes: while pending, the range that was asked for.
 fn num_nodes(job: &JobInfo) -> String {
     match job.spec.resources.nodes.filter(|_| job.nodes.is_empty()) {
-        Some(range) => format!("{}-{}", range.min, range.max.unwrap_or(range.min)),
+        Some(NodeRange { min, max: Some(max) }) => format!("{min}-{max}"),
+        Some(NodeRange { min, max: None }) => min.to_string(),
         None => job.num_nodes.to_string(),
     }
 }
