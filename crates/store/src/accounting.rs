@@ -92,7 +92,8 @@ impl Accounting {
                 values.push(v.into());
             }
         }
-        sql += " ORDER BY id, restarts";
+        // The signs keep SQLite from walking through all jobs for the sake of their order.
+        sql += " ORDER BY +id, +restarts";
         let mut query = self.db.prepare(&sql)?;
         let rows = query.query_map(rusqlite::params_from_iter(values), |r| {
             Ok(RunRow { key: RunKey { job: r.get(0)?, restarts: r.get(1)? }, row: r.get(2)? })
