@@ -56,7 +56,7 @@ fn streams_and_flags() {
     let r = asked(&["-o", "x.%t", "-e", "none", "-i", "0", "-lu", "-K0", "-W", "5"], &[]).unwrap();
     assert_eq!(r.output, Stream::File("x.%t".into()));
     assert_eq!((r.error, r.input), (Some(Stream::None), Stream::Task(0)));
-    assert_eq!((r.label, r.unbuffered, r.kill_on_bad_exit, r.wait), (true, true, None, Some(5)));
+    assert_eq!((r.label, r.unbuffered, r.kill_on_bad_exit, r.wait), (true, true, Some(false), Some(5)));
     assert_eq!(asked(&["--kill-on-bad-exit"], &[]).unwrap().kill_on_bad_exit, Some(true));
     assert_eq!(asked(&["-K"], &[("SLURM_KILL_BAD_EXIT", "0")]).unwrap().kill_on_bad_exit, Some(true));
     assert_eq!(asked(&[], &[("SLURM_KILL_BAD_EXIT", "0")]).unwrap().kill_on_bad_exit, Some(false));
