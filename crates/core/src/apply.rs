@@ -107,6 +107,13 @@ impl Cluster {
                 }
             }),
             Change::NodesSet { nodes } => {
+                for (name, stand) in nodes {
+                    // Slurm counts a change of the state as use.
+                    let before = self.world.tables.node(name).map(|n| &self.world.stands[n]);
+                    if before.is_none_or(|b| b.standing != stand.standing || b.flags != stand.flags) {
+                        self.state.last_busy.insert(name.clone(), at.wall);
+                    }
+                }
                 self.state.nodes.extend(nodes.clone());
                 self.rebuild();
             }

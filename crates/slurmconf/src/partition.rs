@@ -144,9 +144,11 @@ impl Build {
 fn with_memory(mut p: PartitionConfig, memory: Memory) -> PartitionConfig {
     if p.def_mem_per_cpu_mb.is_none() && p.def_mem_per_node_mb.is_none() {
         (p.def_mem_per_cpu_mb, p.def_mem_per_node_mb) = (memory.def_per_cpu, memory.def_per_node);
+        p.inherits_def_mem = true;
     }
     if p.max_mem_per_cpu_mb.is_none() && p.max_mem_per_node_mb.is_none() {
         (p.max_mem_per_cpu_mb, p.max_mem_per_node_mb) = (memory.max_per_cpu, memory.max_per_node);
+        p.inherits_max_mem = true;
     }
     p
 }

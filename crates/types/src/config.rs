@@ -191,6 +191,10 @@ pub struct PartitionConfig {
     pub state: PartitionState,
     /// DefMemPerNode in MiB.
     pub def_mem_per_node_mb: Option<u64>,
+    /// The default of memory is the cluster's; the partition itself says none.
+    pub inherits_def_mem: bool,
+    /// The maximum of memory is the cluster's; the partition itself says none.
+    pub inherits_max_mem: bool,
     /// MaxMemPerCPU in MiB.
     pub max_mem_per_cpu_mb: Option<u64>,
     /// AllowAccounts; empty: all.
@@ -289,6 +293,8 @@ impl Default for PartitionConfig {
             billing: None,
             state: PartitionState::Up,
             def_mem_per_node_mb: None,
+            inherits_def_mem: false,
+            inherits_max_mem: false,
             max_mem_per_cpu_mb: None,
             allow_accounts: Vec::new(),
             deny_accounts: Vec::new(),

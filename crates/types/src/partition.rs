@@ -84,6 +84,8 @@ impl PartitionChange {
     /// Makes the change.
     pub fn apply(&self, p: &mut PartitionConfig) {
         use PartitionChange as C;
+        p.inherits_def_mem &= !matches!(self, C::DefMemPerCpu(_) | C::DefMemPerNode(_));
+        p.inherits_max_mem &= !matches!(self, C::MaxMemPerCpu(_) | C::MaxMemPerNode(_));
         match self.clone() {
             C::State(state) => p.state = state,
             C::Nodes(nodes) => p.nodes = nodes,

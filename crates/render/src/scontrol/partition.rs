@@ -114,15 +114,16 @@ fn job_defaults(config: &PartitionConfig) -> String {
 }
 
 fn memory(config: &PartitionConfig) -> String {
-    let value = |per_cpu: Option<u64>, per_node: Option<u64>| match (per_cpu, per_node) {
-        (Some(mb), _) => format!("CPU={mb}"),
-        (None, Some(mb)) => format!("Node={mb}"),
-        (None, None) => "Node=UNLIMITED".to_owned(),
+    // What the partition has from the cluster is not its own.
+    let value = |inherits: bool, per_cpu: Option<u64>, per_node: Option<u64>| match (per_cpu, per_node) {
+        (Some(mb), _) if !inherits => format!("CPU={mb}"),
+        (None, Some(mb)) if !inherits => format!("Node={mb}"),
+        _ => "Node=UNLIMITED".to_owned(),
     };
     format!(
         "DefMemPer{} MaxMemPer{}",
-        value(config.def_mem_per_cpu_mb, config.def_mem_per_node_mb),
-        value(config.max_mem_per_cpu_mb, config.max_mem_per_node_mb)
+        value(config.inherits_def_mem, config.def_mem_per_cpu_mb, config.def_mem_per_node_mb),
+        value(config.inherits_max_mem, config.max_mem_per_cpu_mb, config.max_mem_per_node_mb)
     )
 }
 

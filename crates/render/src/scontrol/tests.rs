@@ -239,6 +239,12 @@ fn a_partition_that_operators_changed() {
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
+    partition.config.inherits_max_mem = true;
+    let text = show_partition(&partition, &nodes, PLAIN, &settings());
+    assert!(
+        text.contains("   DefMemPerCPU=100 MaxMemPerNode=UNLIMITED\n"),
+        "what is the cluster's is not shown: {text}"
+    );
     partition.config.nodes.clear();
     let text = show_partition(&partition, &nodes, PLAIN, &settings());
     assert!(text.contains("   Nodes=(null)\n") && text.contains("   TRES=(null)\n"), "{text}");
