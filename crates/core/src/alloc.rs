@@ -92,7 +92,7 @@ impl NodeFree {
     }
 
     fn all_gres(&self, node: &NodeTable) -> Vec<GresAlloc> {
-        let some = self.gres.iter().zip(&node.gres).filter(|(free, _)| free.len() > 0);
+        let some = self.gres.iter().zip(&node.gres).filter(|(free, _)| !free.is_empty());
         let whole = |(free, table): (&IndexSet, &GresTable)| GresAlloc {
             name: table.name.clone(),
             kind: table.kind.clone(),

@@ -98,7 +98,7 @@ const KEYS: [(&str, usize, Key); 59] = [
     ("TimeLimit", 5, Key::TimeLimit),
     ("TimeMin", 5, Key::TimeMin),
     ("UserID", 4, Key::User),
-    ("WCKey", 1, Key::WcKey),
+    ("WCKey", 1, Key::Wckey),
 ];
 
 /// Those that follow [`KEYS`], whose names do not begin like one another's.
@@ -162,8 +162,8 @@ enum Key {
     Tres,
     Unsupported,
     User,
-    WcKey,
     WorkDir,
+    Wckey,
 }
 
 /// The name and meaning of a key that may be shortened.
@@ -231,10 +231,9 @@ pub fn read(words: &[String], now: &Zoned) -> Result<Option<JobUpdate>, Lines> {
     if update.ids.is_none() && update.name.is_none() {
         return Ok(None);
     }
-    if problems.is_empty() || !problems.iter().any(|p| p == "Request aborted") {
-        if update.changes.is_empty() {
-            problems.push("No changes specified".to_owned());
-        }
+    let aborted = problems.iter().any(|p| p == "Request aborted");
+    if update.changes.is_empty() && !aborted {
+        problems.push("No changes specified".to_owned());
     }
     if problems.is_empty() { Ok(Some(update)) } else { Err(problems) }
 }
@@ -399,7 +398,7 @@ fn change(name: &str, key: Key, text: &str) -> Result<Asked, Lines> {
             return Ok(Asked::Refused(Reject::Other(text.into())));
         }
         Key::Unsupported => return Ok(Asked::Refused(Reject::NotSupported)),
-        Key::WcKey => C::WcKey(cleared(text)),
+        Key::Wckey => C::WcKey(cleared(text)),
         Key::WorkDir if text.starts_with('/') => C::WorkDir(text.to_owned()),
         Key::WorkDir => return Err(invalid(name, text)),
         // Read before.

@@ -66,8 +66,8 @@ fn main_passes(o: &mut String, d: &Diagnostics) {
     mean(o, &d.main, "Mean cycle:   ", d.main.total_us);
     mean(o, &d.main, "Mean depth cycle:  ", d.main.total_depth);
     let minutes = d.at.since(d.since).as_secs() / 60;
-    if minutes > 0 {
-        push(o, format_args!("\tCycles per minute: {}\n", count / minutes));
+    if let Some(rate) = count.checked_div(minutes) {
+        push(o, format_args!("\tCycles per minute: {rate}\n"));
     }
     push(o, format_args!("\tLast queue length: {}\n", d.main.last_queue));
 }

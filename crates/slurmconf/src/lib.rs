@@ -117,6 +117,7 @@ impl Build {
 /// ClusterName, which `%c` in the names of included files stands for, before anything else is read.
 fn cluster_name(text: &str) -> String {
     let pairs = text.lines().filter_map(|l| lines::pairs(l).ok()).flatten();
+    // The last one counts.
     let named = pairs.filter(|p| p.key.eq_ignore_ascii_case("ClusterName"));
-    named.last().map_or_else(String::new, |p| p.value)
+    named.fold(String::new(), |_, p| p.value)
 }

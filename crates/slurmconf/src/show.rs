@@ -20,8 +20,11 @@ pub struct Facts<'a> {
     pub next_job_id: u32,
 }
 
+/// Keys with their values as they are printed.
+pub type Lines<K> = Vec<(K, String)>;
+
 /// Key and value of each line, in Slurm's order, and then those of cgroup.conf (where Slurm prints them).
-pub fn show(config: &ClusterConfig, facts: &Facts) -> (Vec<(String, String)>, Vec<(&'static str, String)>) {
+pub fn show(config: &ClusterConfig, facts: &Facts) -> (Lines<String>, Lines<&'static str>) {
     let p = &config.parameters;
     let multifactor = p.priority.multifactor;
     let mut lines = Vec::new();

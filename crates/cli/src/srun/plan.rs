@@ -107,6 +107,8 @@ mod tests {
             cpus_per_task: 2,
             nodes: tasks.iter().enumerate().map(node).collect(),
             kill_wait: 30,
+            wait: 0,
+            kill_on_bad_exit: false,
         }
     }
 

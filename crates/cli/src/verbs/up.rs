@@ -55,7 +55,7 @@ fn slurm_conf_up(dir: &str, dry_run: bool) -> Result<ExitCode, ExitCode> {
     if std::env::var_os("BIVOUAC_CLUSTER").is_none_or(|c| c.is_empty()) {
         let name = cluster_named_in(&path)?;
         if name != DEFAULT_CLUSTER {
-            crate::terminal::hint(&format!(
+            crate::terminal::hint(format!(
                 "this cluster is called {name}: `export BIVOUAC_CLUSTER={name}` to use it from here"
             ));
         }

@@ -116,7 +116,7 @@ pub(super) fn single<'a>(row: &Row<'a>) -> Option<&'a StepInfo> {
 }
 
 /// The node on which a step's tasks were, if it was one.
-pub(super) fn on_node<'a>(step: &'a StepInfo) -> Option<&'a str> {
+pub(super) fn on_node(step: &StepInfo) -> Option<&str> {
     match &step.nodes[..] {
         [node] => Some(node),
         _ => None,

@@ -21,7 +21,7 @@ fn active() -> Filter {
 
 fn names(format: &str, id: u32) -> String {
     let (jobs, settings) = (jobs(), settings());
-    let rows = jobs.iter().filter(|j| j.id.0 == id).map(|job| JobRow::of(job));
+    let rows = jobs.iter().filter(|j| j.id.0 == id).map(JobRow::of);
     let text = print(&Layout::<Jobs>::names(format).layout, rows, &settings);
     text.lines().nth(1).unwrap().to_owned()
 }
@@ -488,7 +488,7 @@ proptest! {
         let (jobs, settings) = (jobs(), settings());
         for text in [&format, &any] {
             for layout in [Layout::<Jobs>::letters(text).layout, Layout::<Jobs>::names(text).layout] {
-                print(&layout, jobs.iter().map(|job| JobRow::of(job)), &settings);
+                print(&layout, jobs.iter().map(JobRow::of), &settings);
             }
         }
     }

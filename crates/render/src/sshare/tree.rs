@@ -84,7 +84,7 @@ impl Share {
 pub fn tree(config: &ClusterConfig, jobs: &[JobInfo], own: &str) -> Vec<Share> {
     let mut plan = Plan::new(config);
     if config.parameters.associations.is_empty() {
-        plan.from_jobs(jobs);
+        plan.add_jobs(jobs);
         plan.user(config.default_account.as_deref().unwrap_or("root"), own);
     }
     let mut all = Vec::new();
@@ -139,7 +139,7 @@ impl Plan {
         self.users.entry(account.to_owned()).or_default().entry((user.to_owned(), None)).or_insert(1);
     }
 
-    fn from_jobs(&mut self, jobs: &[JobInfo]) {
+    fn add_jobs(&mut self, jobs: &[JobInfo]) {
         for job in jobs {
             self.user(job.account.as_deref().unwrap_or("root"), &job.user);
         }
