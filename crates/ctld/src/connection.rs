@@ -107,8 +107,8 @@ fn talk(stream: UnixStream, peer: Peer, owner: &Sender<Mail>) {
             }
         };
         let written = match answer {
-            Answer::One(response) => write(&mut out, &response),
-            Answer::Parts(mut parts) => parts.all(|part| write(&mut out, &part)),
+            Answer::One(response) => write(out, &response),
+            Answer::Parts(mut parts) => parts.all(|part| write(out, &part)),
         };
         if !written {
             return;

@@ -177,7 +177,7 @@ impl Armed {
 
 fn hostlist<'n>(names: impl Iterator<Item = &'n str>) -> Option<String> {
     let names: Vec<&str> = names.collect();
-    (!names.is_empty()).then(|| bivouac_types::hostlist::compress(names.into_iter()))
+    (!names.is_empty()).then(|| bivouac_types::hostlist::compress(names))
 }
 
 #[cfg(test)]
