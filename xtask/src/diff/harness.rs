@@ -15,6 +15,9 @@ use super::system::{Account, System};
 use super::{bivouac, reference, report};
 use crate::{Outcome, release};
 
+/// What a system did with a case, or how it broke.
+type Tried = Result<Ran, String>;
+
 /// All that a run needs.
 pub struct Harness {
     /// `tests/diff`.
@@ -120,12 +123,7 @@ impl Harness {
     }
 
     /// Runs a case on both systems, side by side.
-    fn run_case(
-        &self,
-        clusters: &Clusters,
-        case: &Case,
-        run: usize,
-    ) -> Result<(Result<Ran, String>, Result<Ran, String>), String> {
+    fn run_case(&self, clusters: &Clusters, case: &Case, run: usize) -> Result<(Tried, Tried), String> {
         let own = Account::of(None)?;
         let (account, ours) = match &case.user {
             None => (&own, &clusters.ours),
