@@ -194,7 +194,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn parsed(text: &str) -> (Vec<(u32, Vec<(String, String)>)>, Vec<String>) {
+    type Numbered = Vec<(u32, Vec<(String, String)>)>;
+
+    fn parsed(text: &str) -> (Numbered, Vec<String>) {
         let mut problems = Vec::new();
         let mut open = |name: &str| match name {
             "more" => Ok(Some("Inside=1\nbad\n".to_owned())),

@@ -1,5 +1,6 @@
 //! Hands cases to workers, each with clusters of its own, and judges what comes back.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -227,12 +228,24 @@ pub struct Verdicts {
 }
 
 impl Verdicts {
-    /// Prints the summary. `complete` says that every rule had its chance.
+    /// Prints the summary. `complete` says that every rule had its chance; `open` are cases that are known to differ.
     ///
     /// # Errors
-    /// Cases differ, or a rule shows nothing any more.
-    pub fn finish(mut self, rules: &Rules, complete: bool) -> Outcome {
+    /// Other cases differ, or a rule shows nothing any more.
+    pub fn finish(mut self, rules: &Rules, open: &BTreeSet<String>, complete: bool) -> Outcome {
         let (agreed, differ) = (self.agreed.len(), self.differ.len());
+        let differing: BTreeSet<&str> = self.differ.iter().map(|(name, _)| name.as_str()).collect();
+        let mended = self
+            .took
+            .iter()
+            .map(|(_, _, name)| name)
+            .filter(|n| open.contains(*n) && !differing.contains(n.as_str()));
+        let mended: Vec<&str> = mended.map(String::as_str).collect();
+        if !mended.is_empty() {
+            println!("{} cases of open.list agree now, take them off: {}", mended.len(), mended.join(" "));
+        }
+        let new: Vec<&str> = differing.iter().copied().filter(|name| !open.contains(*name)).collect();
+        println!("{} of the cases that differ stand in open.list", differ - new.len());
         let counts = report::deviations(&self.agreed);
         println!(
             "{} cases: {agreed} agree, {differ} differ; {} declared deviations showed",
@@ -252,13 +265,10 @@ impl Verdicts {
         for rule in &unused {
             println!("deviations.rules: nothing needs this rule any more: {rule}");
         }
-        match (differ, unused.len()) {
+        match (new.len(), unused.len()) {
             (0, 0) => Ok(()),
             (0, rules) => Err(format!("{rules} rules show nothing any more")),
-            _ => {
-                let names: Vec<&str> = self.differ.iter().map(|(name, _)| name.as_str()).collect();
-                Err(format!("{differ} cases differ: {}", names.join(" ")))
-            }
+            (cases, _) => Err(format!("{cases} cases differ that are not in open.list: {}", new.join(" "))),
         }
     }
 }
