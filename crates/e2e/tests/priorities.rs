@@ -59,7 +59,6 @@ fn shares_and_usage() {
          test $(sshare -n -P -U -o rawusage) -ge 2 && echo used; sshare -o nope",
     );
     let user = said.out.lines().nth(1).and_then(|l| l.split('|').nth(1)).unwrap_or_default().to_owned();
-    // PriorityWeightFairshare is 0 here: usage is counted, and not compared.
     assert_eq!(said.out, format!("root|||1.000000|\n root|{user}|1|0.000000|1.000000\nused\n"));
     assert_eq!((said.code, said.err.as_str()), (1, "sshare: error: Invalid field requested: \"nope\"\n"));
 }

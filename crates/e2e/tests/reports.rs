@@ -37,7 +37,6 @@ fn refusals_in_slurms_words() {
         ("squeue -o %i -O jobid", 1, "", "squeue: error: -O (--Format) is incompatible with -o (--format)\n"),
         ("squeue -i 0", 1, "", "squeue: error: --iterate=0\n\n"),
         ("sinfo -p nope -h", 0, "", ""),
-        ("sinfo -h -o %D -S 9", 0, "1\n", ""),
         ("sinfo -R", 0, "REASON               USER      TIMESTAMP           NODELIST\n", ""),
         ("sacct -n -j 999", 0, "", ""),
         ("sacct -n -j 1.7", 0, "", ""),

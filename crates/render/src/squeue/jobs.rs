@@ -44,6 +44,11 @@ pub(super) fn in_order(a: &Row<'_>, b: &Row<'_>, settings: &Settings) -> Orderin
     by_id(a, b, settings).then_with(|| a.task.cmp(&b.task))
 }
 
+/// Whether the row stands for tasks of an array that have not started.
+fn pending_tasks(job: &JobInfo) -> bool {
+    matches!(job.array.as_ref().map(|a| &a.tasks), Some(ArrayTasks::Pending(_)))
+}
+
 /// The partition of the line.
 fn partition<'r>(r: &'r Row<'_>) -> &'r str {
     r.partition.map_or(&r.job.partition, |p| p.0)
@@ -232,7 +237,8 @@ static COLUMNS: &[Column<Jobs>] = &[
     C::new('n', "reqnodes", "REQ_NODES", |r, _, o| {
         r.job.spec.resources.nodelist.iter().for_each(|list| number(o, list));
     })
-    .text(),
+    // Slurm takes this order, by which all jobs are equal.
+    .by(|_, _, _| Ordering::Equal),
     C::new('o', "command", "COMMAND", |r, _, o| job::write_or(o, r.job.spec.command.as_deref(), "(null)")),
     C::new('p', "priority", "PRIORITY", |r, _, o| {
         push(o, format_args!("{:.14}", f64::from(r.job.priority) / f64::from(u32::MAX)));
@@ -312,10 +318,14 @@ static COLUMNS: &[Column<Jobs>] = &[
     C::new('Y', "schednodes", "SCHEDNODES", planned),
     C::new('Z', "workdir", "WORK_DIR", |r, _, o| o.push_str(&r.job.spec.work_dir)),
     // Without a letter.
-    C::new('\0', "accruetime", "ACCRUE_TIME", |r, s, o| job::write_time(o, s, job::eligible(r.job))),
+    C::new('\0', "accruetime", "ACCRUE_TIME", |r, s, o| {
+        // Tasks that wait for their time have not begun to.
+        let waits = pending_tasks(r.job);
+        job::write_time(o, s, job::eligible(r.job).filter(|at| !waits || *at <= s.now));
+    }),
     C::new('\0', "admin_comment", "ADMIN_COMMENT", null),
     C::new('\0', "allocnodes", "ALLOC_NODES", |r, _, o| o.push_str(&r.job.spec.submit_host)),
-    C::new('\0', "allocsid", "ALLOC_SID", zero),
+    C::new('\0', "allocsid", "ALLOC_SID", |r, _, o| number(o, r.job.spec.submit_sid)),
     C::new('\0', "associd", "ASSOC_ID", zero),
     C::new('\0', "batchflag", "BATCH_FLAG", |_, _, o| o.push('1')),
     C::new('\0', "boardspernode", "BOARDS_PER_NODE", zero),
@@ -338,7 +348,7 @@ static COLUMNS: &[Column<Jobs>] = &[
     C::new('\0', "hetjobid", "HET_JOB_ID", not_applicable),
     C::new('\0', "hetjobidset", "HET_JOB_ID_SET", not_applicable),
     C::new('\0', "hetjoboffset", "HET_JOB_OFFSET", not_applicable),
-    C::new('\0', "lastschedeval", "LAST_SCHED_EVAL", not_applicable),
+    C::new('\0', "lastschedeval", "LAST_SCHED_EVAL", |r, s, o| job::write_time(o, s, r.job.evaluated)),
     C::new('\0', "maxcpus", "MAX_CPUS", |r, _, o| number(o, r.job.num_cpus)),
     C::new('\0', "maxnodes", "MAX_NODES", |r, _, o| {
         number(o, r.job.spec.resources.nodes.and_then(|n| n.max).unwrap_or(r.job.num_nodes));

@@ -126,7 +126,7 @@ fn middle(job: &JobInfo, shapes: &Shapes<'_>) -> Fields {
     }
     fields.extend([
         ("job_state", job.state.name().into()),
-        ("last_sched_evaluation", 0u32.into()),
+        ("last_sched_evaluation", seconds(job.evaluated)),
         ("licenses", spec.licenses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",").into()),
         ("max_cpus", 0u32.into()),
         ("max_nodes", max_nodes.into()),
