@@ -14,6 +14,8 @@ pub struct Facts<'a> {
     pub state_dir: &'a str,
     /// The owner, `root(0)`.
     pub owner: &'a str,
+    /// Numbers of the users that SlurmUser and SlurmdUser name.
+    pub users: &'a [(String, u32)],
     /// When the controller started, as times are printed.
     pub boot_time: &'a str,
     /// The next job's number.
@@ -62,6 +64,16 @@ fn line(key: &Key, config: &ClusterConfig, facts: &Facts) -> (String, String) {
             };
             Some(format!("{}{more}", key.default))
         }
+        "AccountingStorageUser" if has_dbd(config) => Some("N/A".to_owned()),
+        "MaxDBDMsgs" if has_dbd(config) && given(key.name).is_none() => {
+            let messages = u64::from(config.max_job_count) * 2 + config.nodes.len() as u64 * 4;
+            Some(messages.max(10_000).to_string())
+        }
+        "SlurmUser" | "SlurmdUser" if given(key.name).is_some_and(|n| !n.contains('(')) => {
+            let name = given(key.name).unwrap_or_default();
+            let uid = facts.users.iter().find(|(user, _)| *user == name).map(|(_, uid)| uid.to_string());
+            Some(format!("{name}({})", uid.unwrap_or_default()))
+        }
         "BOOT_TIME" => Some(facts.boot_time.to_owned()),
         "ClusterName" => Some(config.cluster.clone()),
         "DefMemPerNode" => return memory(config, key, "DefMemPerCPU"),
@@ -97,6 +109,12 @@ fn line(key: &Key, config: &ClusterConfig, facts: &Facts) -> (String, String) {
         name => name,
     };
     (printed.to_owned(), own.unwrap_or_else(|| shown(p, key).to_owned()))
+}
+
+/// Whether the accounting is a slurmdbd's, in Slurm's eyes.
+fn has_dbd(config: &ClusterConfig) -> bool {
+    let storage = config.parameters.given.get("AccountingStorageType");
+    storage.is_some_and(|t| t == "accounting_storage/slurmdbd")
 }
 
 /// Memory per CPU and per node are one line.

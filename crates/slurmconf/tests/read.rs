@@ -226,14 +226,22 @@ fn parameters_are_shown_as_scontrol_shows_them() {
                 PriorityCalcPeriod=10\nPriorityFavorSmall=YES\nEnforcePartLimits=all\nDisableRootJobs=YES\nSlurmdDebug=3\n\
                 SlurmctldDebug=debug\nUsePAM=0\nTrackWCKey=no\nLicenses=a:4,b:2\nMaxMemPerCPU=400\nEpilogMsgTime=3000\n\
                 ResumeRate=10\nVSizeFactor=101\nPreemptExemptTime=1:00\nProctrackType=proctrack/cgroup\nJobRequeue=0\n\
-                Prolog=/bin/true\nSlurmctldHost=a(10.0.0.1)\nSlurmctldHost=b\nPropagateResourceLimitsExcept=MEMLOCK\n";
+                Prolog=/bin/true\nSlurmctldHost=a(10.0.0.1)\nSlurmctldHost=b\nPropagateResourceLimitsExcept=MEMLOCK\nSlurmdUser=bob\n\
+                AccountingStorageType=accounting_storage/slurmdbd\n";
     let outcome = reading(&[
         ("slurm.conf", &format!("{LEAST}{text}")),
         ("cgroup.conf", "AllowedRAMSpace=90\nConstrainCores=yes\n"),
     ]);
     assert_eq!(outcome.problems, []);
     let config = outcome.config.expect("a configuration");
-    let facts = Facts { host: "vm", state_dir: "/state", owner: "ann(7)", boot_time: "B", next_job_id: 9 };
+    let facts = Facts {
+        host: "vm",
+        state_dir: "/state",
+        owner: "ann(7)",
+        users: &[("bob".to_owned(), 8)],
+        boot_time: "B",
+        next_job_id: 9,
+    };
     let (lines, cgroup) = show(&config, &facts);
     let value = |key: &str| lines.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str());
     for (key, shown) in [
@@ -267,6 +275,9 @@ fn parameters_are_shown_as_scontrol_shows_them() {
         ("SLURM_CONF", "/conf/slurm.conf"),
         ("MaxNodeCount", "2"),
         ("PowerPlugin", ""),
+        ("SlurmdUser", "bob(8)"),
+        ("AccountingStorageUser", "N/A"),
+        ("MaxDBDMsgs", "20008"),
     ] {
         assert_eq!(value(key), Some(shown), "{key}");
     }

@@ -181,6 +181,11 @@ fn config(session: Session) -> Result<(), ExitCode> {
         host,
         state_dir: status.state_dir.display().to_string(),
         owner: owner.map_or_else(|| "root(0)".to_owned(), |a| format!("{}({})", a.name, a.uid)),
+        users: ["SlurmUser", "SlurmdUser"]
+            .iter()
+            .filter_map(|key| config.parameters.given.get(*key))
+            .filter_map(|name| Some((name.clone(), report::uid_of(name)?)))
+            .collect(),
         since: status.up_since,
         next_job_id: status.next_job_id,
     };

@@ -14,6 +14,8 @@ pub struct Running {
     pub state_dir: String,
     /// The owner, `root(0)`.
     pub owner: String,
+    /// Numbers of the users that SlurmUser and SlurmdUser name.
+    pub users: Vec<(String, u32)>,
     /// When the controller started.
     pub since: Timestamp,
     /// The next job's number.
@@ -32,6 +34,7 @@ pub fn show_config(config: &ClusterConfig, running: &Running, s: &Settings) -> S
         host: &running.host,
         state_dir: &running.state_dir,
         owner: &running.owner,
+        users: &running.users,
         boot_time: &boot_time,
         next_job_id: running.next_job_id,
     };
