@@ -96,6 +96,12 @@ pub fn compare(slurm: &Ran, ours: &Ran, rules: &Rules) -> Compared {
             ));
             continue;
         };
+        if !same_command(&a, x, &b, y) {
+            let way = "(the case went another way; the rest is not compared)";
+            let argv = |record: &Record| vec![record.argv.join(" ")];
+            all.differences.push(Difference::new(way, "case", argv(x), argv(y)));
+            break;
+        }
         let mut found = compare_records(&a, x, &b, y, rules);
         if let Some(id) = &x.deviates {
             if found.is_empty() {
@@ -120,13 +126,15 @@ fn context(ran: &Ran) -> Context {
     Context { started: ran.started, folders: ran.folders.clone(), jobs: ids }
 }
 
+/// Whether two records are of the same command.
+fn same_command(a: &Context, x: &Record, b: &Context, y: &Record) -> bool {
+    let argv = |context: &Context, record: &Record| context.lines(&record.argv.join(" "), Spans::Long);
+    argv(a, x) == argv(b, y)
+}
+
 fn compare_records(a: &Context, x: &Record, b: &Context, y: &Record, rules: &Rules) -> Vec<Difference> {
     let command = x.argv.join(" ");
     let mut found = Vec::new();
-    let argv = |context: &Context, record: &Record| context.lines(&record.argv.join(" "), Spans::Long);
-    if argv(a, x) != argv(b, y) {
-        found.push(Difference::new(&command, "case", vec![command.clone()], vec![y.argv.join(" ")]));
-    }
     if x.rc != y.rc {
         found.push(Difference::new(&command, "rc", vec![x.rc.to_string()], vec![y.rc.to_string()]));
     }

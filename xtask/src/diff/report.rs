@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::cases::Case;
 use super::compare::{Compared, Difference, Ran};
 
+/// So many lines of one side of a difference are shown.
+const LONGEST: usize = 25;
+
 /// A case's differences as text: Slurm's lines with `-`, ours with `+`.
 pub fn diff(case: &Case, compared: &Compared) -> String {
     let mut text = format!("--- {}   ({})\n", case.name, case.place);
@@ -25,8 +28,16 @@ pub fn diff(case: &Case, compared: &Compared) -> String {
 fn one(difference: &Difference) -> String {
     let mut text = String::new();
     for (sign, lines) in [('-', &difference.slurm), ('+', &difference.ours)] {
-        for line in lines.iter().flat_map(|text| text.split('\n')) {
+        let lines: Vec<&str> = lines.iter().flat_map(|text| text.split('\n')).collect();
+        for line in lines.iter().take(LONGEST) {
             text.push_str(&format!("  {:<4} {sign} {line}\n", difference.part));
+        }
+        if lines.len() > LONGEST {
+            text.push_str(&format!(
+                "  {:<4} {sign} ... ({} more lines)\n",
+                difference.part,
+                lines.len() - LONGEST
+            ));
         }
     }
     text
