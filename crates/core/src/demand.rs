@@ -252,15 +252,10 @@ impl Demand {
         Err(Reject::NodeConfigUnavailable)
     }
 
-    /// The CPUs it will have at least.
+    /// The CPUs it will have at least: those of its tasks.
     pub fn min_cpus(&self) -> u32 {
         let at_once = if self.overcommit { self.min_nodes } else { self.tasks };
-        let for_gpus =
-            self.gpus.cpus_per_gpu.saturating_mul(self.gpu_count().min(u64::from(u32::MAX)) as u32);
-        at_once
-            .saturating_mul(self.cpus_per_task)
-            .max(for_gpus)
-            .max(self.min_node_cpus.saturating_mul(self.min_nodes))
+        at_once.saturating_mul(self.cpus_per_task)
     }
 
     /// The GPUs it will have at least.
@@ -340,7 +335,11 @@ fn names(list: &Option<HostList>, tables: &Tables) -> Result<Vec<usize>, Reject>
 }
 
 fn features(text: &str, tables: &Tables) -> Result<Constraint, Reject> {
-    let constraint = Constraint::parse(text).map_err(Reject::Other)?;
+    let whole = |open, close| text.matches(open).count() == text.matches(close).count();
+    let constraint = Constraint::parse(text).map_err(|what| match whole('[', ']') && whole('(', ')') {
+        true => Reject::Other(what),
+        false => Reject::InvalidFeature(text.to_owned()),
+    })?;
     for name in constraint.names() {
         if !tables.nodes.iter().any(|n| n.features.contains(name)) {
             return Err(Reject::InvalidFeature(name.to_string()));

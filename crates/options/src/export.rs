@@ -15,7 +15,7 @@ pub struct ExportList {
 }
 
 impl ExportList {
-    /// Parses `ALL`, `NONE`, `NAME,NAME=value`, `ALL,NAME=value`. A value in single or double quotes may hold commas.
+    /// Parses `ALL`, `NONE`, `NAME,NAME=value`, `ALL,NAME=value`. A value in single or double quotes may hold commas; double quotes stay.
     pub fn parse(text: &str) -> ExportList {
         if text.is_empty() || text.eq_ignore_ascii_case("ALL") {
             return ExportList::default();
@@ -36,8 +36,8 @@ impl ExportList {
     }
 
     /// The environment that goes along, `NAME=value` each, from the caller's. SLURM_* variables always do, and
-    /// bivouac's own, by which commands find their cluster. With ALL, a variable that the caller has wins over an
-    /// assignment, as sbatch(1) says.
+    /// bivouac's own, by which commands find their cluster. An assignment wins over the caller's variable, with ALL
+    /// too, whatever sbatch(1) says.
     pub fn apply(&self, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<Blob> {
         let mut out = Vec::new();
         let mut present = Vec::new();
@@ -45,6 +45,7 @@ impl ExportList {
             let bytes = name.as_bytes();
             let assigned = self.items.iter().find(|(n, _)| n.as_bytes() == bytes);
             let goes = match (&self.kind, assigned) {
+                (Export::All, Some((_, Some(_)))) => false,
                 (Export::All, _) => true,
                 (Export::Names, Some((_, None))) => true,
                 (Export::Names, Some((_, Some(_)))) => false,
@@ -70,13 +71,24 @@ fn entry(name: &OsStr, value: &OsStr) -> Blob {
     Blob([name.as_bytes(), b"=", value.as_bytes()].concat())
 }
 
-/// Cuts at commas outside quotes; the quotes are taken away.
+/// Cuts at commas outside quotes; single quotes are taken away.
 fn split(text: &str) -> Vec<String> {
     let (mut items, mut item, mut quote) = (Vec::new(), String::new(), None);
     for c in text.chars() {
         match (c, quote) {
-            (c, Some(q)) if c == q => quote = None,
-            ('\'' | '"', None) if item.ends_with('=') => quote = Some(c),
+            (c, Some(q)) if c == q => {
+                quote = None;
+                // Only single quotes are taken away.
+                if c == '"' {
+                    item.push(c);
+                }
+            }
+            ('\'' | '"', None) if item.ends_with('=') => {
+                quote = Some(c);
+                if c == '"' {
+                    item.push(c);
+                }
+            }
             (',', None) => items.push(std::mem::take(&mut item)),
             _ => item.push(c),
         }
@@ -114,8 +126,9 @@ mod tests {
         assert_eq!(applied("EDITOR,ARG1=test"), ["EDITOR=vi", own[0], own[1], "ARG1=test"]);
         assert_eq!(applied("EDITOR=nano"), [own[0], own[1], "EDITOR=nano"]);
         assert_eq!(applied("NOSUCH"), own);
-        assert_eq!(applied("ALL,EDITOR=nano,NEW=1"), [&all[..], &["NEW=1"]].concat());
-        assert_eq!(applied("A='x,y',B=\"z,\",C=a=b"), [own[0], own[1], "A=x,y", "B=z,", "C=a=b"]);
+        let but_editor = [all[0], all[2], all[3], all[4], "EDITOR=nano", "NEW=1"];
+        assert_eq!(applied("ALL,EDITOR=nano,NEW=1"), but_editor);
+        assert_eq!(applied("A='x,y',B=\"z,\",C=a=b"), [own[0], own[1], "A=x,y", "B=\"z,\"", "C=a=b"]);
     }
 
     proptest! {

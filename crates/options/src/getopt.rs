@@ -294,7 +294,9 @@ fn find(
     if let Some(exact) = all().find(|(_, n)| *n == name) {
         return Ok(exact);
     }
-    let near: Vec<_> = all().filter(|(_, n)| n.starts_with(name)).collect();
+    let mut near: Vec<_> = all().filter(|(_, n)| n.starts_with(name)).collect();
+    // As Slurm's own list of names is sorted.
+    near.sort_by_key(|(_, n)| *n);
     match near.first() {
         None => Err(UsageError::Unrecognized(shown())),
         Some(first) if near.iter().all(|(o, _)| o.long == first.0.long) => Ok(*first),

@@ -90,6 +90,7 @@ pub fn node_range(given: &Given) -> Result<Option<NodeRange>, ValueError> {
     let Some(min) = scaled(first) else { return fail(format!("\"{first}\" is not a valid node count")) };
     let max = match last {
         None => min,
+        Some("") => return fail(format!("Maximum node count -1 is less than minimum node count {min}")),
         Some(last) => match scaled(last) {
             Some(max) => max,
             None => return fail(format!("\"{last}\" is not a valid node count")),
@@ -145,10 +146,10 @@ pub fn nice(given: &Given) -> Result<i32, ValueError> {
 
 /// The words that --mail-type takes, and what ALL stands for.
 const MAIL_TYPES: [&str; 11] = [
+    "INVALID_DEPEND",
     "BEGIN",
     "END",
     "FAIL",
-    "INVALID_DEPEND",
     "REQUEUE",
     "STAGE_OUT",
     "TIME_LIMIT",
@@ -190,6 +191,8 @@ pub fn mail_type_words(text: &str) -> Option<Vec<String>> {
             }
         }
     }
+    // Slurm shows them in its own order.
+    types.sort_by_key(|t| MAIL_TYPES.iter().position(|m| m == t));
     Some(types)
 }
 
@@ -208,6 +211,11 @@ pub fn distribution(given: &Given) -> Result<(), ValueError> {
     match across_nodes.as_str() {
         _ if !within || !packed => Err(ValueError::invalid("distribution")),
         "*" | "block" => Ok(()),
+        m if m == "plane" || m.strip_prefix("plane=").is_some_and(|n| n.parse::<u32>().is_err()) => {
+            let text =
+                "Invalid plane size or size not specified\nInvalid --distribution specification".into();
+            Err(ValueError { level: "error", text, code: 255 })
+        }
         m if m == "cyclic" || m == "arbitrary" || m == "plane" || m.starts_with("plane=") => {
             Err(ValueError::plain(format!(
                 "--distribution={text} is not available here: tasks are placed node after node (block)"

@@ -114,21 +114,26 @@ pub fn write_nodes_or_reason(out: &mut String, job: &JobInfo) {
 
 /// When it started, or is expected to. A job that was cancelled before counts as started when it ended.
 pub fn start(job: &JobInfo) -> Option<Timestamp> {
-    job.start.or(if job.state.is_ended() { job.end } else { None })
+    job.start.or(if job.state.is_ended() { job.end } else { begin(job) })
+}
+
+/// --begin of a pending job, where it was later than the submission.
+fn begin(job: &JobInfo) -> Option<Timestamp> {
+    job.spec.begin.filter(|begin| job.state.waits() && *begin > job.submit)
 }
 
 /// When it ended, or will by its limit; for a pending job from its expected start.
 pub fn end(job: &JobInfo) -> Option<Timestamp> {
     job.end.or_else(|| match job.state {
-        state if state.waits() => Some(job.start? + job.time_limit.duration()?),
+        state if state.waits() => Some(start(job)? + job.time_limit.duration()?),
         _ => None,
     })
 }
 
-/// When it became, or will become, eligible: not known of a job that is held.
+/// When it became, or will become, eligible: of a job that is held only --begin is known.
 pub fn eligible(job: &JobInfo) -> Option<Timestamp> {
     let held = matches!(job.reason, PendingReason::JobHeldUser | PendingReason::JobHeldAdmin);
-    job.eligible.filter(|_| !(held && job.state.waits()))
+    job.eligible.filter(|_| !(held && job.state.waits())).or_else(|| begin(job))
 }
 
 /// What is left of its limit; none: it has no limit.

@@ -21,6 +21,26 @@ pub struct Tres<'a> {
     pub gres: BTreeMap<&'a str, u64>,
 }
 
+/// Generic resources that a job asks for on so many nodes, --gpus and its like among them.
+fn asked_gres(job: &JobInfo, nodes: u32) -> BTreeMap<&str, u64> {
+    let ask = &job.spec.resources;
+    let mut all = requests(&ask.gres, nodes);
+    let sum = |list: &[GresRequest]| list.iter().map(|g| u64::from(g.count)).sum::<u64>();
+    let by_tasks = match ask.ntasks_per_gpu {
+        Some(each) if ask.gpus.per_job.is_empty() && ask.gpus.per_node.is_empty() => {
+            u64::from(job.num_tasks.div_ceil(each.max(1)))
+        }
+        _ => 0,
+    };
+    let per_task =
+        if ask.gpus.per_job.is_empty() { sum(&ask.gpus.per_task) * u64::from(job.num_tasks) } else { 0 };
+    let gpus = sum(&ask.gpus.per_job) + sum(&ask.gpus.per_node) * u64::from(nodes) + per_task + by_tasks;
+    if gpus > 0 {
+        *all.entry("gpu").or_default() += gpus;
+    }
+    all
+}
+
 impl<'a> Tres<'a> {
     /// What a job has been given; while it is pending what it asks for.
     pub fn of_job(job: &'a JobInfo) -> Tres<'a> {
@@ -32,14 +52,10 @@ impl<'a> Tres<'a> {
 
     /// What a job asks for.
     pub fn requested(job: &'a JobInfo) -> Tres<'a> {
-        let gres = requests(&job.spec.resources.gres, job.num_nodes);
-        Tres {
-            cpus: job.num_cpus,
-            mem_mb: job.mem_mb,
-            nodes: job.num_nodes,
-            billing: Some(job.num_cpus),
-            gres,
-        }
+        let pending = job.nodes.is_empty() && job.accounting.req_nodes > 0;
+        let nodes = if pending { job.accounting.req_nodes } else { job.num_nodes };
+        let gres = asked_gres(job, nodes);
+        Tres { cpus: job.num_cpus, mem_mb: job.mem_mb, nodes, billing: Some(job.num_cpus), gres }
     }
 
     /// What a job asked for when it was submitted, as the accounting keeps it; records of earlier versions know only what
@@ -54,7 +70,7 @@ impl<'a> Tres<'a> {
             mem_mb: asked.req_mem_mb,
             nodes: asked.req_nodes,
             billing: Some(asked.req_cpus),
-            gres: requests(&job.spec.resources.gres, asked.req_nodes),
+            gres: asked_gres(job, asked.req_nodes),
         }
     }
 

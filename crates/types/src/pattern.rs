@@ -21,13 +21,12 @@ pub struct PatternContext<'a> {
     pub node_id: u32,
     /// %t: the task's rank.
     pub task_id: u32,
-    /// %s, and %J (`12.0`): the step; none: the batch script's, `4294967291` and the job's number alone.
+    /// %s, and %J (`12.0`): the step; none: the batch script's, `batch` and the job's number alone.
     pub step: Option<u32>,
 }
 
-/// What Slurm shows as a job array's index where there is no array, and as the step of a batch script.
+/// What Slurm shows as a job array's index where there is no array.
 const NO_ARRAY_TASK: u32 = 4_294_967_294;
-const BATCH_STEP: u32 = 4_294_967_291;
 
 /// Replaces the symbols of a pattern. A number between `%` and the symbol pads numbers with zeros (at most 10
 /// digits). A pattern with a backslash in it is taken literally, its backslashes removed.
@@ -54,7 +53,7 @@ pub fn expand(pattern: &str, of: &PatternContext<'_>) -> String {
             Some('N') => out += of.node,
             Some('n') => out += &padded(of.node_id),
             Some('t') => out += &padded(of.task_id),
-            Some('s') => out += &of.step.map_or_else(|| padded(BATCH_STEP), padded),
+            Some('s') => out += &of.step.map_or_else(|| "batch".to_owned(), padded),
             Some('J') => {
                 out += &padded(of.job.0);
                 if let Some(step) = of.step {

@@ -38,7 +38,7 @@ pub fn of(request: &Request, folder: Option<Vec<u8>>) -> Result<Vec<Blob>, ExitC
     }
     let umask = std::env::var("SLURM_UMASK").unwrap_or_else(|_| format!("{:04o}", umask()));
     env.push(format!("SLURM_UMASK={umask}").into());
-    if let Some(export) = &request.export_text {
+    if let Some(export) = request.export_text.as_ref().filter(|e| !e.eq_ignore_ascii_case("ALL")) {
         env.push(format!("SLURM_EXPORT_ENV={export}").into());
     }
     env.extend(limits::entries(request.propagate.as_deref())?);

@@ -2,14 +2,12 @@
 
 use crate::terminal;
 use bivouac_proto::message::{Ask, Response};
-use bivouac_types::{JobSpec, MemRequest, Reject};
+use bivouac_types::{JobSpec, Reject};
 
 /// Prints the lines that come before the refusal itself, and hints. `prefix` begins the last line.
 pub fn print(reject: &Reject, spec: &JobSpec, prefix: &str) {
     let before = match reject {
         Reject::InvalidPartition(name) => Some(format!("invalid partition specified: {name}")),
-        // Memory for each CPU is looked at together with all the rest.
-        Reject::MemorySpecification if matches!(spec.resources.mem, Some(MemRequest::PerCpu(_))) => None,
         reject if is_of_nodes(reject) => Some(reject.to_string()),
         _ => None,
     };

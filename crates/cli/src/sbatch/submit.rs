@@ -33,11 +33,11 @@ pub fn submit(request: &Request, submission: Submission) -> Result<ExitCode, Exi
     };
     match answer {
         Ok(Response::Submitted(job)) => {
-            match cluster.filter(|_| request.parsable || !request.quiet) {
+            match cluster {
+                _ if request.quiet => {}
                 Some(name) if request.parsable => println!("{job};{name}"),
                 Some(name) => println!("Submitted batch job {job} on cluster {name}"),
                 None if request.parsable => println!("{job}"),
-                None if request.quiet => {}
                 None => println!("Submitted batch job {job}"),
             }
             if request.wait { Ok(wait(job)) } else { Ok(ExitCode::SUCCESS) }

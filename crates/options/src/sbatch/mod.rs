@@ -1,6 +1,7 @@
 //! What the options of sbatch ask for: a [`JobSpec`] and what the command itself is to do.
 
 mod gpus;
+mod listed;
 mod resources;
 
 use crate::export::ExportList;
@@ -73,12 +74,18 @@ pub fn request(given: &Given, now: &Zoned, read: ReadFile<'_>) -> Result<Request
         export.items.clear();
         export.kind = Export::Names;
     }
+    // ALL with assignments brings the login environment along, too.
+    let login = export.kind == Export::All && !export.items.is_empty();
     for (long, refusal) in EMPTY {
         if given.value(long) == Some("") {
             return Err(ValueError::plain(refusal));
         }
     }
+    if given.has("quiet") && given.has("verbose") {
+        return Err(ValueError::plain("don't specify both --verbose (-v) and --quiet (-Q)"));
+    }
     let mut warnings = Vec::new();
+    listed::check(given, &mut warnings)?;
     let spec = JobSpec {
         name: text(given, "job-name").unwrap_or_default(),
         account: text(given, "account"),
@@ -107,7 +114,7 @@ pub fn request(given: &Given, now: &Zoned, read: ReadFile<'_>) -> Result<Request
         wckey: text(given, "wckey"),
         mail_types: value::mail_types(given)?,
         mail_user: text(given, "mail-user"),
-        export: export.kind.clone(),
+        export: if login { Export::Names } else { export.kind.clone() },
         signal: parsed(given, "signal", signal)?,
         switches: switches(given)?,
         delay_boot: parsed(given, "delay-boot", delay)?,
@@ -115,9 +122,6 @@ pub fn request(given: &Given, now: &Zoned, read: ReadFile<'_>) -> Result<Request
         ..JobSpec::default()
     };
     value::distribution(given)?;
-    if !matches!(given.value("wait-all-nodes"), None | Some("0" | "1")) {
-        return Err(ValueError::invalid("wait-all-nodes"));
-    }
     given.last_of(&["ignore-pbs"]);
     let request = Request {
         spec,
@@ -183,7 +187,7 @@ fn dependency(given: &Given) -> Result<Option<Dependency>, ValueError> {
 }
 
 fn array(given: &Given) -> Result<Option<ArraySpec>, ValueError> {
-    let Some(text) = given.value("array") else { return Ok(None) };
+    let Some(text) = given.value("array").filter(|a| !a.is_empty()) else { return Ok(None) };
     let parsed = ArraySpec::parse(text, MAX_ARRAY_INDEX);
     parsed.map(Some).map_err(|_| ValueError::submission("Invalid job array specification"))
 }

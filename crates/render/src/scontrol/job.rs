@@ -138,11 +138,13 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
         format!("StdOut={}", job.std_out),
     ]);
     if let Some(switches) = spec.switches {
-        let wait = switches.wait.unwrap_or(SWITCH_WAIT);
+        let wait = switches.wait.unwrap_or(SWITCH_WAIT).min(SWITCH_WAIT);
         lines.push(format!("Switches={}@{wait}", switches.count));
     }
     lines.push("Power=".to_owned());
-    let kill = spec.kill_on_invalid_dep.map_or("", |k| if k { "KillOInInvalidDependent=Yes" } else { "" });
+    let kill = spec
+        .kill_on_invalid_dep
+        .map_or("", |k| if k { "KillOInInvalidDependent=Yes" } else { "KillOInInvalidDependent=No" });
     // Where both are there, Slurm leaves nothing between them.
     let flags = format!("{kill}{}", if ask.spread_job { "SpreadJob=Yes" } else { "" });
     lines.extend(Some(flags).filter(|f| !f.is_empty()));
