@@ -52,7 +52,7 @@ impl Storm<'_> {
             let script = format!("echo $SLURM_JOB_ID ${{SLURM_RESTART_COUNT:-0}} >> ran; exit {code}");
             let tasks = if dice.below(3) == 0 { 1 + dice.below(5) } else { 0 };
             let mut words: Vec<String> =
-                ["--parsable", "-Q", "--requeue", "-o", "/dev/null"].map(String::from).into();
+                ["--parsable", "--requeue", "-o", "/dev/null"].map(String::from).into();
             if tasks > 0 {
                 words.push(format!("--array=0-{}", tasks - 1));
             }

@@ -24,13 +24,17 @@ impl Search {
         Search { marks, reaper, keeper: std::process::id() as i32 }
     }
 
-    /// Whether a process of the attempt is among the reaper's children: that is where escaped ones end up. Spares a search
-    /// through all of `/proc` at the end of every job. True where the kernel does not tell.
-    fn has_orphans(&self, attempt: Attempt) -> bool {
+    /// Whether anything but the keeper is among the reaper's children: that is where escaped processes end up. Spares a search
+    /// through all of `/proc` at the end of every job. True where the kernel does not tell. Whose they are is left to the
+    /// search: a process that is just executing another program has no environment for a moment. Looked at twice, since
+    /// the list may miss one while others end (proc(5)).
+    fn has_orphans(&self) -> bool {
         let path = format!("/proc/{0}/task/{0}/children", self.reaper);
-        let Ok(text) = std::fs::read_to_string(path) else { return true };
-        let mut children = text.split_ascii_whitespace().filter_map(|p| p.parse().ok());
-        children.any(|pid: i32| pid != self.keeper && self.marked(pid, attempt))
+        let keeper = self.keeper.to_string();
+        (0..2).any(|_| match std::fs::read_to_string(&path) {
+            Ok(children) => children.split_ascii_whitespace().any(|pid| pid != keeper),
+            Err(_) => true,
+        })
     }
 
     fn marked(&self, pid: i32, attempt: Attempt) -> bool {
@@ -94,7 +98,7 @@ impl Confine for Search {
         if let Some(pid) = target.pid {
             sys::kill(-pid, libc::SIGKILL);
         }
-        if target.ended && !self.has_orphans(target.attempt) {
+        if target.ended && !self.has_orphans() {
             return true;
         }
         let mut nothing_left = true;
