@@ -9,6 +9,7 @@ mod clients;
 mod demo;
 mod diff;
 mod link;
+mod machine;
 mod release;
 mod test;
 

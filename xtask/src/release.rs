@@ -10,37 +10,32 @@ use crate::workspace;
 /// # Errors
 /// cargo cannot be run or fails; it has then said why.
 pub fn build() -> Result<PathBuf, String> {
+    cargo_build(&["--release", "--locked"]).map(|()| target().join("release"))
+}
+
+/// Builds the programs without optimizations, which is quick, and returns the folder they lie in.
+///
+/// # Errors
+/// cargo cannot be run or fails; it has then said why.
+pub fn build_for_tests() -> Result<PathBuf, String> {
+    cargo_build(&["--quiet"]).map(|()| target().join("debug"))
+}
+
+fn cargo_build(arguments: &[&str]) -> Result<(), String> {
     let mut command = Command::new("cargo");
     // The whole workspace, as the README has it: for a part of it cargo would choose other features and build anew.
-    command
-        .args(["build", "--release", "--locked", "--workspace"])
-        .current_dir(workspace())
-        .stdin(Stdio::null());
+    command.args(["build", "--workspace"]).args(arguments).current_dir(workspace()).stdin(Stdio::null());
     // What `cargo run` tells xtask about itself would make build scripts run anew, and half of conda with them.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_")) {
             command.env_remove(name);
         }
     }
-    let status = command.status().map_err(|error| format!("cargo build: {error}"))?;
-    if status.success() {
-        Ok(target().join("release"))
-    } else {
-        Err(format!("cargo build --release: {status}"))
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("cargo build: {status}")),
+        Err(error) => Err(format!("cargo build: {error}")),
     }
-}
-
-/// Builds the commands and the daemons without optimizations, which is quick, and returns the folder they lie in.
-///
-/// # Errors
-/// cargo cannot be run or fails; it has then said why.
-pub fn build_for_tests() -> Result<PathBuf, String> {
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args(["build", "--quiet", "-p", "bivouac-cli", "-p", "bivouac-ctld", "-p", "bivouac-keeper"])
-        .current_dir(workspace());
-    let status = cargo.status().map_err(|e| format!("cargo build: {e}"))?;
-    if status.success() { Ok(target().join("debug")) } else { Err(format!("cargo build: {status}")) }
 }
 
 /// Cargo's target folder.

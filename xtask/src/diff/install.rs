@@ -1,9 +1,9 @@
-//! Installs the reference, Debian's packages of Slurm 22.05, where that is allowed.
+//! Installs the reference, Debian's packages of Slurm 22.05, where that is allowed, and makes the account of the cases.
 
 use std::path::Path;
 use std::process::Command;
 
-use super::reference::succeed;
+use crate::machine;
 
 const PACKAGES: [&str; 4] = ["slurm-wlm", "slurmdbd", "mariadb-server", "munge"];
 /// One program of each package and of those that they need.
@@ -25,21 +25,15 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 /// # Errors
 /// It cannot: why, and what to do.
 pub fn install() -> Result<(), String> {
-    if std::fs::metadata("/proc/self").map_or(1, |own| std::os::unix::fs::MetadataExt::uid(&own)) != 0 {
+    if !machine::is_root() {
         return Err("Slurm's daemons are started as root; run this as root".to_owned());
+    }
+    if !machine::ordinary_user() {
+        return Err(format!("cases run as {} too, and that account cannot be made", machine::ORDINARY_USER));
     }
     let missing = || PROGRAMS.into_iter().filter(|program| !Path::new(program).exists()).collect::<Vec<_>>();
     if !missing().is_empty() {
-        with_services_forbidden(|| {
-            let apt = |arguments: &[&str]| {
-                println!("$ apt-get {}", arguments.join(" "));
-                succeed(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
-            };
-            if let Err(why) = apt(&["update", "-q"]) {
-                println!("{why}; going on with the package lists at hand");
-            }
-            apt(&[&["install", "-q", "-y", "--no-install-recommends"], &PACKAGES[..]].concat())
-        })?;
+        with_services_forbidden(|| machine::install_packages(&PACKAGES))?;
     }
     if let Some(program) = missing().first() {
         return Err(format!("{program} is missing; as root: apt-get install {}", PACKAGES.join(" ")));

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
-use super::{Verdict, cargo, quiet};
+use super::{Verdict, cargo};
+use crate::machine::quiet;
 
 #[derive(Deserialize)]
 struct Deny {

@@ -164,14 +164,7 @@ fn tests(root: &Path, no_channel: Option<&str>) -> Result<Verdict, String> {
 }
 
 fn has_nextest() -> bool {
-    quiet("cargo", &["nextest", "--version"])
-}
-
-/// Whether a program runs and ends well; its output is thrown away.
-fn quiet(program: &str, arguments: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    crate::machine::quiet("cargo", &["nextest", "--version"])
 }
 
 fn in_ci() -> bool {

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use super::{Verdict, has_nextest, in_ci, quiet};
+use super::{Verdict, has_nextest, in_ci};
+use crate::machine::{ORDINARY_USER, install_packages, ordinary_user, quiet};
 
 /// A program that tests use, the Debian package that has it, and what it is for.
 struct Tool {
@@ -40,9 +41,6 @@ const TOOLS: [Tool; 5] = [
     },
 ];
 
-/// The account of the end-to-end tests (`bivouac_e2e::ORDINARY_USER`).
-const ORDINARY_USER: &str = "camper";
-
 /// Installs what is missing, or says what stays missing.
 ///
 /// # Errors
@@ -52,7 +50,7 @@ pub fn install() -> Result<Verdict, String> {
     let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !present(tool)).collect();
     if !missing.is_empty() {
         let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
-        if let Err(why) = apt_install(&packages) {
+        if let Err(why) = install_packages(&packages) {
             println!("cannot install {}: {why}", packages.join(" "));
         }
         still.extend(
@@ -80,46 +78,6 @@ pub fn install() -> Result<Verdict, String> {
     }
 }
 
-/// Makes the account, if root runs this; whoever else runs it is an ordinary user already.
-fn ordinary_user() -> bool {
-    if !quiet("test", &["-w", "/etc/passwd"]) || quiet("id", &[ORDINARY_USER]) {
-        return true;
-    }
-    println!("$ useradd --create-home --shell /bin/bash {ORDINARY_USER}");
-    quiet("useradd", &["--create-home", "--shell", "/bin/bash", ORDINARY_USER])
-}
-
 fn present(tool: &Tool) -> bool {
     quiet(tool.program, tool.check)
-}
-
-fn apt_install(packages: &[&str]) -> Result<(), String> {
-    if !quiet("apt-get", &["--version"]) {
-        return Err(
-            "this machine has no apt-get; install the like of it by the machine's own means".to_owned()
-        );
-    }
-    if !is_root() {
-        return Err(format!("not root; as root: apt-get install {}", packages.join(" ")));
-    }
-    let apt = |arguments: &[&str]| {
-        println!("$ apt-get {}", arguments.join(" "));
-        let status =
-            Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status();
-        match status {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(format!("apt-get {}: {status}", arguments.join(" "))),
-            Err(error) => Err(format!("apt-get: {error}")),
-        }
-    };
-    // An old list still serves where the newest cannot be had.
-    if let Err(why) = apt(&["update", "-q"]) {
-        println!("{why}; going on with the package lists at hand");
-    }
-    apt(&[&["install", "-q", "-y", "--no-install-recommends"], packages].concat())
-}
-
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
