@@ -13,7 +13,7 @@ use crate::{Outcome, release, workspace};
 
 const USAGE: &str =
     "usage: cargo xtask clients [--repeat N] [--on local|four-nodes] [--programs DIR] [NAME...]
-HQ names an hq binary, HQ_SOURCE a folder of HyperQueue's source, or a git directory, to build one from.";
+HQ names an hq binary: HyperQueue is in no package registry.";
 /// The clients that are run without being named.
 const CLIENTS: [&str; 7] = ["snakemake", "submitit", "hq", "reframe", "parsl", "dask_jobqueue", "pytest"];
 /// Checks that need jobs which are run by hand (salloc, srun outside a job), which bivouac does not have yet.
@@ -22,7 +22,6 @@ const NOT_YET: [&str; 2] = ["openmpi", "mpich"];
 const LEAST_CPUS: usize = 4;
 /// What real Slurm's commands would need and do not find: one that is reached fails, and names this.
 const NO_CONF: &str = "/nonexistent/real-slurm-was-reached.conf";
-const HQ_FEATURES: &str = "jemalloc,dashboard,microlp";
 
 struct Options {
     repeat: usize,
@@ -62,13 +61,12 @@ pub fn round() -> Result<Vec<String>, String> {
 fn all(options: &Options, programs: &Path) -> Result<Vec<String>, String> {
     let cache = workspace().join(".cache/clients");
     std::fs::create_dir_all(&cache).map_err(|e| format!("{}: {e}", cache.display()))?;
-    let hq = options.names.iter().any(|n| n == "hq").then(|| hyperqueue(&cache)).transpose()?.flatten();
     let local = local(&cache)?;
     let mut missed = Vec::new();
     for on in &options.on {
         for round in 1..=options.repeat {
             println!("==> {on}, round {round} of {}", options.repeat);
-            let cluster = Check { on, local: &local, programs, cache: &cache, hq: hq.as_deref() };
+            let cluster = Check { on, local: &local, programs, cache: &cache };
             let (queue, lines) = (Mutex::new(options.names.iter()), Mutex::new(Vec::new()));
             let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
             std::thread::scope(|scope| {
@@ -132,13 +130,12 @@ struct Check<'a> {
     local: &'a str,
     programs: &'a Path,
     cache: &'a Path,
-    hq: Option<&'a Path>,
 }
 
 impl Check<'_> {
     /// Runs one check on a cluster of its own. Its last line; the error's is printed after all that it said.
     fn run(&self, name: &str) -> Result<Result<String, String>, String> {
-        let Check { on, local, programs, cache, hq } = *self;
+        let Check { on, local, programs, cache } = *self;
         let checks = workspace().join("tests/clients");
         let begun = Instant::now();
         let mut command = Command::new(programs.join("bivouac"));
@@ -154,7 +151,6 @@ impl Check<'_> {
             .env("SLURM_CONF", NO_CONF)
             .env_remove("CHECK_PARTITION")
             .stdin(Stdio::null());
-        hq.inspect(|hq| _ = command.env("HQ", hq));
         let output = command.output().map_err(|e| format!("{}: {e}", programs.join("bivouac").display()))?;
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text);
@@ -198,51 +194,6 @@ fn local(cache: &Path) -> Result<String, String> {
     std::fs::write(&file, text).map_err(|e| format!("{}: {e}", file.display()))?;
     println!("this machine has {cpus} CPUs: its node is given {LEAST_CPUS}");
     Ok(file.to_string_lossy().into_owned())
-}
-
-/// An hq binary: what HQ names, or what is built, once, from HQ_SOURCE. None: it is a miss, and the check says so.
-fn hyperqueue(cache: &Path) -> Result<Option<PathBuf>, String> {
-    let folder = cache.join("hq");
-    let built = folder.join("target/release/hq");
-    if let Some(named) = std::env::var_os("HQ").map(PathBuf::from) {
-        return Ok(Some(named));
-    }
-    if built.exists() {
-        return Ok(Some(built));
-    }
-    let Some(source) = std::env::var_os("HQ_SOURCE").map(PathBuf::from) else { return Ok(None) };
-    let tree = if source.join("Cargo.toml").exists() { source } else { unpack(&source, &folder)? };
-    println!("building hq from {}", tree.display());
-    let status = Command::new("cargo")
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--quiet",
-            "--no-default-features",
-            "--features",
-            HQ_FEATURES,
-        ])
-        .arg("--target-dir")
-        .arg(folder.join("target"))
-        .current_dir(&tree)
-        .env_remove("CARGO_TARGET_DIR")
-        .status()
-        .map_err(|e| format!("cargo build: {e}"))?;
-    if status.success() { Ok(Some(built)) } else { Err(format!("building hq: {status}")) }
-}
-
-/// The files of a git directory's HEAD.
-fn unpack(git: &Path, folder: &Path) -> Result<PathBuf, String> {
-    let tree = folder.join("source");
-    std::fs::create_dir_all(&tree).map_err(|e| format!("{}: {e}", tree.display()))?;
-    let script = "git --git-dir=\"$1\" archive HEAD | tar -x -C \"$2\"";
-    let status = Command::new("bash")
-        .args(["-o", "pipefail", "-c", script, "unpack"])
-        .args([git, &tree])
-        .status()
-        .map_err(|e| format!("bash: {e}"))?;
-    if status.success() { Ok(tree) } else { Err(format!("HQ_SOURCE={}: {status}", git.display())) }
 }
 
 #[cfg(test)]
