@@ -8,6 +8,7 @@ mod channel;
 mod clients;
 mod demo;
 mod diff;
+mod fuzz;
 mod link;
 mod machine;
 mod release;
@@ -25,7 +26,7 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command {
         name: "demo",
         summary: "play the published Alpine example in the login view, for real",
@@ -55,6 +56,11 @@ const COMMANDS: [Command; 7] = [
         name: "diff",
         summary: "run the same cases on real Slurm and on bivouac and compare (diff [--only PATTERN] [--list] ...)",
         run: diff::run,
+    },
+    Command {
+        name: "fuzz",
+        summary: "run the parsers of foreign bytes under libFuzzer (fuzz [--seconds N] [TARGET...])",
+        run: fuzz::run,
     },
     Command {
         name: "bench",

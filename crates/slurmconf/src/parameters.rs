@@ -5,7 +5,7 @@ use crate::keys::{self, CGROUP, DOWN_NODE, Key, Kind, NODE, NODE_SET, NULL, PART
 use crate::lines::{Line, Place};
 use crate::partition::Memory;
 use crate::values;
-use crate::{Beside, Build, Diagnostic};
+use crate::{Beside, Build, Diagnostic, SLURM_CONF};
 use bivouac_types::config::{ClusterConfig, InitialState, LimitClock, QosConfig};
 use bivouac_types::parameters::{Enforce, EnforcePartLimits, LicenseConfig, Parameters};
 use bivouac_types::{Duration, TimeLimit};
@@ -50,7 +50,7 @@ impl Build {
         lines: &[Line],
         beside: Beside,
     ) -> Option<ClusterConfig> {
-        let main = lines.first().map(|l| Place { line: 0, ..l.place.clone() })?;
+        let main = Place { file: format!("{}/{SLURM_CONF}", dir.trim_end_matches('/')).into(), line: 0 };
         let (mut node_lines, mut down, mut sets, mut parts) = (vec![], vec![], vec![], vec![]);
         let mut given = Given::default();
         let mut shown = BTreeMap::new();

@@ -112,6 +112,8 @@ fn everything_wrong_is_told_at_once_with_its_place() {
 /conf/slurm.conf:17: FrontendName: there are no front-end nodes here";
     assert_eq!(problems(&[("slurm.conf", text)]).join("\n"), expected);
     assert_eq!(problems(&[]), ["/conf/slurm.conf: there is no such file"]);
+    // A file in which nothing stands is as wrong as one in which too little does.
+    assert_eq!(problems(&[("slurm.conf", "# soon\n")]), problems(&[("slurm.conf", "KillWait=3\n")]));
     assert_eq!(
         problems(&[("slurm.conf", "KillWait=3\n")]),
         [
