@@ -108,9 +108,9 @@ impl Cluster {
             }),
             Change::NodesSet { nodes } => {
                 for (name, stand) in nodes {
-                    // Slurm counts a change of the state as use.
+                    // Slurm counts the return to service as use, and nothing else of what is set.
                     let before = self.world.tables.node(name).map(|n| &self.world.stands[n]);
-                    if before.is_none_or(|b| b.standing != stand.standing || b.flags != stand.flags) {
+                    if before.is_some_and(|b| !b.in_service()) && stand.in_service() {
                         self.state.last_busy.insert(name.clone(), at.wall);
                     }
                 }
@@ -136,7 +136,7 @@ impl Cluster {
         }
     }
 
-    /// A job has just come to its nodes, or is about to leave them.
+    /// A job is about to leave its nodes.
     fn touch_nodes(&mut self, job: JobId, at: Timestamp) {
         let run = self.state.jobs.get(&job).and_then(|j| j.run());
         let nodes = run.into_iter().flat_map(|r| &r.alloc).map(|part| part.node.to_string());
@@ -252,7 +252,6 @@ impl Cluster {
             job.time_limit = Some(run.time_limit);
             job.phase = Phase::Running(run);
         });
-        self.touch_nodes(id, at.wall);
         let origin = self.state.jobs.get(&id).map(|j| j.origin);
         if let Some(origin) = origin.filter(|_| first) {
             if let Some(submission) = self.state.submissions.get_mut(&origin) {

@@ -29,7 +29,7 @@ pub struct State {
     /// What operators made of partitions, in the order of the first change of each.
     #[serde(default)]
     pub partitions: Vec<PartitionRecord>,
-    /// When a job last came to a node or left it, by name.
+    /// When a job last left a node, or the node came back into service, by name.
     #[serde(default)]
     pub last_busy: BTreeMap<String, Timestamp>,
 }
