@@ -118,6 +118,7 @@ impl JobView {
             waited: if self.reason.is_turn() { self.job.waited } else { self.reason },
             scheduler: run.map(|r| if r.backfill { Scheduler::Backfill } else { Scheduler::Main }),
             suspended: run.map_or(Duration::ZERO, |r| self.world.suspended(r, &self.job.phase, now)),
+            association: self.world.association_number(&self.submission),
             payload: self.world.config.parameters.keeps_payloads().then(|| self.submission.payload.0.clone()),
         }
     }

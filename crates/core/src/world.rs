@@ -221,6 +221,14 @@ impl World {
         self.config.qos.iter().position(|q| q.name == name)
     }
 
+    /// The number of a submission's association (AssocID): its place in the configuration, counted from 1, as a new
+    /// database numbers what is read from a dump.
+    pub fn association_number(&self, submission: &Submission) -> Option<u32> {
+        let own = self.association(submission)?;
+        let place = self.config.parameters.associations.iter().position(|a| std::ptr::eq(a, own))?;
+        u32::try_from(place + 1).ok()
+    }
+
     /// The association that a submission counts on: of its account and user, in its partition where it has one there.
     pub fn association(&self, submission: &Submission) -> Option<&Association> {
         let mine = |a: &&Association| {

@@ -120,6 +120,9 @@ pub struct Accounting {
     pub scheduler: Option<Scheduler>,
     /// How long it was suspended.
     pub suspended: Duration,
+    /// The number of its association; none: it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub association: Option<u32>,
     /// The name of what it ran, where AccountingStoreFlags says that this is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
@@ -252,7 +255,7 @@ pub struct NodeInfo {
     /// The planner keeps it for a job.
     #[serde(default)]
     pub planned: bool,
-    /// When a job last came to it or left it; none: there was none.
+    /// When a job last left it, or it came back into service; none: that never was.
     #[serde(default)]
     pub last_busy: Option<Timestamp>,
     /// Since when the controller is up (SlurmdStartTime is shown from it).

@@ -58,7 +58,7 @@ fn filter(given: &Given, settings: &Settings) -> Result<Filter, ExitCode> {
         qos: names("qos"),
         names: names("name"),
         wckeys: names("wckeys"),
-        associations: names("associations").is_some(),
+        associations: names("associations"),
         nodes,
         constraints: names("constraints").unwrap_or_default(),
         reasons: listed(given, "reason").as_deref().map(sacct::parse_reasons).transpose().map_err(fatal)?,

@@ -7,9 +7,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("allclusters", "jobs of all clusters").short('L').listed("each cluster keeps its own accounting"),
     opt("allocations", "jobs without their steps").short('X'),
     opt("allusers", "jobs of all users").short('a'),
-    opt("associations", "jobs of these associations, which have no numbers here: none")
-        .short('x')
-        .takes("ids"),
+    opt("associations", "jobs of these associations, by AssocID").short('x').takes("ids"),
     opt("batch-script", "print the jobs' scripts; needs --jobs").short('B'),
     opt("brief", "job, state and exit code").short('b'),
     opt("clusters", "clusters whose jobs are shown; of others nothing is known")

@@ -124,7 +124,9 @@ static COLUMNS: &[Column<Entries>] = &[
     n(10, "AllocCPUS", |r, _, o| number(o, cpus(r))),
     n(10, "AllocNodes", |r, _, o| number(o, nodes(r))),
     f(10, "AllocTRES", tres_allocated),
-    unknown(7, "AssocID"),
+    f(7, "AssocID", |r, _, o| {
+        r.job.accounting.association.iter().for_each(|n| number(o, n));
+    }),
     f(10, "AveCPU", average_cpu),
     f(10, "AveCPUFreq", |r, _, o| of_step(r, o, |_, o| o.push('0'))),
     unknown(14, "AveDiskRead"),

@@ -58,8 +58,8 @@ pub struct Filter {
     pub names: Option<Vec<String>>,
     /// -W.
     pub wckeys: Option<Vec<String>>,
-    /// -x: jobs of associations of some numbers. Associations have none here, so that there are no such jobs.
-    pub associations: bool,
+    /// -x: jobs of the associations of these numbers.
+    pub associations: Option<Vec<String>>,
     /// -N: jobs that ran on one of these.
     pub nodes: Option<Vec<String>>,
     /// -C: parts of what was asked for with --constraint, all of them.
@@ -134,7 +134,7 @@ impl Filter {
             && listed(&self.qos, job.qos.as_deref())
             && listed(&self.names, Some(&job.spec.name))
             && listed(&self.wckeys, job.spec.wckey.as_deref())
-            && !self.associations
+            && listed(&self.associations, job.accounting.association.map(|n| n.to_string()).as_deref())
             && job.partition.split(',').any(|partition| listed(&self.partitions, Some(partition)))
             && self.nodes.as_ref().is_none_or(|n| job.nodes.iter().any(|share| n.contains(&share.node)))
             && self.constraints.iter().all(|c| wanted.contains(&c.to_ascii_lowercase()))

@@ -108,7 +108,7 @@ fn conditions() {
     assert_eq!(ids(&Filter { nodes: list("n2"), ..e() }), "1");
     assert_eq!(ids(&Filter { qos: list("nope"), ..e() }), "");
     assert_eq!(ids(&Filter { wckeys: list("nope"), ..e() }), "");
-    assert_eq!(ids(&Filter { associations: true, ..e() }), "");
+    assert_eq!(ids(&Filter { associations: list("6"), ..e() }), "");
     let constraints = |words: &[&str]| words.iter().map(|w| w.to_string()).collect();
     assert_eq!(ids(&Filter { constraints: constraints(&["MIL"]), ..e() }), "8", "a part of it will do");
     assert_eq!(ids(&Filter { constraints: constraints(&["milan", "rh8"]), ..e() }), "8");

@@ -300,6 +300,7 @@ fn the_document_names_the_fields_of_which_nothing_is_known() {
     (job.spec.reservation, job.spec.wckey) = (Some("resv".into()), Some("key".into()));
     (job.spec.submit_line, job.spec.admin_comment) = ("sbatch x".into(), Some("said".into()));
     job.steps[0].num_tasks = 1;
+    job.accounting.association = Some(3);
     let empty = Entries::columns().iter().filter(|column| {
         let rows =
             [None, Some(&job.steps[0])].map(|step| Entry { job: &job, step, with_steps: true, cut: None });

@@ -18,6 +18,10 @@ impl Table for Jobs {
     fn columns() -> &'static [Column<Jobs>] {
         COLUMNS
     }
+
+    fn keeps_heading(column: &Column<Jobs>) -> bool {
+        matches!(column.name, "nodelist" | "reasonlist" | "schednodes")
+    }
 }
 
 type C = Column<Jobs>;
@@ -326,7 +330,7 @@ static COLUMNS: &[Column<Jobs>] = &[
     C::new('\0', "admin_comment", "ADMIN_COMMENT", null),
     C::new('\0', "allocnodes", "ALLOC_NODES", |r, _, o| o.push_str(&r.job.spec.submit_host)),
     C::new('\0', "allocsid", "ALLOC_SID", |r, _, o| number(o, r.job.spec.submit_sid)),
-    C::new('\0', "associd", "ASSOC_ID", zero),
+    C::new('\0', "associd", "ASSOC_ID", |r, _, o| number(o, r.job.accounting.association.unwrap_or(0))),
     C::new('\0', "batchflag", "BATCH_FLAG", |_, _, o| o.push('1')),
     C::new('\0', "boardspernode", "BOARDS_PER_NODE", zero),
     C::new('\0', "burstbuffer", "BURST_BUFFER", null),
