@@ -157,6 +157,8 @@ fn layout(given: &Given) -> Result<(Layout<Nodes>, bool), ExitCode> {
     };
     for what in invalid {
         match given.value("Format") {
+            // The character that ends Slurm's text, which it prints.
+            None if what.is_empty() => eprintln!("Invalid node format specification: \0"),
             None => eprintln!("Invalid node format specification: {what}"),
             Some(_) => eprintln!("sinfo: error: Invalid job format specification: {what}"),
         }

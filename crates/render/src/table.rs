@@ -16,6 +16,14 @@ pub trait Table: Sized + 'static {
     fn after(_: &Column<Self>, last: bool) -> &'static str {
         if last { "" } else { "|" }
     }
+
+    /// Whether a heading stands as it is in a narrower column that is set to the right; lists of nodes have such.
+    fn keeps_heading(_: &Column<Self>) -> bool {
+        false
+    }
+
+    /// Whether `all` is a name of -O: every column, as with `%all`.
+    const ALL_IS_A_NAME: bool = false;
 }
 
 /// Writes a row's cell.
@@ -216,6 +224,10 @@ impl<T: Table> Layout<T> {
             let digits = spec.map_or(0, |s| s.bytes().take_while(u8::is_ascii_digit).count());
             let (size, suffix) = spec.map_or(("", ""), |s| s.split_at(digits));
             match column_named::<T>(name) {
+                None if T::ALL_IS_A_NAME && name.eq_ignore_ascii_case("all") => {
+                    layout.all();
+                    continue;
+                }
                 Some(column) => {
                     let width = match spec {
                         None => Some(column.width),
@@ -297,7 +309,10 @@ impl<T: Table> Layout<T> {
     /// # Errors
     /// What writing says.
     pub fn heading(&self, out: &mut impl Write) -> io::Result<()> {
-        self.each(out, |field, text| text.push_str(field.column.heading))
+        let whole = |field: &Field<T>| {
+            if field.right && T::keeps_heading(field.column) { Cut::Never } else { Cut::Plain }
+        };
+        self.each(out, whole, |field, text| text.push_str(field.column.heading))
     }
 
     /// The line of dashes below sacct's headings.
@@ -305,7 +320,11 @@ impl<T: Table> Layout<T> {
     /// # Errors
     /// What writing says.
     pub fn rule(&self, out: &mut impl Write) -> io::Result<()> {
-        self.each(out, |field, text| text.extend(std::iter::repeat_n('-', field.width.unwrap_or(0))))
+        self.each(
+            out,
+            |_| Cut::Plain,
+            |field, text| text.extend(std::iter::repeat_n('-', field.width.unwrap_or(0))),
+        )
     }
 
     /// The lines of rows.
@@ -334,7 +353,12 @@ impl<T: Table> Layout<T> {
         Ok(())
     }
 
-    fn each(&self, out: &mut impl Write, text_of: impl Fn(&Field<T>, &mut String)) -> io::Result<()> {
+    fn each(
+        &self,
+        out: &mut impl Write,
+        cut: impl Fn(&Field<T>) -> Cut,
+        text_of: impl Fn(&Field<T>, &mut String),
+    ) -> io::Result<()> {
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
@@ -342,7 +366,7 @@ impl<T: Table> Layout<T> {
                 Piece::Field(field) => {
                     text.clear();
                     text_of(field, &mut text);
-                    pad(out, &text, field.width, field.right, Cut::Plain)?;
+                    pad(out, &text, field.width, field.right, cut(field))?;
                 }
             }
         }

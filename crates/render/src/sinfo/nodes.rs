@@ -19,6 +19,12 @@ impl Table for Nodes {
         COLUMNS
     }
 
+    fn keeps_heading(column: &Column<Nodes>) -> bool {
+        matches!(column.name, "nodelist" | "nodehost" | "nodeaddr")
+    }
+
+    const ALL_IS_A_NAME: bool = true;
+
     /// Slurm's `%all` has a blank behind the columns of capital letters.
     fn after(column: &Column<Nodes>, last: bool) -> &'static str {
         match (column.letter.is_some_and(|c| c.is_ascii_uppercase()), last) {
@@ -262,7 +268,7 @@ static COLUMNS: &[Column<Nodes>] = &[
         }
     })
     .text(),
-    C::new('C', "cpusstate", "CPUS(A/I/O/T)", cpus).text(),
+    C::new('C', "cpusstate", "CPUS(A/I/O/T)", cpus),
     C::new('D', "nodes", "NODES", |r, _, o| number(o, r.nodes.len()))
         .by(|a, b, _| a.nodes.len().cmp(&b.nodes.len())),
     C::new('E', "reason", "REASON", |r, _, o| {

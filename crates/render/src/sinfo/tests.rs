@@ -358,6 +358,23 @@ fn busy_and_ending_nodes() {
     );
 }
 
+/// Observed on 22.05.8: headings of node lists are not cut where the column is set to the right.
+#[test]
+fn headings_of_node_lists() {
+    let heading = |layout: &Layout<Nodes>| {
+        let mut out = Vec::new();
+        layout.heading(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(
+        heading(&Layout::letters("%5N|%.5N|%.2n|%.2o|%.2c").layout),
+        "NODEL|NODELIST|HOSTNAMES|NODE_ADDR|CP\n"
+    );
+    let all = heading(&Layout::letters("%all").layout);
+    let named = heading(&Layout::names("NodeList:3,All").layout);
+    assert_eq!(named, format!("NOD{all}"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 

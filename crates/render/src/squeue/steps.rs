@@ -16,6 +16,10 @@ impl Table for Steps {
     fn columns() -> &'static [Column<Steps>] {
         COLUMNS
     }
+
+    fn keeps_heading(column: &Column<Steps>) -> bool {
+        matches!(column.name, "nodelist")
+    }
 }
 
 type C = Column<Steps>;
