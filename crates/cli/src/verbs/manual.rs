@@ -1,7 +1,8 @@
 //! `bivouac man DIR`: manual pages, made from the option table.
 
 use super::{Words, fail};
-use bivouac_options::{PROGRAMS, manual};
+use bivouac_options::{PROGRAMS, Program, manual};
+use bivouac_render::table::Table;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,7 +15,9 @@ pub(super) fn run(mut words: Words, help: &str) -> ExitCode {
     let write = || {
         std::fs::create_dir_all(&section)?;
         std::fs::write(section.join("bivouac.1"), manual::own_page(help))?;
-        PROGRAMS.iter().try_for_each(|p| std::fs::write(section.join(format!("{p}.1")), manual::page(*p)))
+        PROGRAMS
+            .iter()
+            .try_for_each(|p| std::fs::write(section.join(format!("{p}.1")), manual::page(*p, &fields(*p))))
     };
     match write() {
         Ok(()) => {
@@ -23,4 +26,24 @@ pub(super) fn run(mut words: Words, help: &str) -> ExitCode {
         }
         Err(e) => fail(format_args!("{}: {e}", section.display())),
     }
+}
+
+/// The columns of a command.
+fn fields(program: Program) -> Vec<manual::Field> {
+    match program {
+        Program::Squeue => of_table::<bivouac_render::squeue::Jobs>(),
+        Program::Sinfo => of_table::<bivouac_render::sinfo::Nodes>(),
+        Program::Sacct => of_table::<bivouac_render::sacct::Entries>(),
+        Program::Sprio => of_table::<bivouac_render::sprio::Priorities>(),
+        _ => Vec::new(),
+    }
+}
+
+fn of_table<T: Table>() -> Vec<manual::Field> {
+    let field = |c: &bivouac_render::table::Column<T>| manual::Field {
+        letter: c.letter,
+        name: c.name,
+        heading: c.heading,
+    };
+    T::columns().iter().map(field).collect()
 }
