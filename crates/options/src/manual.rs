@@ -140,8 +140,7 @@ pub fn page(program: Program, fields: &[Field]) -> String {
         section(&mut out, "COMMANDS", &words(COMMANDS));
         section(&mut out, "WHAT SHOW SHOWS", &words(ENTITIES));
     }
-    let columns: String = fields.iter().map(column).collect();
-    section(&mut out, "COLUMNS", &columns);
+    section(&mut out, "COLUMNS", &columns(fields));
     if matches!(program, Program::Squeue | Program::Sacct) {
         let states: String = STATES.iter().map(|(name, what)| entry(name, what)).collect();
         section(&mut out, "JOB STATES", &states);
@@ -191,12 +190,18 @@ fn words(words: &[Word]) -> String {
     words.iter().map(one).collect()
 }
 
-/// A column: how it is named in formats, and its heading.
-fn column(field: &Field) -> String {
-    let letter = field.letter.map(|letter| format!("%{letter}"));
-    let name = (!field.name.is_empty()).then(|| field.name.to_owned());
-    let names: Vec<String> = letter.into_iter().chain(name).collect();
-    entry(&names.join(", "), field.heading)
+/// The columns as lines: letter, name, heading. Where name and heading are the same words, only the names.
+fn columns(fields: &[Field]) -> String {
+    if fields.iter().all(|field| field.letter.is_none() && field.name == field.heading) {
+        let names: Vec<String> = fields.iter().map(|field| text(field.name)).collect();
+        return if names.is_empty() { String::new() } else { names.join(", ") + "\n" };
+    }
+    let widest = fields.iter().map(|field| field.name.len()).max().unwrap_or_default();
+    let line = |field: &Field| {
+        let letter = field.letter.map_or_else(|| "  ".to_owned(), |letter| format!("%{letter}"));
+        text(format!("{letter}  {:widest$}  {}", field.name, field.heading).trim_end()) + "\n"
+    };
+    format!(".nf\n{}.fi\n", fields.iter().map(line).collect::<String>())
 }
 
 /// A word or a line that is typed, and what it means.
@@ -253,7 +258,7 @@ mod tests {
         for program in PROGRAMS {
             let fields = [Field { letter: Some('i'), name: "jobid", heading: "JOBID" }];
             let page = page(program, &fields);
-            assert!(page.contains(".SH COLUMNS\n.TP\n\\fB%i, jobid\\fR\nJOBID\n"), "{page}");
+            assert!(page.contains(".SH COLUMNS\n.nf\n%i  jobid  JOBID\n.fi\n"), "{page}");
             assert!(page.contains(".SH EXAMPLES\n"), "{page}");
             assert!(page.contains(&format!(".SH NAME\n{program} \\- ")), "{page}");
             for o in program.options() {
@@ -264,7 +269,7 @@ mod tests {
         }
     }
 
-    const REQUESTS: [&str; 5] = [".TH ", ".SH ", ".TP", ".B ", ".BR "];
+    const REQUESTS: [&str; 7] = [".TH ", ".SH ", ".TP", ".B ", ".BR ", ".nf", ".fi"];
 
     #[test]
     fn every_state_is_explained() {
