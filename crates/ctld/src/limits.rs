@@ -1,23 +1,9 @@
 //! The submitter's resource limits, which travel as SLURM_RLIMIT_* entries of the environment.
 
-use bivouac_keeper::order::Limit;
+use bivouac_keeper::order::{LIMITS, Limit};
 use std::collections::BTreeMap;
 
 const PREFIX: &[u8] = b"SLURM_RLIMIT_";
-
-/// Slurm's names and this system's numbers.
-const LIMITS: [(&str, libc::__rlimit_resource_t); 10] = [
-    ("AS", libc::RLIMIT_AS),
-    ("CORE", libc::RLIMIT_CORE),
-    ("CPU", libc::RLIMIT_CPU),
-    ("DATA", libc::RLIMIT_DATA),
-    ("FSIZE", libc::RLIMIT_FSIZE),
-    ("MEMLOCK", libc::RLIMIT_MEMLOCK),
-    ("NOFILE", libc::RLIMIT_NOFILE),
-    ("NPROC", libc::RLIMIT_NPROC),
-    ("RSS", libc::RLIMIT_RSS),
-    ("STACK", libc::RLIMIT_STACK),
-];
 
 /// Takes the entries out of an environment: those that the user asked for (`U`), and those that
 /// PropagateResourceLimits and PropagateResourceLimitsExcept let go along. The soft limits are the submitter's, the hard ones stay
@@ -44,12 +30,8 @@ fn limit(entry: &str, goes: &dyn Fn(&str) -> bool) -> Option<Limit> {
     }
     let soft: u64 = asked.unwrap_or(soft).parse().ok()?;
     let (_, resource) = LIMITS.iter().find(|(n, _)| *n == name)?;
-    let mut own = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the pointer is that of a valid structure.
-    if unsafe { libc::getrlimit(*resource, &mut own) } != 0 {
-        return None;
-    }
-    Some(Limit { resource: *resource, soft: soft.min(own.rlim_max), hard: own.rlim_max })
+    let own = Limit::own(*resource)?;
+    Some(Limit { soft: soft.min(own.hard), ..own })
 }
 
 #[cfg(test)]

@@ -32,6 +32,20 @@ pub struct LoginEnv {
     pub base: Vec<Vec<u8>>,
 }
 
+/// Resource limits that go along with a job: Slurm's names and this system's numbers.
+pub const LIMITS: [(&str, u32); 10] = [
+    ("AS", libc::RLIMIT_AS),
+    ("CORE", libc::RLIMIT_CORE),
+    ("CPU", libc::RLIMIT_CPU),
+    ("DATA", libc::RLIMIT_DATA),
+    ("FSIZE", libc::RLIMIT_FSIZE),
+    ("MEMLOCK", libc::RLIMIT_MEMLOCK),
+    ("NOFILE", libc::RLIMIT_NOFILE),
+    ("NPROC", libc::RLIMIT_NPROC),
+    ("RSS", libc::RLIMIT_RSS),
+    ("STACK", libc::RLIMIT_STACK),
+];
+
 /// One resource limit. A hard limit above the keeper's own is cut to it where the keeper is not root.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limit {
@@ -41,6 +55,16 @@ pub struct Limit {
     pub soft: u64,
     /// Hard limit, likewise.
     pub hard: u64,
+}
+
+impl Limit {
+    /// The calling process's limit of that number; none where the system knows no such limit.
+    pub fn own(resource: u32) -> Option<Limit> {
+        let mut own = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the pointer is that of a valid structure.
+        let found = unsafe { libc::getrlimit(resource, &mut own) } == 0;
+        found.then_some(Limit { resource, soft: own.rlim_cur, hard: own.rlim_max })
+    }
 }
 
 /// Everything about one batch process. The launcher adds `BIVOUAC_ATTEMPT` and `BIVOUAC_KEEPER` to the environment,

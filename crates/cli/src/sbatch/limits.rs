@@ -2,22 +2,9 @@
 //! controller takes out again.
 
 use super::fail;
+use bivouac_keeper::order::{LIMITS, Limit};
 use bivouac_types::Blob;
 use std::process::ExitCode;
-
-/// The limits that Slurm knows.
-const LIMITS: [(&str, libc::__rlimit_resource_t); 10] = [
-    ("AS", libc::RLIMIT_AS),
-    ("CORE", libc::RLIMIT_CORE),
-    ("CPU", libc::RLIMIT_CPU),
-    ("DATA", libc::RLIMIT_DATA),
-    ("FSIZE", libc::RLIMIT_FSIZE),
-    ("MEMLOCK", libc::RLIMIT_MEMLOCK),
-    ("NOFILE", libc::RLIMIT_NOFILE),
-    ("NPROC", libc::RLIMIT_NPROC),
-    ("RSS", libc::RLIMIT_RSS),
-    ("STACK", libc::RLIMIT_STACK),
-];
 
 /// The entries for the limits named in `names`; none: all, as with PropagateResourceLimits=ALL.
 ///
@@ -30,12 +17,13 @@ pub fn entries(names: Option<&str>) -> Result<Vec<Blob>, ExitCode> {
     })?;
     // A `U` says that the user asked for it, against PropagateResourceLimits.
     let mark = if names.is_some() { "U" } else { "" };
-    let entry = |(name, resource)| Some(format!("SLURM_RLIMIT_{name}={mark}{}", soft(resource)?).into());
+    let entry =
+        |(name, resource)| Some(format!("SLURM_RLIMIT_{name}={mark}{}", Limit::own(resource)?.soft).into());
     Ok(wanted.into_iter().filter_map(entry).collect())
 }
 
 /// The limits of a list, or the name that is none.
-fn wanted(names: &str) -> Result<Vec<(&'static str, libc::__rlimit_resource_t)>, String> {
+fn wanted(names: &str) -> Result<Vec<(&'static str, u32)>, String> {
     match names.to_ascii_uppercase().as_str() {
         "ALL" => return Ok(LIMITS.to_vec()),
         "NONE" => return Ok(Vec::new()),
@@ -47,12 +35,6 @@ fn wanted(names: &str) -> Result<Vec<(&'static str, libc::__rlimit_resource_t)>,
         LIMITS.iter().find(|(n, _)| *n == name).copied().ok_or_else(|| word.to_owned())
     };
     names.split(',').filter(|w| !w.is_empty()).map(find).collect()
-}
-
-fn soft(resource: libc::__rlimit_resource_t) -> Option<u64> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the pointer is that of a valid structure.
-    (unsafe { libc::getrlimit(resource, &mut limit) } == 0).then_some(limit.rlim_cur)
 }
 
 #[cfg(test)]
