@@ -102,8 +102,9 @@ pub fn start(
         symlink(Path::new("/usr/bin").join(command), folder.join("bin").join(command))
             .map_err(|e| format!("{command}: {e}"))?;
     }
-    for device in ["gpu0", "gpu1"] {
-        std::fs::write(folder.join(device), "").map_err(|e| format!("{device}: {e}"))?;
+    // slurmd sets no variables for a file of gres.conf that is no device.
+    for (name, device) in [("gpu0", "/dev/null"), ("gpu1", "/dev/zero")] {
+        symlink(device, folder.join(name)).map_err(|e| format!("{name}: {e}"))?;
     }
     configure(templates, folder, &ports)?;
     let system = System {
