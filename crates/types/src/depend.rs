@@ -81,6 +81,14 @@ impl Dependency {
         for part in text.split(if any { '?' } else { ',' }) {
             parse_part(part, &mut terms)?;
         }
+        // What is said twice counts once.
+        let mut seen = Vec::new();
+        terms.retain(|term| {
+            !seen.contains(term) && {
+                seen.push(*term);
+                true
+            }
+        });
         Ok(Dependency { terms, any })
     }
 }
@@ -197,6 +205,7 @@ mod tests {
             ("afterany:12_3,singleton", "afterany:12_3,singleton"),
             ("12:13", "afterany:12,afterany:13"),
             ("AfterOK:7", "afterok:7"),
+            ("afterok:7,afterany:7:7,afterok:7", "afterok:7,afterany:7"),
         ] {
             assert_eq!(Dependency::parse(given).unwrap().to_string(), shown, "{given}");
         }
