@@ -74,7 +74,7 @@ impl Cluster {
                 suspension.last = suspension.last.map(|(_, ran)| (at.wall, ran));
             }),
             Change::Ended { job, outcome, end, usage } => self.ended(*job, *outcome, *end, *usage, at),
-            Change::Requeued { job, .. } => self.requeued(*job, at),
+            Change::Requeued { job, begin, .. } => self.requeued(*job, *begin, at),
             Change::Held { job, hold } => self.edit(*job, |job| {
                 job.hold = Some(*hold);
                 job.waited = hold.reason();
@@ -305,9 +305,16 @@ impl Cluster {
     }
 
     /// A job that was over is over no more; what depended on its end has been settled, and stays so.
-    fn requeued(&mut self, id: JobId, at: Now) {
+    fn requeued(&mut self, id: JobId, begin: Option<Timestamp>, at: Now) {
         self.touch_nodes(id, at.wall);
         let mut outcome = None;
+        let begin = begin.filter(|begin| *begin > at.wall);
+        // As if it had been asked for: it is shown as such, and may be changed.
+        let later = self.state.jobs.get(&id).zip(begin).and_then(|(job, begin)| {
+            let mut submission = Submission::clone(self.state.submission(job)?);
+            submission.spec.begin = Some(begin);
+            Some(Arc::new(submission))
+        });
         self.edit(id, |job| {
             if let Phase::Ended(ended) = &job.phase {
                 outcome = Some(ended.outcome);
@@ -315,7 +322,14 @@ impl Cluster {
             job.restarts += 1;
             job.requeued = Some(at.wall);
             job.steps.clear();
-            job.phase = Phase::Pending(Pending { waits: Vec::new(), eligible: Some(at.wall) });
+            let eligible = later.is_none().then_some(at.wall);
+            job.phase = Phase::Pending(Pending { waits: Vec::new(), eligible });
+            if later.is_some() {
+                job.amended = later;
+                if job.hold.is_none() {
+                    job.waited = PendingReason::BeginTime;
+                }
+            }
         });
         let origin = self.state.jobs.get(&id).map(|j| j.origin);
         if let (Some(outcome), Some(origin)) = (outcome, origin)

@@ -117,7 +117,7 @@ fn begun(target: DependencyTarget, state: &State, index: &Index) -> Option<Times
     }
     let job = single(target, state, index)?;
     match &job.phase {
-        Phase::Pending(p) if job.restarts > 0 => p.eligible,
+        Phase::Pending(_) if job.restarts > 0 => job.requeued,
         Phase::Pending(_) => None,
         Phase::Running(run) | Phase::Ending(run, _) => Some(run.start.wall),
         Phase::Ended(e) => Some(e.run.as_ref().map_or(e.end, |r| r.start.wall)),

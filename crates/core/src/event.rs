@@ -120,6 +120,9 @@ pub enum Change {
         job: JobId,
         /// When the run ended.
         end: Timestamp,
+        /// Not before then it starts again; none: as soon as it may.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        begin: Option<Timestamp>,
     },
     /// scontrol hold.
     Held {

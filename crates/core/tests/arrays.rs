@@ -109,6 +109,7 @@ fn a_requeued_task_stays_a_task() {
         .unwrap();
     w.exits(one, exit(0));
     assert_eq!((w.state(one), &w.job(one).place), (JobState::Pending, &Place::Task(1)));
+    w.pass(REQUEUE_DELAY);
     assert!(w.try_start(one, None, 0).is_some());
 }
 

@@ -84,7 +84,9 @@ fn a_requeued_job_can_be_held_and_so_is_a_suspended_one() {
         w.exits(id, exit(0));
         assert_eq!((w.state(id), w.reason(id)), (state, R::JobRequeuedHeld));
         w.command(Command::Release { caller: user(1000), target: id.into() }).unwrap();
-        assert_eq!((w.state(id), w.is_ready(id)), (JobState::Pending, true));
+        assert_eq!((w.state(id), w.reason(id)), (JobState::Pending, R::BeginTime));
+        w.pass(REQUEUE_DELAY);
+        assert!(w.is_ready(id));
         w.run(id, 0);
     }
 }
@@ -103,6 +105,8 @@ fn a_job_that_is_over_can_be_run_again() {
     requeue(&mut w, id, None).unwrap();
     assert_eq!((w.state(id), w.job(id).restarts), (JobState::Pending, 1));
     assert_eq!(requeue(&mut w, id, None), Err(Reject::JobPending));
+    let now = w.now().wall;
+    w.update(user(1000), id, JobChange::Begin(now)).unwrap();
     w.run(id, 0);
     assert_eq!((w.state(id), w.is_ready(after)), (JobState::Completed, true));
     w.update(user(1000), after, JobChange::Requeue(false)).unwrap();

@@ -3,7 +3,7 @@
 mod common;
 
 use bivouac_core::{CancelScope, Command, Effect, JobChange, KeeperReport, Launch, Phase};
-use bivouac_types::{Attempt, JobSpec, JobState, Outcome, Reject, TimeLimit};
+use bivouac_types::{Attempt, JobSpec, JobState, Outcome, PendingReason, Reject, TimeLimit};
 use common::*;
 use std::collections::BTreeSet;
 
@@ -162,7 +162,10 @@ fn requeued_jobs_run_again_under_a_new_attempt() {
     assert_eq!(w.effects, [Effect::Terminate { attempt: first }]);
     w.exits(id, exit(0));
     assert_eq!(w.effects, [Effect::AckKeeper { attempt: first }]);
-    assert_eq!(w.state(id), JobState::Pending);
+    assert_eq!((w.state(id), w.reason(id)), (JobState::Pending, PendingReason::BeginTime));
+    w.pass(REQUEUE_DELAY - 1);
+    assert_eq!(w.try_start(id, None, 0), None);
+    w.pass(1);
     w.start(id);
     let second = w.attempt(id);
     assert_eq!(second, Attempt { job: id, restart: 1 });

@@ -229,6 +229,16 @@ impl Camp {
         }
     }
 
+    /// Has a requeued job start at once, as soon as it waits for its time.
+    #[track_caller]
+    pub fn start_again(&self, job: u32) {
+        let text = job.to_string();
+        self.until("it waits again", || {
+            self.run("squeue", ["-h", "-o", "%r", "-j", &text]).out == "BeginTime\n"
+        });
+        self.run("scontrol", ["update", &format!("JobId={text}"), "StartTime=now"]).ok();
+    }
+
     /// What `bivouac status` knows; starts nothing.
     pub fn status(&self) -> Option<Status> {
         let mut client = Client::connect(&self.place()).ok()?;

@@ -149,6 +149,7 @@ fn a_requeued_job_runs_again_and_begins_its_file_anew() {
     let id = camp.sbatch(["-o", "out", "--wrap", script]);
     camp.until("it has begun", || camp.path("work/began").exists());
     camp.run("scontrol", ["requeue", &id.to_string()]).ok();
+    camp.start_again(id);
     assert_eq!(camp.wait(id).code, 4);
     let out = camp.read("out");
     assert_eq!(out, "run 1\n", "as on the site; --open-mode=append keeps it");

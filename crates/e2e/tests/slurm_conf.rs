@@ -124,7 +124,7 @@ fn with_programs(camp: &Camp) {
     let work = camp.path("work").display().to_string();
     let mut conf =
         "ClusterName=x\nNodeName=n[1-2] CPUs=4 RealMemory=1000\nPartitionName=p Nodes=ALL Default=YES\n\
-                    DefMemPerCPU=10\nRequeueExit=7\n"
+                    DefMemPerCPU=10\nRequeueExit=7\nAuthInfo=cred_expire=1\n"
             .to_owned();
     let programs = ["Prolog", "Epilog", "PrologSlurmctld", "EpilogSlurmctld", "MailProg"];
     for name in programs {

@@ -133,7 +133,8 @@ pub fn end(job: &JobInfo) -> Option<Timestamp> {
 /// When it became, or will become, eligible: of a job that is held only --begin is known.
 pub fn eligible(job: &JobInfo) -> Option<Timestamp> {
     let held = matches!(job.reason, PendingReason::JobHeldUser | PendingReason::JobHeldAdmin);
-    job.eligible.filter(|_| !(held && job.state.waits())).or_else(|| begin(job))
+    let begin = job.spec.begin.filter(|begin| *begin > job.submit);
+    job.eligible.filter(|_| !(held && job.state.waits())).or(begin)
 }
 
 /// What is left of its limit; none: it has no limit.

@@ -10,7 +10,7 @@ use crate::sim::Seen;
 use bivouac_core::{Caller, Change, EndCause, Event, JobChange, RequestKey, Submission};
 use bivouac_types::config::{ClusterConfig, LimitClock};
 use bivouac_types::info::JobInfo;
-use bivouac_types::{Attempt, ExitStatus, JobId, JobSpec, Now, Outcome, TimeLimit, Uid};
+use bivouac_types::{Attempt, ExitStatus, JobId, JobSpec, Now, Outcome, TimeLimit, Timestamp, Uid};
 use model::{Model, Record, Stand, Sub};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -201,7 +201,7 @@ impl Checker {
             Change::Suspended { attempt } => self.suspended(*attempt, true, at),
             Change::Resumed { attempt } => self.suspended(*attempt, false, at),
             Change::Ended { job, outcome, .. } => self.ended(*job, *outcome, at),
-            Change::Requeued { job, .. } => self.requeued(*job),
+            Change::Requeued { job, begin, .. } => self.requeued(*job, *begin),
             Change::Held { job, hold } => self.edit(*job, |r| r.hold = Some(*hold)),
             Change::Released { job } => self.edit(*job, |r| r.hold = None),
             Change::Updated { job, change } => {
@@ -305,7 +305,11 @@ impl Checker {
         let sub = Box::new(sub);
         self.seen.amended += 1;
         self.ensure(waits || same, || format!("job {job} is given other resources while it runs"));
-        self.edit(job, |r| r.amended = Some(sub));
+        self.edit(job, |r| {
+            // Another begin time takes the place of the delay.
+            r.not_before = r.not_before.filter(|begin| sub.spec.begin == Some(*begin));
+            r.amended = Some(sub);
+        });
         self.settle();
     }
 
@@ -463,7 +467,7 @@ impl Checker {
         self.settle();
     }
 
-    fn requeued(&mut self, job: JobId) {
+    fn requeued(&mut self, job: JobId, begin: Option<Timestamp>) {
         self.seen.requeued += 1;
         self.model.last_grant.remove(&job);
         let record = self.model.records.get(&job).cloned();
@@ -479,6 +483,7 @@ impl Checker {
         self.edit(job, |r| {
             r.restarts += 1;
             r.stand = Stand::Waiting;
+            r.not_before = begin;
             r.steps.clear();
         });
     }

@@ -5,6 +5,7 @@ use crate::rng::Rng;
 use bivouac_types::config::{
     ClusterConfig, GresConfig, LimitClock, NodeConfig, PartitionConfig, QosConfig, TresLimit,
 };
+use bivouac_types::parameters::Parameters;
 use bivouac_types::{Duration, TimeLimit};
 
 /// Chances of 100, and lengths of virtual time in milliseconds.
@@ -144,6 +145,9 @@ fn config(rng: &mut Rng) -> ClusterConfig {
         limit_clock: *rng.pick(&[LimitClock::Monotonic, LimitClock::Wall]),
         owner_is_operator: false,
         job_requeue: rng.chance(70),
-        parameters: Default::default(),
+        parameters: Parameters {
+            cred_expire: rng.chance(80).then(|| Duration::from_secs(1)),
+            ..Parameters::default()
+        },
     }
 }

@@ -361,6 +361,15 @@ impl Build {
         p.job_submit = given.words("JobSubmitPlugins");
         p.scheduler = given.words("SchedulerParameters");
         p.disable_root_jobs = given.yes("DisableRootJobs");
+        // What else stands there is about sockets and credentials, of which there are none.
+        for word in given.words("AuthInfo") {
+            let Some(seconds) = word.strip_prefix("cred_expire=") else { continue };
+            match (seconds.parse(), given.0.get("AuthInfo")) {
+                (Ok(seconds), _) if seconds > 0 => p.cred_expire = Some(Duration::from_secs(seconds)),
+                (_, Some((place, _))) => self.problem(place, format!("Invalid AuthInfo value: \"{word}\"")),
+                _ => {}
+            }
+        }
         for (key, codes) in
             [("RequeueExit", &mut p.requeue_exit), ("RequeueExitHold", &mut p.requeue_exit_hold)]
         {

@@ -49,11 +49,18 @@ pub struct Parameters {
     pub scheduler: Vec<String>,
     /// DisableRootJobs.
     pub disable_root_jobs: bool,
+    /// cred_expire of AuthInfo; none: Slurm's 120 seconds.
+    pub cred_expire: Option<Duration>,
     /// The switches of topology.conf; empty: no topology.
     pub switches: Vec<SwitchConfig>,
 }
 
 impl Parameters {
+    /// How long a requeued job waits before it starts again.
+    pub fn requeue_delay(&self) -> Duration {
+        self.cred_expire.unwrap_or(Duration::from_secs(120))
+    }
+
     /// AccountingStoreFlags: whether scripts and environments are kept with the accounting records.
     pub fn keeps_payloads(&self) -> bool {
         let flags = self.given.get("AccountingStoreFlags").map_or("", String::as_str);

@@ -98,7 +98,7 @@ impl Cluster {
                 Phase::Ending(..) => refusal = Some(Reject::NotInThisState),
                 Phase::Ended(_) => {
                     changes.extend(hold.map(|hold| Change::Held { job, hold }));
-                    changes.push(Change::Requeued { job, end: now.wall });
+                    changes.push(self.again(job, now.wall, now));
                 }
             }
         }

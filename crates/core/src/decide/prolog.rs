@@ -20,9 +20,6 @@ impl Cluster {
             let outcome = Outcome::LaunchFailed;
             return vec![Change::Ended { job: job.id, outcome, end: now.wall, usage: Usage::default() }];
         }
-        vec![
-            Change::Requeued { job: job.id, end: now.wall },
-            Change::Held { job: job.id, hold: Hold::LaunchFailed },
-        ]
+        vec![self.again(job.id, now.wall, now), Change::Held { job: job.id, hold: Hold::LaunchFailed }]
     }
 }

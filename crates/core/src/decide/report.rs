@@ -6,7 +6,7 @@ use crate::command::KeeperReport;
 use crate::event::Change;
 use crate::job::{EndCause, Hold, Job, Launch, Phase};
 use bivouac_types::info::Usage;
-use bivouac_types::{ExitStatus, Now, Outcome, Timestamp};
+use bivouac_types::{ExitStatus, JobId, Now, Outcome, Timestamp};
 
 /// How an attempt ended, as far as the keeper knows.
 #[derive(Clone, Copy)]
@@ -31,17 +31,25 @@ impl Cluster {
             }
             KeeperReport::Launched { .. } => Vec::new(),
             KeeperReport::Exited { status, usage, ended, .. } => {
-                let change = self.end(job, cause, End::Exited(status), ended, usage);
+                let change = self.end(job, cause, End::Exited(status), (ended, usage), now);
                 let held = cause.is_none() && matches!(change, Change::Requeued { .. });
                 let held = held && self.exits_held(status);
                 let hold = held.then_some(Change::Held { job: job.id, hold: Hold::SpecialExit });
                 std::iter::once(change).chain(hold).collect()
             }
-            KeeperReport::Lost { .. } => vec![self.end(job, cause, End::Lost, now.wall, Usage::default())],
+            KeeperReport::Lost { .. } => {
+                vec![self.end(job, cause, End::Lost, (now.wall, Usage::default()), now)]
+            }
             KeeperReport::LaunchFailed { .. } => {
-                vec![self.end(job, cause, End::NotLaunched, now.wall, Usage::default())]
+                vec![self.end(job, cause, End::NotLaunched, (now.wall, Usage::default()), now)]
             }
         }
+    }
+
+    /// The run that ended then is to be repeated, after what Slurm waits before it starts a job again.
+    pub(super) fn again(&self, job: JobId, end: Timestamp, now: Now) -> Change {
+        let begin = Some(now.wall + self.world.config.parameters.requeue_delay());
+        Change::Requeued { job, end, begin }
     }
 
     /// RequeueExitHold.
@@ -58,7 +66,14 @@ impl Cluster {
     /// A lost job is run again by itself only if its submission said --requeue; the cluster's JobRequeue, which
     /// in Slurm suffices, lets a user do it by `scontrol requeue`. On one machine a lost job most often means
     /// that its owner pulled the plug, and a script that was not written to be repeated must not be.
-    fn end(&self, job: &Job, cause: Option<EndCause>, how: End, end: Timestamp, usage: Usage) -> Change {
+    fn end(
+        &self,
+        job: &Job,
+        cause: Option<EndCause>,
+        how: End,
+        (end, usage): (Timestamp, Usage),
+        now: Now,
+    ) -> Change {
         let status = match how {
             End::Exited(status) => Some(status),
             _ => None,
@@ -66,20 +81,20 @@ impl Cluster {
         let again = self.submission(job).is_some_and(|s| s.spec.requeue == Some(true));
         let may_again = self.submission(job).is_some_and(|s| s.requeue(&self.world.config));
         let outcome = match (cause, how) {
-            (Some(EndCause::Requeue), _) => return Change::Requeued { job: job.id, end },
+            (Some(EndCause::Requeue), _) => return self.again(job.id, end, now),
             (Some(EndCause::Cancelled { by }), _) => Outcome::Cancelled { by, status },
-            (Some(EndCause::NodeFail), _) if may_again => return Change::Requeued { job: job.id, end },
+            (Some(EndCause::NodeFail), _) if may_again => return self.again(job.id, end, now),
             (Some(EndCause::NodeFail), _) => Outcome::NodeFail,
             (Some(EndCause::Preempted), _) => Outcome::Preempted(status.unwrap_or_default()),
             (Some(EndCause::OutOfMemory), _) => Outcome::OutOfMemory,
             (Some(EndCause::Deadline), _) => Outcome::Deadline(status.unwrap_or_default()),
             (Some(EndCause::TimeLimit), _) => Outcome::Timeout(status.unwrap_or_default()),
             (None, End::Exited(status)) if may_again && self.exits_again(status) => {
-                return Change::Requeued { job: job.id, end };
+                return self.again(job.id, end, now);
             }
             (None, End::Exited(status)) => Outcome::Exited(status),
             (None, End::NotLaunched) => Outcome::LaunchFailed,
-            (None, End::Lost) if again => return Change::Requeued { job: job.id, end },
+            (None, End::Lost) if again => return self.again(job.id, end, now),
             (None, End::Lost) => Outcome::NodeFail,
         };
         Change::Ended { job: job.id, outcome, end, usage }

@@ -99,6 +99,9 @@ pub fn spec() -> JobSpec {
     JobSpec { name: "job".into(), ..JobSpec::default() }
 }
 
+/// Seconds that a requeued job waits.
+pub const REQUEUE_DELAY: u64 = 120;
+
 pub fn array(text: &str) -> JobSpec {
     JobSpec { array: Some(ArraySpec::parse(text, 100_000).unwrap()), ..spec() }
 }

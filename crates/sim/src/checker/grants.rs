@@ -26,6 +26,8 @@ impl Checker {
         let what = |text: &str| format!("job {job} starts {text}");
         self.ensure(record.stand == Stand::Waiting, || what("and does not wait"));
         self.ensure(record.hold.is_none(), || what("while held"));
+        let early = !self.stepped && record.not_before.is_some_and(|begin| begin > at.wall);
+        self.ensure(!early, || what("again too early"));
         let one =
             record.tasks == task.map(|t| BTreeSet::from([t])) || (task.is_none() && record.restarts > 0);
         self.ensure(one, || what(&format!("as task {task:?} of {:?}", record.tasks)));

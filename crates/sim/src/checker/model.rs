@@ -71,6 +71,8 @@ pub struct Record {
     pub restarts: u32,
     pub stand: Stand,
     pub forgotten: bool,
+    /// It was queued again, and does not start before then.
+    pub not_before: Option<Timestamp>,
     /// What it asks for, where that was changed.
     pub amended: Option<Box<Sub>>,
     /// Its open steps: CPUs by node, or nothing for one that shares them.
@@ -109,6 +111,7 @@ impl Record {
             restarts: 0,
             stand: Stand::Waiting,
             forgotten: false,
+            not_before: None,
             amended: None,
             steps: BTreeMap::new(),
         }

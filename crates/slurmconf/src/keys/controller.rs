@@ -45,7 +45,8 @@ pub const CONTROLLER: &[Key] = &[
     listed("AllowSpecResourcesUsage", YesNo, "No", "no CPUs are reserved for the system"),
     listed("AuthAltTypes", Text, NULL, NO_AUTH),
     listed("AuthAltParameters", Text, NULL, NO_AUTH),
-    listed("AuthInfo", Text, NULL, NO_AUTH),
+    // Of its words cred_expire: how long a requeued job waits.
+    honoured("AuthInfo", Text, NULL),
     listed("AuthType", OneOf(&["auth/munge", "auth/none"]), "auth/munge", NO_AUTH),
     listed("BackupAddr", Text, NULL, NO_NET).unseen(),
     listed("BackupController", Text, NULL, "there is one controller, which is started again").unseen(),
