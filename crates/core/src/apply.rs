@@ -96,6 +96,7 @@ impl Cluster {
                     overlap: *overlap,
                     submit_line: submit_line.clone(),
                     srun: *srun,
+                    limit: None,
                     start: at,
                     end: None,
                 };
@@ -104,6 +105,11 @@ impl Cluster {
             Change::StepEnded { job, step, exit, usage } => self.edit(*job, |job| {
                 if let Some(step) = job.steps.iter_mut().find(|s| s.number == *step) {
                     step.end = Some(StepEnd { at: at.wall, exit: Some(*exit), usage: *usage });
+                }
+            }),
+            Change::StepLimited { job, step, minutes } => self.edit(*job, |job| {
+                if let Some(step) = job.steps.iter_mut().find(|s| s.number == *step) {
+                    step.limit = *minutes;
                 }
             }),
             Change::NodesSet { nodes } => {

@@ -173,12 +173,13 @@ impl Cluster {
     /// How long until [`crate::Command::Tick`] has something to do; none: until something else happens.
     pub fn next_deadline(&self, now: Now) -> Option<Duration> {
         let limit = self.index.limits.first().map(|t| t.0.saturating_sub(self.world.limit_clock(now)));
+        let step = self.index.step_limits.first().map(|t| t.0.saturating_sub(self.world.limit_clock(now)));
         let warning = self.index.warnings.first().map(|t| t.0.saturating_sub(self.world.limit_clock(now)));
         let deadline = self.index.deadlines.first().map(|t| t.0.since(now.wall).0);
         let invalid = (!self.index.invalid.is_empty()).then_some(0);
         let wall = self.index.wall_timers.first().map(|t| t.0.since(now.wall).0);
         let run = self.index.run_timers.first().map(|t| (t.0 - now.run).0);
-        [limit, warning, deadline, invalid, wall, run].into_iter().flatten().min().map(Duration)
+        [limit, step, warning, deadline, invalid, wall, run].into_iter().flatten().min().map(Duration)
     }
 
     /// What the outside should do about an event that is durable and applied.

@@ -5,7 +5,9 @@ use crate::plan::Plan;
 use bivouac_types::info::Usage;
 use bivouac_types::node::{Misfortune, NodeChange};
 use bivouac_types::partition::PartitionChange;
-use bivouac_types::{Attempt, ExitStatus, Gid, JobChange, JobId, JobSpec, TaskSet, Timestamp, Uid};
+use bivouac_types::{
+    Attempt, ExitStatus, Gid, JobChange, JobId, JobSpec, StepLimit, TaskSet, Timestamp, Uid,
+};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -214,6 +216,17 @@ pub enum Command {
         exit: ExitStatus,
         /// What it used.
         usage: Usage,
+    },
+    /// scontrol update StepId=...
+    UpdateStep {
+        /// Who.
+        caller: Caller,
+        /// In which job.
+        job: JobId,
+        /// Its number; none: all that run.
+        step: Option<u32>,
+        /// Its time limit.
+        limit: StepLimit,
     },
     /// scontrol update NodeName=..., all changes of all nodes or none.
     UpdateNodes {

@@ -191,6 +191,15 @@ pub enum Change {
         /// What it used.
         usage: Usage,
     },
+    /// scontrol update of a step, or its time is over, which takes the limit away.
+    StepLimited {
+        /// In which job.
+        job: JobId,
+        /// Its number.
+        step: u32,
+        /// Its own time limit from now on; none: that of the job alone.
+        minutes: Option<u32>,
+    },
     /// scontrol update, or a failure: nodes stand so from now on.
     NodesSet {
         /// By name.

@@ -31,6 +31,8 @@ pub struct Index {
     pub limits: BTreeSet<(u64, JobId)>,
     /// Running jobs that asked for a signal before their end, by when it is due.
     pub warnings: BTreeSet<(u64, JobId)>,
+    /// Running steps with a time limit of their own, by its end.
+    pub step_limits: BTreeSet<(u64, JobId, u32)>,
     /// Jobs with a --deadline: when it is too late to start, or to run on.
     pub deadlines: BTreeSet<(Timestamp, JobId)>,
     /// Pending jobs of --kill-on-invalid-dep=yes whose dependency can never hold.
@@ -178,6 +180,13 @@ impl Index {
                 }
                 if let Some(deadline) = submission.spec.deadline {
                     member(&mut self.deadlines, (deadline, job.id), put);
+                }
+                for step in job.steps.iter().filter(|s| s.end.is_none()) {
+                    let Some(minutes) = step.limit.filter(|_| run.suspension.since.is_none()) else {
+                        continue;
+                    };
+                    let due = world.limit_clock(step.start).saturating_add(u64::from(minutes) * 60_000);
+                    member(&mut self.step_limits, (due, job.id, step.number), put);
                 }
             }
             Phase::Ending(run, ending) => {

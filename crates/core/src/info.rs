@@ -468,6 +468,7 @@ fn steps(job: &Job, run: Option<&Run>, contained: bool) -> Vec<StepInfo> {
         exit,
         usage,
         submit_line: String::new(),
+        limit: None,
         srun_pid: None,
     }];
     if contained {
@@ -491,6 +492,7 @@ fn extern_step(run: &Run, end: Option<Timestamp>) -> StepInfo {
         exit: ExitStatus::default(),
         usage: Usage::default(),
         submit_line: String::new(),
+        limit: None,
         srun_pid: None,
     }
 }
@@ -531,6 +533,7 @@ fn step_info(step: &Step) -> StepInfo {
         exit,
         usage: step.end.map_or(Usage::default(), |e| e.usage),
         submit_line: step.submit_line.clone(),
+        limit: step.limit,
         srun_pid: step.srun,
     }
 }

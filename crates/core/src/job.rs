@@ -352,6 +352,9 @@ pub struct Step {
     /// The process id of its srun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub srun: Option<u32>,
+    /// Its own time limit, in minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
     /// When it started.
     pub start: Now,
     /// How it ended, and when.

@@ -3,10 +3,10 @@
 mod common;
 
 use bivouac_core::job::StepNode;
-use bivouac_core::{Change, Command, NodePick, Plan, Start, StepAsk};
+use bivouac_core::{CancelScope, Change, Command, NodePick, Plan, Start, StepAsk};
 use bivouac_types::info::Usage;
 use bivouac_types::job::NodeRange;
-use bivouac_types::{JobId, JobState, Reject};
+use bivouac_types::{JobId, JobState, Reject, StepLimit, TimeLimit};
 use common::*;
 
 type Laid = Result<Vec<(String, u32)>, Reject>;
@@ -150,4 +150,30 @@ fn a_step_that_is_not_exact_has_its_nodes_to_itself() {
     end(&mut w, job, 0, 0);
     assert!(begin(&mut w, true, false).is_ok() && begin(&mut w, true, false).is_ok(), "each takes one CPU");
     assert_eq!(begin(&mut w, false, false), Err(Reject::StepBusy), "it waits for the whole node");
+}
+
+#[test]
+fn a_step_is_ended_at_its_own_time_limit_once() {
+    let mut w = World::new();
+    let job = on_two_nodes(&mut w);
+    step(&mut w, job, 1, 1, true).unwrap();
+    step(&mut w, job, 1, 1, true).unwrap();
+    let limit = |w: &mut World, caller, step, limit| {
+        w.command(Command::UpdateStep { caller, job, step, limit }).map(|changes| changes.len())
+    };
+    let minutes = |n| StepLimit::To(TimeLimit::Minutes(n));
+    assert_eq!(limit(&mut w, user(1000), Some(0), minutes(2)), Ok(1));
+    assert_eq!(limit(&mut w, root(), Some(0), StepLimit::By(-1)), Ok(1));
+    assert_eq!(limit(&mut w, user(1001), Some(0), minutes(9)), Err(Reject::AccessDenied));
+    assert_eq!(limit(&mut w, user(1000), Some(7), minutes(9)), Err(Reject::InvalidJobId));
+    assert_eq!(w.cluster.next_deadline(w.now()).unwrap().as_secs(), 60);
+    assert!(w.pass(59).is_empty());
+    let attempt = w.attempt(job);
+    let told = Change::Signalled { attempt, signal: 9, scope: CancelScope::Step(0) };
+    assert_eq!(w.pass(1), [told, Change::StepLimited { job, step: 0, minutes: None }]);
+    assert!(w.pass(60).is_empty(), "the other step, and the job, go on");
+    assert_eq!(limit(&mut w, user(1000), None, minutes(9)), Ok(2));
+    end(&mut w, job, 0, 0);
+    end(&mut w, job, 1, 0);
+    assert!(w.pass(430).is_empty(), "a step that has ended is not ended again");
 }

@@ -115,7 +115,7 @@ impl Controller {
     /// scontrol reconfigure: the profile or the slurm.conf is read again. Running jobs stay as they are.
     pub(crate) fn reconfigure(&mut self, caller: &Caller) -> Response {
         if !caller.is_operator() {
-            return Response::Rejected(Reject::AccessDenied);
+            return Response::Rejected(Reject::InvalidUser);
         }
         let read = || -> Result<_, String> {
             let name = self.store.note(SITE).map_err(|e| e.to_string())?;

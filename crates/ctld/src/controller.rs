@@ -45,6 +45,8 @@ pub struct Controller {
     /// Whether jobs of a site can have its view, as the machine allows.
     pub(crate) access: Access,
     pub(crate) config: Arc<ClusterConfig>,
+    /// FairShareDampeningFactor as scontrol set it, until the configuration is read again.
+    pub(crate) dampening: Option<u16>,
     pub(crate) cluster: Cluster,
     pub(crate) store: Store,
     pub(crate) clock: Clock,
@@ -160,6 +162,7 @@ impl Controller {
             installed,
             access,
             config: replayed.cluster.config().clone(),
+            dampening: None,
             cluster: replayed.cluster,
             triggers: Triggers::load(&store),
             store,
@@ -457,6 +460,7 @@ impl Controller {
     /// Goes on under another configuration.
     pub(crate) fn take(&mut self, site: Site, config: Arc<ClusterConfig>, cluster: Cluster) {
         (self.site, self.config, self.cluster) = (site, config, cluster);
+        self.dampening = None;
         self.config_problem = None;
         self.planned = false;
     }

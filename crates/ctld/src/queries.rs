@@ -62,7 +62,14 @@ impl Controller {
                 Response::Done
             }
             Ask::ResetDiagnostics => Response::Rejected(Reject::AccessDenied),
-            Ask::Config => Response::Config(Box::new((**self.cluster.config()).clone())),
+            Ask::Config => {
+                let mut config = (**self.cluster.config()).clone();
+                if let Some(factor) = self.dampening {
+                    let given = &mut config.parameters.given;
+                    given.insert("FairShareDampeningFactor".to_owned(), factor.to_string());
+                }
+                Response::Config(Box::new(config))
+            }
             Ask::Reconfigure => {
                 let caller = self.caller(peer, admin);
                 self.reconfigure(&caller)

@@ -4,7 +4,7 @@ use crate::controller::{Controller, Turn};
 use crate::mailbox::{Peer, Reply};
 use bivouac_core::{Caller, CancelScope, Command, Effect, Hold, JobTarget, PayloadId, RequestKey, StepAsk};
 use bivouac_proto::message::{
-    Ask, Request, RequeueHold, Response, SignalScope, StepLayout, StepNode, Submission,
+    Ask, Request, RequeueHold, Response, Setting, SignalScope, StepLayout, StepNode, Submission,
 };
 use bivouac_types::{Gid, JobId, Now, Reject, StepId, StepKind, Uid};
 
@@ -54,9 +54,14 @@ impl Controller {
             Ask::Resume(t) => self.done(turn, Command::Resume { caller, target: target(t) }, now),
             Ask::Top(jobs) => self.done(turn, Command::Top { caller, jobs }, now),
             Ask::Notify { job, message } => self.notify(turn, &caller, job, message),
-            Ask::Update { target: t, changes } => {
-                self.done(turn, Command::Update { caller, target: target(t), changes }, now)
+            Ask::Update { target: t, changes, user } => match self.caller_for(caller, user, t.job) {
+                Some(caller) => self.done(turn, Command::Update { caller, target: target(t), changes }, now),
+                None => Response::Rejected(Reject::InvalidUser),
+            },
+            Ask::UpdateStep { job, step, limit } => {
+                self.done(turn, Command::UpdateStep { caller, job, step, limit }, now)
             }
+            Ask::Set(setting) => self.set(&caller, setting),
             Ask::UpdateNodes { nodes, changes } => {
                 let nodes = self.nodes_named(nodes);
                 self.done(turn, Command::UpdateNodes { caller, nodes, changes }, now)
@@ -138,6 +143,39 @@ impl Controller {
             groups: self.further_groups(peer.uid),
             operator: peer.uid == 0 && !owner || owner && (admin || self.config.owner_is_operator),
         }
+    }
+
+    /// Who updates a job with `scontrol -u`: root may, as the job's owner and as himself.
+    fn caller_for(&mut self, caller: Caller, user: Option<u32>, job: JobId) -> Option<Caller> {
+        match user {
+            None => Some(caller),
+            Some(_) if caller.uid != Uid::ROOT => None,
+            Some(0) => Some(caller),
+            Some(uid) => {
+                let job = self.family(job).next()?;
+                let owner = &self.cluster.submission(job)?.owner;
+                (owner.uid == Uid(uid)).then(|| Caller {
+                    uid: owner.uid,
+                    gid: owner.gid,
+                    user: owner.user.clone(),
+                    group: owner.group.clone(),
+                    groups: Vec::new(),
+                    operator: false,
+                })
+            }
+        }
+    }
+
+    /// Settings that scontrol changes while the controller runs.
+    fn set(&mut self, caller: &Caller, setting: Setting) -> Response {
+        if !caller.is_operator() {
+            return Response::Rejected(Reject::AccessDenied);
+        }
+        match setting {
+            Setting::Debug => {}
+            Setting::DampeningFactor(factor) => self.dampening = Some(factor),
+        }
+        Response::Done
     }
 
     /// The names of a user's groups, where a partition asks for them.
@@ -266,6 +304,7 @@ fn changes(ask: &Ask) -> bool {
             | Ask::Resume(_)
             | Ask::Top(_)
             | Ask::Update { .. }
+            | Ask::UpdateStep { .. }
             | Ask::UpdateNodes { .. }
             | Ask::UpdatePartition { .. }
             | Ask::CreatePartition { .. }

@@ -141,6 +141,7 @@ pub(crate) fn kind(ask: &Ask) -> Type {
         Ask::Diagnostics | Ask::ResetDiagnostics => ("REQUEST_STATS_INFO", 2035),
         Ask::Script(_) => ("REQUEST_BATCH_SCRIPT", 2051),
         Ask::Update { .. } | Ask::Hold { .. } | Ask::Release(_) => ("REQUEST_UPDATE_JOB", 3001),
+        Ask::UpdateStep { .. } => ("REQUEST_UPDATE_JOB_STEP", 3021),
         Ask::Submit(_) => ("REQUEST_SUBMIT_BATCH_JOB", 4003),
         Ask::TestOnly(_) => ("REQUEST_JOB_WILL_RUN", 4012),
         Ask::StepStart(_) => ("REQUEST_JOB_STEP_CREATE", 5001),

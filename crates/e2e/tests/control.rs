@@ -152,5 +152,7 @@ fn commands_are_read_one_a_line() {
     let expected = format!(
         "scontrol: errnumstr 2017\n{text}scontrol: !!\n{text}scontrol: bogus\nscontrol: \nscontrol: show hostlist n1,n2\nn[1-2]\nscontrol: quit\n"
     );
-    assert_eq!((said.code, said.out, said.err.as_str()), (1, expected, "invalid keyword: bogus\n"));
+    // The exit code is that of the last command.
+    assert_eq!((said.code, said.out, said.err.as_str()), (0, expected, "invalid keyword: bogus\n"));
+    assert_eq!(camp.feed("scontrol", [] as [&str; 0], "version\nbogus\nquit\n").code, 1);
 }

@@ -21,6 +21,7 @@ pub mod sbatch;
 pub mod scancel;
 pub mod signal;
 pub mod srun;
+pub mod step_update;
 pub mod table;
 pub mod update;
 pub mod value;

@@ -9,7 +9,7 @@ use bivouac_types::partition::PartitionChange;
 use bivouac_types::priority::JobFactors;
 use bivouac_types::trigger::{Trigger, TriggerSelect, TriggerSpec};
 use bivouac_types::{
-    Blob, Duration, ExitStatus, JobChange, JobId, JobSpec, Reject, StepId, TaskSet, Timestamp,
+    Blob, Duration, ExitStatus, JobChange, JobId, JobSpec, Reject, StepId, StepLimit, TaskSet, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -23,6 +23,15 @@ pub struct Request {
     pub admin: bool,
     /// What is asked.
     pub body: Ask,
+}
+
+/// What holds until the configuration is read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Setting {
+    /// How much is logged: the log of the controller has one level, and this changes nothing.
+    Debug,
+    /// FairShareDampeningFactor.
+    DampeningFactor(u16),
 }
 
 /// What can be asked.
@@ -113,7 +122,21 @@ pub enum Ask {
         target: JobTarget,
         /// What to change, in the given order; all or nothing.
         changes: Vec<JobChange>,
+        /// scontrol -u: as this user, which root may.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<u32>,
     },
+    /// scontrol update StepId=...
+    UpdateStep {
+        /// The job.
+        job: JobId,
+        /// The step's number; none: all steps.
+        step: Option<u32>,
+        /// Its time limit.
+        limit: StepLimit,
+    },
+    /// scontrol setdebug and its like, for operators.
+    Set(Setting),
     /// scontrol update NodeName=...; all changes of all nodes or none.
     UpdateNodes {
         /// Which; `ALL` alone stands for all.

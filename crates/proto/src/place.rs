@@ -49,6 +49,8 @@ pub struct Account {
     pub gid: u32,
     /// Login name.
     pub name: String,
+    /// The user's name in full, and what else the passwd database says of them.
+    pub gecos: String,
     /// Home folder.
     pub home: PathBuf,
     /// Login shell.
@@ -86,6 +88,7 @@ impl Account {
                 uid: entry.pw_uid,
                 gid: entry.pw_gid,
                 name: String::from_utf8_lossy(&text(entry.pw_name)).into_owned(),
+                gecos: String::from_utf8_lossy(&text(entry.pw_gecos)).into_owned(),
                 home: OsString::from_vec(text(entry.pw_dir)).into(),
                 shell: match text(entry.pw_shell) {
                     s if s.is_empty() => "/bin/sh".into(),

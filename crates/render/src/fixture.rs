@@ -236,6 +236,7 @@ pub fn step(step: StepKind, name: &str, tasks: u32, cpus: u32, nodes: &str) -> S
         exit: ExitStatus::default(),
         usage: Usage::default(),
         submit_line: String::new(),
+        limit: None,
         srun_pid: None,
     }
 }

@@ -226,6 +226,7 @@ impl Checker {
                 self.ensure(open, || format!("step {job}.{step} ends and is not open"));
                 self.edit(*job, |r| drop(r.steps.remove(step)));
             }
+            Change::StepLimited { .. } => {}
             Change::NodesSet { nodes } => self.nodes_set(nodes),
             Change::PartitionSet(record) => record.apply(&mut self.model.partitions),
             Change::Purged { jobs } => {

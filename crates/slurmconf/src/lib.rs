@@ -22,7 +22,7 @@ mod values;
 
 pub use differences::differences;
 pub use lines::{Diagnostic, Place};
-pub use show::{Facts, show};
+pub use show::{Facts, Lines, show};
 
 use bivouac_types::config::{ClusterConfig, QosConfig};
 use bivouac_types::parameters::Association;

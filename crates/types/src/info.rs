@@ -215,6 +215,9 @@ pub struct StepInfo {
     pub exit: ExitStatus,
     /// What it used, where known.
     pub usage: Usage,
+    /// Its own time limit, in minutes.
+    #[serde(default)]
+    pub limit: Option<u32>,
     /// Process id of its srun.
     #[serde(default)]
     pub srun_pid: Option<u32>,

@@ -44,5 +44,5 @@ pub use memory::MemRequest;
 pub use reason::PendingReason;
 pub use reject::Reject;
 pub use state::{ExitStatus, JobState, Outcome};
-pub use time::{Duration, Now, TimeLimit, Timestamp};
+pub use time::{Duration, Now, StepLimit, TimeLimit, Timestamp};
 pub use tres::GresRequest;

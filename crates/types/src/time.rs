@@ -26,6 +26,15 @@ pub struct Now {
     pub run: Duration,
 }
 
+/// What scontrol makes of a step's time limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StepLimit {
+    /// This.
+    To(TimeLimit),
+    /// So many minutes more, or fewer.
+    By(i64),
+}
+
 /// A time limit, kept in minutes as Slurm keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TimeLimit {

@@ -70,14 +70,34 @@ pub fn topology(name: Option<&str>, session: Session) -> Result<(), ExitCode> {
     }
 }
 
-/// The nodes that are this machine: all of them.
+/// The nodes that are on a host: that of the name, or this one.
 pub fn aliases(host: Option<&str>, session: Session) -> Result<(), ExitCode> {
+    let names = nodes_on(&host.map_or_else(own_name, str::to_owned), session)?;
+    if names.is_empty() { Ok(()) } else { print(&format!("{}\n", names.join(" "))) }
+}
+
+/// The daemons that Slurm would have here: a node's only if a node has this machine's name.
+pub fn daemons(session: Session) -> Result<(), ExitCode> {
+    let name = own_name();
+    let controller = super::host().map_err(lookup(session, "slurm_load_ctl_conf"))?;
+    let is_controller = controller.split('.').next() == Some(&name);
+    let is_node = !nodes_on(&name, session)?.is_empty();
+    let daemons = [("slurmctld ", is_controller), ("slurmd ", is_node)];
+    let text: String = daemons.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect();
+    print(&format!("{text}\n"))
+}
+
+fn nodes_on(host: &str, session: Session) -> Result<Vec<String>, ExitCode> {
     let nodes = report::connect()
         .and_then(|mut c| report::nodes(&mut c))
         .map_err(lookup(session, "slurm_load_node"))?;
-    let is_meant = |n: &&bivouac_types::info::NodeInfo| {
-        host.is_none_or(|h| n.config.hostname.as_deref().unwrap_or(&n.config.name) == h)
-    };
-    let names: Vec<&str> = nodes.iter().filter(is_meant).map(|n| n.config.name.as_str()).collect();
-    print(&format!("{}\n", names.join(" ")))
+    let is_there =
+        |n: &bivouac_types::info::NodeInfo| n.config.hostname.as_deref().unwrap_or(&n.config.name) == host;
+    Ok(nodes.into_iter().filter(is_there).map(|n| n.config.name).collect())
+}
+
+/// This machine's name, in a job's view the node's, without its domain.
+pub(super) fn own_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().split('.').next().unwrap_or_default().to_owned()
 }

@@ -4,7 +4,8 @@ use super::{Session, carry_out};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
-/// Reads and carries out commands until `exit`, `quit` or the end of the input. The exit code tells whether one failed.
+/// Reads and carries out commands until `exit`, `quit` or the end of the input. The exit code tells whether the last
+/// one failed.
 pub fn run(mut session: Session) -> Result<(), ExitCode> {
     let echo = !io::stdin().is_terminal();
     let mut lines = io::stdin().lock().lines();
@@ -27,7 +28,7 @@ pub fn run(mut session: Session) -> Result<(), ExitCode> {
             Some(_) => last.clone_from(&words),
         }
         match carry_out(&words, &mut session) {
-            Ok(true) => {}
+            Ok(true) => done = Ok(()),
             Ok(false) => return done,
             Err(code) => done = Err(code),
         }

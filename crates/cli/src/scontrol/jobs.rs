@@ -175,7 +175,11 @@ const LOOK: Duration = Duration::from_millis(200);
 /// `wait_job JOB`: until the job runs, whose nodes are then ready, or is over.
 pub fn wait_job(id: &str, session: Session) -> Result<(), ExitCode> {
     let Some(job) = target(id).map(|t| t.job) else {
-        return Err(session.fail(format_args!("Invalid job_id {id}")));
+        if !session.quiet {
+            // Slurm does not end this line.
+            eprint!("Invalid job_id {id}");
+        }
+        return Err(ExitCode::FAILURE);
     };
     let problem = || session.fail(format_args!("scontrol: Problem running job {job}"));
     let mut client = report::connect().map_err(|_| problem())?;

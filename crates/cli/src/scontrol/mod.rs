@@ -9,6 +9,7 @@ mod processes;
 mod show;
 mod site;
 mod update;
+mod write;
 
 use crate::report::{self, Trouble};
 use crate::{clusters, invocation};
@@ -20,7 +21,21 @@ use std::process::ExitCode;
 
 /// Runs the command.
 pub fn run(args: &[OsString]) -> ExitCode {
-    invocation::run(Program::Scontrol, args, scontrol)
+    let args = with_signs(args);
+    invocation::run(Program::Scontrol, &args, scontrol)
+}
+
+/// What follows `setdebug` and `setdebugflags` are no options, although a sign may stand before them.
+fn with_signs(args: &[OsString]) -> Vec<OsString> {
+    let is_word = |a: &OsString| {
+        let word = a.to_string_lossy().to_ascii_lowercase();
+        word.len() > 3 && "setdebugflags".starts_with(&word)
+    };
+    let mut args = args.to_vec();
+    if let Some(at) = args.iter().position(is_word) {
+        args.insert(at, "--".into());
+    }
+    args
 }
 
 /// How scontrol was called.
@@ -33,6 +48,8 @@ struct Session {
     future: bool,
     /// -Q: errors of the controller are not printed.
     quiet: bool,
+    /// -u: jobs are updated as this user.
+    user: Option<u32>,
 }
 
 impl Session {
@@ -62,7 +79,16 @@ fn scontrol(given: &Given) -> Result<(), ExitCode> {
         quiet: given.has("quiet"),
         all: given.last_of(&["all", "hide"]).is_some_and(|choice| choice.opt.long == "all"),
         future: given.has("future"),
+        user: None,
     };
+    if let Some(user) = given.value("uid") {
+        let Some(uid) = report::uid_of(user) else {
+            eprintln!("scontrol: error: --uid=\"{user}\" invalid");
+            // As Slurm's, which does nothing then.
+            return Ok(());
+        };
+        session.user = Some(uid);
+    }
     clusters::named(given)?;
     invocation::finish(given)?;
     let words: Vec<String> = given.operands.iter().map(|w| w.to_string_lossy().into_owned()).collect();
@@ -77,14 +103,21 @@ fn carry_out(words: &[String], session: &mut Session) -> Result<bool, ExitCode> 
     let Some((typed, rest)) = words.split_first() else { return Ok(true) };
     let command = typed.to_ascii_lowercase();
     // How a session goes on; outside of one this has no effect, and is no error.
-    match command.as_str() {
-        "exit" | "quit" => return Ok(false),
-        "oneliner" => session.form.oneliner = true,
-        "details" | "verbose" => session.form.details = true,
-        "quiet" => session.quiet = true,
-        "all" => session.all = true,
-        "hide" => session.all = false,
-        _ => return command_of(&command, typed, rest, *session).map(|()| true),
+    let is = |name: &str, least: usize| command.len() >= least && name.starts_with(&command);
+    if is("exit", 2) || is("quit", 4) {
+        return Ok(false);
+    } else if is("oneliner", 1) {
+        session.form.oneliner = true;
+    } else if is("details", 1) || is("verbose", 4) {
+        session.form.details = true;
+    } else if is("quiet", 4) {
+        session.quiet = true;
+    } else if is("all", 2) {
+        session.all = true;
+    } else if is("hide", 2) {
+        session.all = false;
+    } else {
+        return command_of(&command, typed, rest, *session).map(|()| true);
     }
     Ok(true)
 }
@@ -112,17 +145,19 @@ fn command_of(command: &str, typed: &str, rest: &[String], session: Session) -> 
     } else if is("reconfigure", 3) {
         at_most(0)?;
         reconfigure(session)
-    } else if is("version", 1) {
-        at_most(0)?;
+    } else if is("version", 4) {
         println!("{}", bivouac_options::getopt::VERSION);
-        Ok(())
+        match rest.is_empty() {
+            true => Ok(()),
+            false => Err(session.fail(format_args!("too many arguments for {typed} keyword"))),
+        }
     } else if is("help", 2) {
         print!("{}", bivouac_options::help::help(Program::Scontrol));
         print!("{}", show::HELP);
-        Ok(())
+        at_most(0)
     } else if is("hold", 4) {
         on_jobs(jobs::Verb::Hold)
-    } else if is("holdu", 5) || is("uhold", 2) {
+    } else if is("holdu", 5) || is("uhold", 5) {
         on_jobs(jobs::Verb::UserHold)
     } else if is("release", 3) {
         on_jobs(jobs::Verb::Release)
@@ -157,10 +192,12 @@ fn command_of(command: &str, typed: &str, rest: &[String], session: Session) -> 
     } else if is("write", 5) {
         at_least(1)?;
         at_most(3)?;
-        show::write(rest, session)
+        write::write(rest, session)
     } else if is("listpids", 1) {
         at_most(2)?;
-        processes::list(rest.first().map(String::as_str), session)
+        processes::list(rest.first().map(String::as_str), rest.get(1).map(String::as_str), session)
+    } else if is("getent", 6) {
+        processes::getent(rest.first().map(String::as_str), session)
     } else if is("pidinfo", 3) {
         match rest {
             [pid] => processes::info(pid, session),
@@ -177,15 +214,16 @@ fn command_of(command: &str, typed: &str, rest: &[String], session: Session) -> 
     }
 }
 
-/// `update` of a job, or of what else the words name.
+/// `update` of a step, a job, or of what else the words name.
 fn update(words: &[String], session: Session) -> Result<(), ExitCode> {
+    if update::is_step(words) {
+        return update::step(words, session);
+    }
     if update::job(words, session)? {
         return Ok(());
     }
     let key = words[0].split('=').next().unwrap_or_default();
-    if ["reservation", "reservationname", "stepid", "slurmctlddebug"]
-        .contains(&key.to_ascii_lowercase().as_str())
-    {
+    if ["reservation", "reservationname", "slurmctlddebug"].contains(&key.to_ascii_lowercase().as_str()) {
         return Err(session.fail(format_args!("Update of {key} is not available here")));
     }
     Err(session.fail(

@@ -4,7 +4,7 @@
 use super::Session;
 use crate::report;
 use bivouac_proto::message::{Ask, JobQuery};
-use bivouac_proto::place::Place;
+use bivouac_proto::place::{Account, Place};
 use bivouac_render::squeue::job_ref;
 use bivouac_types::JobId;
 use bivouac_types::info::JobInfo;
@@ -16,18 +16,20 @@ use std::process::ExitCode;
 struct Member {
     pid: u32,
     job: JobId,
+    /// Its node.
+    node: String,
     /// Its step; none: the batch script's.
     step: Option<u32>,
     /// Its task's places in the node and in the step; none of what a task, or the script, has started.
     task: Option<(u32, u32)>,
 }
 
-/// `listpids [JOB[.STEP] [NODE]]`. All nodes are on this machine.
-pub fn list(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
+/// `listpids [JOB[.STEP] [NODE]]`: without a node, of all nodes, which are this machine.
+pub fn list(id: Option<&str>, node: Option<&str>, session: Session) -> Result<(), ExitCode> {
     let (job, step) = match id.filter(|id| *id != "*") {
         None => (None, None),
         Some(id) => {
-            let invalid = || session.fail(format_args!("Invalid job_id {id}"));
+            let invalid = || session.fail(format_args!("\"{id}\" does not look like a jobid"));
             let (job, step) = match id.split_once('.') {
                 Some((job, step)) => (job, Some(step)),
                 None => (id, None),
@@ -42,19 +44,19 @@ pub fn list(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
         .and_then(|mut c| report::jobs(&mut c, Ask::Jobs(JobQuery { ids, uid: None })))
         .unwrap_or_default();
     let mut members = members(&rows);
-    members.retain(|m| job.is_none_or(|j| m.job == j));
-    match (job, &step) {
-        (Some(job), None) if members.is_empty() => {
-            return Err(session.fail(format_args!("There are no steps for job {job} on node (null).")));
-        }
-        (Some(job), Some(step)) => {
-            members.retain(|m| m.step.map_or("batch".to_owned(), |s| s.to_string()) == *step);
-            if members.is_empty() {
-                let what = format_args!("StepId={job}.{step} does not exist on node (null).");
-                return Err(session.fail(what));
+    members.retain(|m| job.is_none_or(|j| m.job == j) && node.is_none_or(|n| m.node == n));
+    if let Some(step) = &step {
+        members.retain(|m| m.step.map_or("batch".to_owned(), |s| s.to_string()) == *step);
+    }
+    if members.is_empty() {
+        let place = node.unwrap_or("(null)");
+        return Err(match (job, &step) {
+            (None, _) => session.fail("No job steps exist on this node."),
+            (Some(job), None) => session.fail(format_args!("JobId={job} does not exist on node {place}.")),
+            (Some(job), Some(step)) => {
+                session.fail(format_args!("StepId={job}.{step} does not exist on node {place}."))
             }
-        }
-        _ => {}
+        });
     }
     for m in members {
         let step = m.step.map_or("batch".to_owned(), |s| s.to_string());
@@ -63,6 +65,40 @@ pub fn list(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
         println!("{:<8} {:<8} {step:<8} {local:<7} {global:<8}", m.pid, m.job.0);
     }
     Ok(())
+}
+
+/// `getent [NODE]`: what nss_slurm would say of the users of a node's steps. It is not in the manual; no job here has
+/// LaunchParameters=enable_nss_slurm, and so there are no groups.
+pub fn getent(node: Option<&str>, session: Session) -> Result<(), ExitCode> {
+    let own = super::facility::own_name();
+    let rows = report::connect().and_then(|mut c| report::jobs(&mut c, Ask::Jobs(JobQuery::default())));
+    let mut found = false;
+    for row in rows.unwrap_or_default().iter().filter(|row| row.pid.is_some()) {
+        let is_here = |name: &String| name == node.unwrap_or(&own);
+        let steps = row.steps.iter().filter(|s| s.end.is_none() && s.nodes.iter().any(is_here));
+        for step in steps {
+            found = true;
+            let Ok(account) = Account::of_uid(row.uid.0) else { continue };
+            println!("JobId={}.{}:\nUser:\n{}\nGroups:\n", row.id, step.step, passwd(&account));
+        }
+    }
+    if !found && node.is_none() {
+        session.fail("No steps found on this node");
+    }
+    Ok(())
+}
+
+/// The user's line, in which nss_slurm has the password's place filled with x.
+fn passwd(account: &Account) -> String {
+    let home = account.home.display();
+    format!(
+        "{}:x:{}:{}:{}:{home}:{}",
+        account.name,
+        account.uid,
+        account.gid,
+        account.gecos,
+        account.shell.display()
+    )
 }
 
 /// `pidinfo PID`.
@@ -110,7 +146,9 @@ fn members(rows: &[JobInfo]) -> Vec<Member> {
             None => job.pid == Some(pid),
         };
         let task = || Some((number("SLURM_LOCALID=")?, number("SLURM_PROCID=")?));
-        found.push(Member { pid, job: job.id, step, task: if leads { task() } else { None } });
+        let first = || job.nodes.first().map(|n| n.node.clone()).unwrap_or_default();
+        let node = value("SLURMD_NODENAME=").map_or_else(first, str::to_owned);
+        found.push(Member { pid, job: job.id, node, step, task: if leads { task() } else { None } });
     }
     found.sort_by_key(|m| (m.job, m.step, m.pid));
     found

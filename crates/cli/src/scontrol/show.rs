@@ -1,4 +1,4 @@
-//! scontrol show and write.
+//! scontrol show.
 
 use super::{Session, facility};
 use crate::report::{self, Trouble};
@@ -6,8 +6,9 @@ use bivouac_proto::message::{Ask, JobQuery, Response};
 use bivouac_proto::place::Account;
 use bivouac_render::scontrol;
 use bivouac_render::squeue::job_ref;
+use bivouac_types::config::ClusterConfig;
 use bivouac_types::hostlist::compress;
-use bivouac_types::{HostList, JobId, JobState, Reject};
+use bivouac_types::{HostList, JobState, Reject};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
@@ -63,14 +64,15 @@ pub fn show(entity: &str, id: Option<&str>, session: Session) -> Result<(), Exit
         Some((entity, id)) => (entity, Some(id)),
         None => (entity, id),
     };
+    let given = id;
     let id = id.filter(|text| !text.is_empty());
     let lower = entity.to_ascii_lowercase();
     // Words may be shortened; `jobs` and `nodes` are Slurm's too.
     let is = |name: &str, least: usize| lower.len() >= least && name.starts_with(&lower);
     if is("hostnames", 5) {
-        hostnames(id, session)
+        hostnames(given, session)
     } else if is("hostlist", 5) || is("hostlistsorted", 9) {
-        hostlist(id, lower.len() > "hostlist".len(), session)
+        hostlist(given, lower.len() > "hostlist".len(), session)
     } else if is("jobs", 1) {
         jobs(id, session)
     } else if is("nodes", 1) {
@@ -99,7 +101,7 @@ pub fn show(entity: &str, id: Option<&str>, session: Session) -> Result<(), Exit
     } else if is("aliases", 1) {
         facility::aliases(id, session)
     } else if is("daemons", 1) {
-        print("slurmctld slurmd\n")
+        facility::daemons(session)
     } else if is("slurmd", 1) {
         let refused = "Connection refused";
         session.fail(format_args!("scontrol: error: slurm_slurmd_info: {refused}"));
@@ -108,15 +110,6 @@ pub fn show(entity: &str, id: Option<&str>, session: Session) -> Result<(), Exit
         config(session)
     } else if is("steps", 1) {
         steps(id, session)
-    } else if is("aliases", 1) {
-        aliases(session)
-    } else if is("daemons", 2) {
-        print("slurmctld slurmd\n")
-    } else if is("frontend", 2) {
-        print("No nodes in the system\n")
-    } else if is("federation", 2) || is("burstbuffer", 1) || is("bbstat", 2) || is("dwstat", 2) {
-        // None is there, of which Slurm says nothing.
-        Ok(())
     } else if REFUSED.iter().any(|name| is_abbreviation(name, &lower)) {
         eprintln!("scontrol: error: show {lower} is not available here");
         Err(ExitCode::FAILURE)
@@ -164,6 +157,12 @@ fn jobs(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
 }
 
 fn config(session: Session) -> Result<(), ExitCode> {
+    let (config, running) = loaded(session)?;
+    print(&scontrol::show_config(&config, &running, &report::settings()))
+}
+
+/// The configuration, and what it does not say of the running cluster.
+pub(super) fn loaded(session: Session) -> Result<(Box<ClusterConfig>, scontrol::Running), ExitCode> {
     let failed = lookup(session, "slurm_load_ctl_conf");
     let host = super::host().map_err(&failed)?;
     let mut client = report::connect().map_err(&failed)?;
@@ -189,12 +188,12 @@ fn config(session: Session) -> Result<(), ExitCode> {
         since: status.up_since,
         next_job_id: status.next_job_id,
     };
-    print(&scontrol::show_config(&config, &running, &report::settings()))
+    Ok((config, running))
 }
 
 fn hostnames(list: Option<&str>, session: Session) -> Result<(), ExitCode> {
     let list = list.map(str::to_owned).or_else(|| std::env::var("SLURM_JOB_NODELIST").ok());
-    let Some(list) = list.filter(|l| !l.is_empty()) else {
+    let Some(list) = list else {
         eprintln!("scontrol: error: host list is empty");
         return Ok(());
     };
@@ -246,14 +245,20 @@ fn steps(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
         None => (None, None),
         Some(text) => {
             let (job, step) = text.split_once('.').map_or((text, None), |(job, step)| (job, Some(step)));
-            // As in Slurm, what is no number means all.
-            (job_ref(job), step)
+            match job_ref(job).filter(|job| job.job.0 > 0) {
+                None => return Err(session.missing("Job step 0.Invalid")),
+                job => (job, step),
+            }
         }
     };
     let ids = job.as_ref().map(|job| vec![job.job]);
-    let mut rows = report::connect()
-        .and_then(|mut c| report::jobs(&mut c, Ask::Jobs(JobQuery { ids, uid: None })))
-        .map_err(lookup(session, "slurm_get_job_steps"))?;
+    let rows =
+        report::connect().and_then(|mut c| report::jobs(&mut c, Ask::Jobs(JobQuery { ids, uid: None })));
+    let mut rows = match rows {
+        // A job that is not known has no steps.
+        Err(Trouble::Rejected(Reject::InvalidJobId)) => Vec::new(),
+        rows => rows.map_err(lookup(session, "slurm_get_job_steps"))?,
+    };
     rows.retain(|row| row.pid.is_some() && job.as_ref().is_none_or(|job| job.covers(row)));
     let host = super::host().unwrap_or_default();
     let mut found = false;
@@ -265,18 +270,17 @@ fn steps(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
         }
     }
     match (found, id) {
-        (false, Some(id)) if step.is_some() => Err(session.missing(format_args!("Job step {id}"))),
-        (false, _) => print("No job steps in the system\n"),
+        (false, Some(id)) if step.is_some() && !id.contains('_') => {
+            Err(session.missing(format_args!("Job step {id}")))
+        }
+        // The number of the step would stand behind the point.
+        (false, Some(id)) => {
+            let job = id.split('.').next().unwrap_or_default();
+            Err(session.missing(format_args!("Job step {job}.")))
+        }
+        (false, None) => print("No job steps in the system\n"),
         (true, _) => Ok(()),
     }
-}
-
-/// The nodes of this machine: all.
-fn aliases(session: Session) -> Result<(), ExitCode> {
-    let nodes = report::connect().and_then(|mut c| report::nodes(&mut c));
-    let nodes = nodes.map_err(lookup(session, "slurm_load_node"))?;
-    let names: Vec<&str> = nodes.iter().map(|n| n.config.name.as_str()).collect();
-    print(&format!("{}\n", names.join(" ")))
 }
 
 /// `completing`: jobs that are being ended.
@@ -287,42 +291,4 @@ pub fn completing(session: Session) -> Result<(), ExitCode> {
     let completing = |row: &&bivouac_types::info::JobInfo| row.state == JobState::Completing;
     let records = rows.iter().filter(completing).map(|row| scontrol::completing(row, &settings));
     print(&records.collect::<String>())
-}
-
-/// `write batch_script ID [FILE]`.
-pub fn write(words: &[String], session: Session) -> Result<(), ExitCode> {
-    let what = words[0].to_ascii_lowercase();
-    if what == "config" {
-        return Err(
-            session.fail("scontrol: error: write config is not available here: use scontrol show config")
-        );
-    }
-    if what.is_empty() || !"batch_script".starts_with(&what) {
-        return Err(session.fail(format_args!("invalid write argument:{}", words[0])));
-    }
-    let Some(id) = words.get(1) else {
-        return Err(session.fail("too few arguments for keyword:write"));
-    };
-    let failed = |e: Trouble| session.fail(format_args!("job script retrieval failed: {e}"));
-    let job = job_ref(id).map(|r| r.job);
-    let job: JobId = job.ok_or_else(|| failed(Trouble::Rejected(Reject::InvalidJobId)))?;
-    let mut client = report::connect().map_err(failed)?;
-    let script = match client.call(Ask::Script(job)).map_err(|e| failed(e.into()))? {
-        Response::Script(script) => script.0,
-        other => return Err(failed(other.into())),
-    };
-    let path = words.get(2).map_or_else(|| format!("slurm-{job}.sh"), String::clone);
-    if path == "-" {
-        let mut out = io::stdout().lock();
-        return out.write_all(&script).and_then(|()| out.flush()).map_err(|_| ExitCode::FAILURE);
-    }
-    std::fs::write(&path, script)
-        .map_err(|e| session.fail(format_args!("failed to open file `{path}`: {}", reason(&e))))?;
-    println!("batch script for job {job} written to {path}");
-    Ok(())
-}
-
-/// The system's words for an error.
-fn reason(e: &io::Error) -> String {
-    e.raw_os_error().map_or_else(|| e.to_string(), super::errors::text)
 }

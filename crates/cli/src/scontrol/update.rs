@@ -30,6 +30,20 @@ pub fn job(words: &[String], session: Session) -> Result<bool, ExitCode> {
     done
 }
 
+/// Whether the words are about a step.
+pub fn is_step(words: &[String]) -> bool {
+    let pairs = bivouac_options::update::pairs(words);
+    pairs.iter().any(|(key, _)| bivouac_options::update::is_key(key, "StepId", 4))
+}
+
+/// `update StepId=JOB[.STEP] TimeLimit=LIMIT`: without a step, all of the job.
+pub fn step(words: &[String], session: Session) -> Result<(), ExitCode> {
+    let update = bivouac_options::step_update::read(words).map_err(|lines| session.fail(lines.join("\n")))?;
+    let ask = Ask::UpdateStep { job: update.job, step: update.step, limit: update.limit };
+    let told = report::connect().and_then(|mut client| tell(&mut client, ask));
+    told.map_err(|e| session.fail(format_args!("slurm_update error: {e}")))
+}
+
 type Targets = Vec<(String, Option<JobTarget>)>;
 
 fn targets(client: &mut Client, update: &JobUpdate, session: Session) -> Result<Targets, ExitCode> {
@@ -70,7 +84,7 @@ fn change(
             },
         }
     }
-    tell(client, Ask::Update { target, changes }).map(Ok)
+    tell(client, Ask::Update { target, changes, user: session.user }).map(Ok)
 }
 
 /// The limit in force, longer or shorter by so many minutes; else what is wrong with that.

@@ -49,6 +49,9 @@ impl Cluster {
             Command::StepEnd { caller, job, step, exit, usage } => {
                 self.end_step(&caller, job, step, exit, usage)?
             }
+            Command::UpdateStep { caller, job, step, limit } => {
+                self.update_step(&caller, job, step, limit)?
+            }
             Command::UpdateNodes { caller, nodes, changes } => {
                 self.update_nodes(&caller, &nodes, &changes, now)?
             }

@@ -6,7 +6,7 @@ use crate::command::{Caller, StepAsk};
 use crate::event::Change;
 use crate::job::{Job, Phase, Run, StepNode};
 use bivouac_types::info::Usage;
-use bivouac_types::{ExitStatus, JobId, Reject};
+use bivouac_types::{ExitStatus, JobId, Reject, StepLimit, TimeLimit};
 
 impl Cluster {
     pub(super) fn start_step(&self, caller: &Caller, id: JobId, ask: StepAsk) -> Result<Changes, Reject> {
@@ -55,6 +55,38 @@ impl Cluster {
         }
         let open = job.steps.iter().any(|s| s.number == step && s.end.is_none());
         Ok(if open { vec![Change::StepEnded { job: id, step, exit, usage }] } else { Vec::new() })
+    }
+
+    /// Sets the time limit of a step, or of all of the job's that run.
+    pub(super) fn update_step(
+        &self,
+        caller: &Caller,
+        id: JobId,
+        step: Option<u32>,
+        limit: StepLimit,
+    ) -> Result<Changes, Reject> {
+        let job = self.job(id).ok_or(Reject::InvalidJobId)?;
+        if !self.submission(job).is_some_and(|s| caller.may_command(s)) {
+            return Err(Reject::AccessDenied);
+        }
+        let meant = job.steps.iter().filter(|s| s.end.is_none() && step.is_none_or(|n| s.number == n));
+        let changes: Changes = meant
+            .map(|step| {
+                let minutes = match limit {
+                    StepLimit::To(TimeLimit::Minutes(minutes)) => Some(minutes),
+                    StepLimit::To(TimeLimit::Unlimited) => None,
+                    StepLimit::By(more) => step.limit.map(|now| {
+                        u32::try_from(i64::from(now).saturating_add(more).max(0)).unwrap_or(u32::MAX)
+                    }),
+                };
+                Change::StepLimited { job: id, step: step.number, minutes }
+            })
+            .collect();
+        // The batch step has the job's limit, and no other.
+        if changes.is_empty() && (step.is_some() || job.run().is_none()) {
+            return Err(Reject::InvalidJobId);
+        }
+        Ok(changes)
     }
 
     fn running(&self, caller: &Caller, id: JobId) -> Result<(&Job, &Run), Reject> {

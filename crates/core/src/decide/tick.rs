@@ -2,11 +2,14 @@
 
 use super::Changes;
 use crate::cluster::Cluster;
+use crate::command::CancelScope;
 use crate::event::Change;
 use crate::index::Timer;
 use crate::job::{EndCause, Phase};
 use bivouac_types::info::Usage;
 use bivouac_types::{ExitStatus, Now, Outcome};
+
+const SIGKILL: i32 = 9;
 
 impl Cluster {
     pub(super) fn tick(&self, now: Now) -> Changes {
@@ -15,6 +18,14 @@ impl Cluster {
         for (_, id) in self.index.limits.iter().take_while(|t| t.0 <= clock) {
             if let Some(job) = self.job(*id) {
                 changes.push(Change::Ending { attempt: job.attempt(), cause: EndCause::TimeLimit });
+            }
+        }
+        for (_, id, step) in self.index.step_limits.iter().take_while(|t| t.0 <= clock) {
+            if let Some(job) = self.job(*id) {
+                // Without its limit it is not told again.
+                let scope = CancelScope::Step(*step);
+                changes.push(Change::Signalled { attempt: job.attempt(), signal: SIGKILL, scope });
+                changes.push(Change::StepLimited { job: *id, step: *step, minutes: None });
             }
         }
         for (_, id) in self.index.warnings.iter().take_while(|t| t.0 <= clock) {

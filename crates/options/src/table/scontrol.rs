@@ -14,10 +14,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("oneliner", "one line for each record").short('o'),
     opt("quiet", "print no warnings").short('Q'),
     opt("sibling", "sibling jobs of a federation").env(&["SCONTROL_SIBLING"]).listed(NO_FEDERATION),
-    opt("uid", "act as this user")
-        .short('u')
-        .takes("user")
-        .refused("run it as that user, for example with su"),
+    opt("uid", "update jobs as this user, for root").short('u').takes("user"),
     USAGE,
     VERBOSE,
     VERSION,

@@ -44,8 +44,7 @@ const WAIT4SWITCH: Variable = listed(
     "how long to wait for the switches of --switches",
     "all nodes are on one machine",
 );
-const CONF_OUT: Variable =
-    listed("SLURM_CONF_OUT", "file of `write config`", "slurm.conf is not written from here");
+const CONF_OUT: Variable = variable("SLURM_CONF_OUT", "file of `write config`, without the time behind it");
 const TOPO_LEN: Variable =
     listed("SLURM_TOPO_LEN", "length of lines of `show topology`", "lines are not cut");
 

@@ -48,8 +48,7 @@ pub const COMMANDS: &[Word] = &[
     word("dwstat", "", "state of burst buffers").refused(NO_BURST_BUFFER),
     word("errnumstr", "NUMBER", "show the text of an error number"),
     word("exit", "", "end the session"),
-    word("fsdampeningfactor", "NUMBER", "set the dampening factor of fair share")
-        .refused("set FairShareDampeningFactor in slurm.conf"),
+    word("fsdampeningfactor", "NUMBER", "set the dampening factor of fair share"),
     word("help", "", "show the commands"),
     word("hide", "", "leave out hidden partitions"),
     word("hold", "JOBS", "keep pending jobs from starting"),
@@ -69,7 +68,7 @@ pub const COMMANDS: &[Word] = &[
     word("schedloglevel", "LEVEL", "switch the scheduler's log")
         .refused("there is no log of the scheduler's own"),
     word("setdebug", "LEVEL", "set the controller's verbosity").listed(ONE_LOG),
-    word("setdebugflags", "[+|-]FLAG", "set the controller's debug flags").listed(ONE_LOG),
+    word("setdebugflags", "+FLAG|-FLAG", "set a debug flag of the controller").listed(ONE_LOG),
     word("show", "ENTITY [ID]", "show something"),
     word("shutdown", "[slurmctld]", "end the controller; jobs go on"),
     word("suspend", "JOBS", "stop running jobs, whose CPUs others may use"),
@@ -81,7 +80,7 @@ pub const COMMANDS: &[Word] = &[
     word("verbose", "", "show more"),
     word("version", "", "show the version"),
     word("wait_job", "JOB", "wait until a job runs"),
-    word("write", "batch_script JOB [FILE]", "write a job's script to a file"),
+    word("write", "batch_script JOB | config [FILE]", "write a job's script or the configuration to a file"),
 ];
 
 /// What `scontrol show` shows, sorted.

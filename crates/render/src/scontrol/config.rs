@@ -1,7 +1,7 @@
 //! scontrol show config: every parameter that Slurm prints, in its order and form.
 
 use crate::settings::Settings;
-use bivouac_slurmconf::Facts;
+use bivouac_slurmconf::{Facts, Lines};
 use bivouac_types::Timestamp;
 use bivouac_types::config::ClusterConfig;
 
@@ -24,22 +24,8 @@ pub struct Running {
 
 /// The configuration, with the line about the controller below it.
 pub fn show_config(config: &ClusterConfig, running: &Running, s: &Settings) -> String {
-    let time = |at| {
-        let mut text = String::new();
-        s.time(&mut text, Some(at), "");
-        text
-    };
-    let boot_time = time(running.since);
-    let facts = Facts {
-        host: &running.host,
-        state_dir: &running.state_dir,
-        owner: &running.owner,
-        users: &running.users,
-        boot_time: &boot_time,
-        next_job_id: running.next_job_id,
-    };
-    let (parameters, cgroup) = bivouac_slurmconf::show(config, &facts);
-    let mut text = format!("Configuration data as of {}\n", time(s.now));
+    let (parameters, cgroup) = lines(config, running, s);
+    let mut text = format!("Configuration data as of {}\n", time(s.now, s));
     for (key, value) in parameters {
         text.push_str(&format!("{key:<23} = {value}\n"));
     }
@@ -50,5 +36,29 @@ pub fn show_config(config: &ClusterConfig, running: &Running, s: &Settings) -> S
         text.push_str(&format!("{key:<23} = {value}\n"));
     }
     text.push_str(&format!("\n{}\n", super::ping(&running.host, true)));
+    text
+}
+
+/// The keys and their values.
+pub(super) fn lines(
+    config: &ClusterConfig,
+    running: &Running,
+    s: &Settings,
+) -> (Lines<String>, Lines<&'static str>) {
+    let boot_time = time(running.since, s);
+    let facts = Facts {
+        host: &running.host,
+        state_dir: &running.state_dir,
+        owner: &running.owner,
+        users: &running.users,
+        boot_time: &boot_time,
+        next_job_id: running.next_job_id,
+    };
+    bivouac_slurmconf::show(config, &facts)
+}
+
+pub(super) fn time(at: Timestamp, s: &Settings) -> String {
+    let mut text = String::new();
+    s.time(&mut text, Some(at), "");
     text
 }

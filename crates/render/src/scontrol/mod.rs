@@ -6,6 +6,7 @@ mod job;
 mod node;
 mod partition;
 mod step;
+mod written;
 
 pub use config::{Running, show_config};
 pub use facility::{show_licenses, show_topology};
@@ -13,6 +14,7 @@ pub use job::{completing, show_job};
 pub use node::show_node;
 pub use partition::show_partition;
 pub use step::show_step;
+pub use written::written_config;
 
 pub(crate) use node::{free_memory, load};
 pub(crate) use partition::{over_subscribe, preempt_mode};

@@ -84,7 +84,7 @@ fn all_or(list: &[String]) -> String {
 }
 
 /// `AllowQos=ALL`, `AllowQos=a,b` or `DenyQos=c`.
-fn access(what: &str, allowed: &[String], denied: &[String]) -> String {
+pub(super) fn access(what: &str, allowed: &[String], denied: &[String]) -> String {
     match (allowed.is_empty(), denied.is_empty()) {
         (true, false) => format!("Deny{what}={}", denied.join(",")),
         _ => format!("Allow{what}={}", all_or(allowed)),

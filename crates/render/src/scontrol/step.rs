@@ -3,14 +3,15 @@
 use super::Form;
 use crate::settings::Settings;
 use crate::tres::Tres;
-use bivouac_types::StepKind;
 use bivouac_types::hostlist::compress;
 use bivouac_types::info::{JobInfo, StepInfo};
+use bivouac_types::{StepKind, TimeLimit};
 
 /// The record of a step that runs. `host` is where its srun is.
 pub fn show_step(job: &JobInfo, step: &StepInfo, host: &str, form: Form, s: &Settings) -> String {
     let mut start = String::new();
     s.time(&mut start, Some(step.start), "Unknown");
+    let limit = step.limit.map_or(TimeLimit::Unlimited, TimeLimit::Minutes);
     let batch = step.step == StepKind::Batch;
     let nodes = compress(step.nodes.iter().map(String::as_str));
     let (cpus, tres) = match batch {
@@ -22,7 +23,7 @@ pub fn show_step(job: &JobInfo, step: &StepInfo, host: &str, form: Form, s: &Set
         }
     };
     let lines = [
-        format!("StepId={}.{} UserId={} StartTime={start} TimeLimit=UNLIMITED", job.id, step.step, job.uid),
+        format!("StepId={}.{} UserId={} StartTime={start} TimeLimit={limit}", job.id, step.step, job.uid),
         format!("State={} Partition={} NodeList={nodes}", step.state, job.partition),
         format!(
             "Nodes={} CPUs={cpus} Tasks={} Name={} Network=(null)",
