@@ -207,9 +207,10 @@ fn both_numbers(x: &[Line], y: &[Line]) -> bool {
     number(x) && number(y)
 }
 
-/// Whether a value is a number, maybe with a fraction and a unit.
+/// Whether a value is a number, maybe with a fraction and a unit, or a moment.
 fn is_number(text: &str) -> bool {
-    text.trim().trim_end_matches(['K', 'M', 'G', 'T']).parse::<f64>().is_ok()
+    let is_moment = text.trim().starts_with("<now");
+    is_moment || text.trim().trim_end_matches(['K', 'M', 'G', 'T']).parse::<f64>().is_ok()
 }
 
 /// Line by line; lines of keys key by key.

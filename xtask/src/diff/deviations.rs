@@ -7,7 +7,7 @@
 //! ID env VARIABLE...   such a variable of a job's environment may differ or be missing
 //! ID s/REGEX/TEXT/     Slurm's output is rewritten before it is compared; @HOST@ is this machine's name
 //! ID ours s/REGEX/TEXT/   bivouac's is
-//! @measured KEY...     keys and variables with a number that is measured
+//! @measured KEY...     keys and variables with a number, or a moment, that is measured
 //! ```
 
 use std::cell::RefCell;
