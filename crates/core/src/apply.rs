@@ -27,11 +27,14 @@ impl Cluster {
         match &event.change {
             Change::Submitted(submission) => self.submitted(submission, at),
             Change::Split { from, tasks, job } => self.split(*from, tasks, *job),
+            Change::Dropped { from, tasks } => self.dropped(*from, tasks, at),
             Change::Started { job, from, task, partition, time_limit, alloc, backfill, waited } => {
                 let grant = |eligible| Run {
                     start: at,
                     partition: partition.clone(),
                     time_limit: *time_limit,
+                    cut: Duration::ZERO,
+                    resized: None,
                     alloc: alloc.clone(),
                     launch: Launch::Granted,
                     eligible,
@@ -73,13 +76,23 @@ impl Cluster {
                 suspension.before = suspension.before + Duration(passed);
                 suspension.last = suspension.last.map(|(_, ran)| (at.wall, ran));
             }),
+            Change::Resized { attempt, nodes } => {
+                self.touch_nodes(attempt.job, at.wall);
+                self.edit_run(*attempt, |run, _| {
+                    run.alloc.retain(|part| nodes.contains(&part.node));
+                    run.resized = Some(at.wall);
+                });
+            }
             Change::Ended { job, outcome, end, usage } => self.ended(*job, *outcome, *end, *usage, at),
             Change::Requeued { job, begin, .. } => self.requeued(*job, *begin, at),
             Change::Held { job, hold } => self.edit(*job, |job| {
                 job.hold = Some(*hold);
                 job.waited = hold.reason();
             }),
-            Change::Released { job } => self.edit(*job, |job| job.hold = None),
+            Change::Released { job } => {
+                self.edit(*job, |job| job.hold = None);
+                self.settle(*job, at);
+            }
             Change::Updated { job, change } => self.updated(*job, change, at),
             Change::Amended { job, submission, waits } => self.amended(*job, submission, waits.clone(), at),
             Change::Eligible { job } => self.edit(*job, |job| {
@@ -226,6 +239,17 @@ impl Cluster {
         self.insert(part);
     }
 
+    /// For a moment the tasks are a record that ends, under a number that is given out later: whoever waits for them
+    /// learns of their end as of any other.
+    fn dropped(&mut self, from: JobId, tasks: &TaskSet, at: Now) {
+        let job = JobId(self.state.next_id);
+        self.split(from, tasks, job);
+        let outcome = Outcome::Cancelled { by: bivouac_types::Uid::ROOT, status: None };
+        self.ended(job, outcome, at.wall, Usage::default(), at);
+        self.purge(job);
+        self.state.next_id = job.0;
+    }
+
     fn started(
         &mut self,
         id: JobId,
@@ -351,11 +375,20 @@ impl Cluster {
 
     fn updated(&mut self, id: JobId, change: &JobChange, at: Now) {
         let before = self.state.jobs.get(&id).map(|j| (j.name.clone(), j.origin));
+        let world = self.world.clone();
         self.edit(id, |job| match change {
             JobChange::TimeLimit(limit) => {
                 job.time_limit = Some(*limit);
                 if let Phase::Running(run) | Phase::Ending(run, _) = &mut job.phase {
                     run.time_limit = *limit;
+                    run.cut = Duration::ZERO;
+                }
+            }
+            JobChange::EndTime(end) => {
+                if let Phase::Running(run) | Phase::Ending(run, _) = &mut job.phase {
+                    let left = end.since(at.wall).0;
+                    let due = world.limit_clock(at).saturating_add(left);
+                    run.cut = Duration(world.limit_end(run).map_or(0, |end| end.saturating_sub(due)));
                 }
             }
             JobChange::Name(name) => job.name = name.as_str().into(),

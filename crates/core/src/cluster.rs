@@ -194,6 +194,7 @@ impl Cluster {
             Change::Warned { attempt } => self.warning(*attempt).into_iter().collect(),
             Change::Suspended { attempt } => vec![Effect::Suspend { attempt: *attempt }],
             Change::Resumed { attempt } => vec![Effect::Resume { attempt: *attempt }],
+            Change::Resized { attempt, nodes } => self.steps_beyond(*attempt, nodes),
             // It was suspended before it was launched.
             Change::Launched { attempt, .. } => {
                 let job = self.job(attempt.job).filter(|j| j.state() == JobState::Suspended);
@@ -218,6 +219,13 @@ impl Cluster {
             }
         }
         Effect::Signal { attempt, signal, scope }
+    }
+
+    /// The end of the steps that have tasks on nodes which the job does not have any more.
+    fn steps_beyond(&self, attempt: Attempt, nodes: &[Arc<str>]) -> Vec<Effect> {
+        let open = self.job(attempt.job).into_iter().flat_map(|j| &j.steps).filter(|s| s.end.is_none());
+        let beyond = open.filter(|s| s.layout.iter().any(|part| !nodes.contains(&part.node)));
+        beyond.map(|s| self.signal(attempt, SIGKILL, SignalScope::Step(s.number))).collect()
     }
 
     /// The signal that a job asked for before its end.

@@ -19,10 +19,12 @@ pub struct Demand {
     pub nodes: Vec<usize>,
     /// Nodes that must be among its nodes (-w).
     pub required: Vec<usize>,
-    /// Tasks, at least 1.
+    /// Tasks, at least 1; where the CPUs do not follow from the tasks, what takes the place of tasks: units of CPUs.
     pub tasks: u32,
     /// CPUs of a task, at least 1.
     pub cpus_per_task: u32,
+    /// The number of its tasks where that is not `tasks`.
+    pub true_tasks: Option<u32>,
     /// Nodes, at least.
     pub min_nodes: u32,
     /// Nodes, at most.
@@ -83,6 +85,34 @@ impl Demand {
         config: &ClusterConfig,
         tables: &Tables,
     ) -> Result<Demand, Reject> {
+        let (demand, refusal) = Demand::judged(ask, partition, config, tables)?;
+        refusal.map_or(Ok(demand), Err)
+    }
+
+    /// The same of a job that was accepted, or is changed: what its nodes cannot hold makes it wait.
+    ///
+    /// # Errors
+    /// It names what there is not.
+    pub fn of_accepted(
+        ask: &ResourceRequest,
+        partition: usize,
+        config: &ClusterConfig,
+        tables: &Tables,
+    ) -> Result<Demand, Reject> {
+        let (mut demand, refusal) = Demand::judged(ask, partition, config, tables)?;
+        if refusal.is_some() {
+            demand.never = Some(PendingReason::BadConstraints);
+        }
+        Ok(demand)
+    }
+
+    /// What it needs, and why the nodes cannot hold it.
+    fn judged(
+        ask: &ResourceRequest,
+        partition: usize,
+        config: &ClusterConfig,
+        tables: &Tables,
+    ) -> Result<(Demand, Option<Reject>), Reject> {
         let p = &config.partitions[partition];
         let wanted = names(&ask.nodelist, tables)?;
         let unwanted = names(&ask.exclude, tables)?;
@@ -127,6 +157,15 @@ impl Demand {
         if tasks.checked_mul(cpus_per_task).is_none() {
             return Err(Reject::TooManyCpus);
         }
+        let (min_nodes, true_tasks, tasks, cpus_per_task) = match ask.cpus {
+            None => (min_nodes, None, tasks, cpus_per_task),
+            // As many CPUs as are whole tasks of that size, one on each node at least.
+            Some(cpus) => {
+                let min_nodes = range.min.max(wanted.len() as u32);
+                let unit = cpus_per_task.min(cpus).max(1);
+                (min_nodes, Some(tasks), (cpus / unit).max(min_nodes), unit)
+            }
+        };
         let table = &tables.partitions[partition];
         let fits_name = |n: &usize| {
             !unwanted.contains(n) && constraint.as_ref().is_none_or(|c| c.holds(&tables.nodes[*n].features))
@@ -143,6 +182,7 @@ impl Demand {
             required: wanted.into_iter().take(tasks as usize).collect(),
             tasks,
             cpus_per_task,
+            true_tasks,
             min_nodes,
             max_nodes,
             tasks_per_node: per_node.unwrap_or(u32::MAX),
@@ -155,7 +195,8 @@ impl Demand {
                 tasks_per_core: ask.ntasks_per_core,
                 threads_per_core: ask.threads_per_core,
             },
-            min_node_cpus: ask.min_cpus.unwrap_or(0),
+            // Once CPUs are counted for the whole job, this is but shown.
+            min_node_cpus: ask.min_cpus.filter(|_| ask.cpus.is_none()).unwrap_or(0),
             overcommit: ask.overcommit,
             tasks_each: if by_nodes { per_node.unwrap_or(1) } else { 0 },
             widen: ask.spread_job || ranged && !ask.use_min_nodes,
@@ -170,12 +211,17 @@ impl Demand {
         if too_much {
             demand.max_mem_per_node_mb = u64::MAX;
         }
-        demand.check_nodes(per_node.map_or(1, |n| n.min(tasks)), tables)?;
-        demand.never = demand.too_large(p, range.max, tables)?;
-        if too_much {
-            demand.never = demand.never.or(Some(PendingReason::MaxMemPerLimit));
-        }
-        Ok(demand)
+        let checked = demand
+            .check_nodes(per_node.map_or(1, |n| n.min(tasks)), tables)
+            .and_then(|()| demand.too_large(p, range.max, tables));
+        let refusal = match checked {
+            Ok(never) => {
+                demand.never = never.or(too_much.then_some(PendingReason::MaxMemPerLimit));
+                None
+            }
+            Err(refusal) => Some(refusal),
+        };
+        Ok((demand, refusal))
     }
 
     /// MaxMemPerCPU: whoever wants more memory for a CPU gets more CPUs, as in Slurm.
@@ -274,6 +320,14 @@ impl Demand {
         let most_gpus = self.nodes.iter().map(gpus_of).max().unwrap_or(1).max(1);
         let for_gpus = self.gpus.of_tasks(self.tasks).div_ceil(most_gpus).min(u64::from(u32::MAX)) as u32;
         self.min_nodes.max(self.min_cpus().div_ceil(largest)).max(for_gpus)
+    }
+
+    /// The memory that is shown while it waits, MiB.
+    pub fn shown_mem_mb(&self, ask: &ResourceRequest, tables: &Tables) -> u64 {
+        match (self.mem, ask.cpus_before) {
+            (MemDemand::PerCpu(mb), Some(cpus)) => mb.saturating_mul(cpus.into()),
+            _ => self.min_mem_mb(tables),
+        }
     }
 
     /// Memory it will have at least, MiB.

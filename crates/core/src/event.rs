@@ -36,6 +36,13 @@ pub enum Change {
         /// Their new record.
         job: JobId,
     },
+    /// Some of the tasks that wait in one record were cancelled: nothing stays of them, as in Slurm.
+    Dropped {
+        /// The record they were in, which keeps others.
+        from: JobId,
+        /// The tasks.
+        tasks: TaskSet,
+    },
     /// Resources were granted; the launch follows.
     Started {
         /// The job, with a number of its own.
@@ -101,6 +108,13 @@ pub enum Change {
     Resumed {
         /// Which launch.
         attempt: Attempt,
+    },
+    /// scontrol update NumNodes= or NodeList=: it gives nodes back.
+    Resized {
+        /// Which launch.
+        attempt: Attempt,
+        /// The nodes that it keeps.
+        nodes: Vec<Arc<str>>,
     },
     /// The job is over, its resources are free.
     Ended {

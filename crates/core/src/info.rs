@@ -36,6 +36,8 @@ pub struct JobView {
     reason_text: Option<String>,
     expected: Option<(Timestamp, Vec<String>)>,
     evaluated: Option<Timestamp>,
+    /// Arrays among what its dependency waits for.
+    arrays: Vec<JobId>,
 }
 
 impl JobView {
@@ -68,7 +70,7 @@ impl JobView {
             state: job.state(),
             reason: self.reason,
             reason_text: self.reason_text.clone(),
-            unmet: job.pending().map_or(Vec::new(), |p| unmet(p, now)),
+            unmet: job.pending().map_or(Vec::new(), |p| unmet(p, &self.arrays, now)),
             priority: world.shown_priority(job, submission, first, now),
             time_limit: world.shown_limit(job, run, first),
             submit: job.requeued.unwrap_or(submission.at.wall),
@@ -79,13 +81,16 @@ impl JobView {
             nodes: run.map_or(Vec::new(), |r| r.alloc.iter().map(node_share).collect()),
             num_nodes: run
                 .map_or(first.map_or(1, |d| d.node_estimate(&world.tables)), |r| r.alloc.len() as u32),
-            num_cpus: run.map_or(first.map_or(1, Demand::min_cpus), Run::cpus),
-            num_tasks: match run {
-                Some(run) => run.alloc.iter().map(|n| n.tasks).sum(),
-                None => first.map_or(ask.ntasks.unwrap_or(1), |d| d.tasks),
+            num_cpus: run.map_or(ask.cpus.unwrap_or(first.map_or(1, Demand::min_cpus)), Run::cpus),
+            num_tasks: match (run, first.and_then(|d| d.true_tasks)) {
+                (_, Some(tasks)) => tasks,
+                // It keeps its number of tasks on fewer nodes.
+                (Some(Run { resized: Some(_), .. }), None) => first.map_or(1, |d| d.tasks),
+                (Some(run), None) => run.alloc.iter().map(|n| n.tasks).sum(),
+                (None, None) => first.map_or(ask.ntasks.unwrap_or(1), |d| d.tasks),
             },
             cpus_per_task: ask.cpus_per_task.unwrap_or(1),
-            mem_mb: run.map_or(first.map_or(0, |d| d.min_mem_mb(&world.tables)), Run::mem_mb),
+            mem_mb: run.map_or(first.map_or(0, |d| d.shown_mem_mb(ask, &world.tables)), Run::mem_mb),
             exit: outcome.map_or(ExitStatus::default(), Outcome::status),
             cancelled_by,
             restarts: job.restarts,
@@ -96,6 +101,7 @@ impl JobView {
                 _ => None,
             },
             suspended: run.and_then(|r| r.suspension.last),
+            resized: run.and_then(|r| r.resized),
             steps: steps(job, run, world.config.parameters.contains_jobs()),
             pid: job.run().and_then(|r| match r.launch {
                 Launch::Launched { pid } => Some(pid),
@@ -234,7 +240,10 @@ impl Cluster {
         let job = self.state.jobs.get(&id)?;
         let submission = self.state.submission(job)?;
         let reason = self.reason(job, plan);
+        let is_array = |job: &JobId| self.state.submissions.get(job).is_some_and(|s| s.spec.array.is_some());
+        let waits = job.pending().into_iter().flat_map(|p| &p.waits);
         Some(JobView {
+            arrays: waits.filter_map(|w| Some(w.on.target()?.job)).filter(is_array).collect(),
             evaluated: plan.made,
             world: self.world.clone(),
             reason,
@@ -538,10 +547,11 @@ fn step_info(step: &Step) -> StepInfo {
     }
 }
 
-fn unmet(pending: &Pending, now: Now) -> Vec<Unmet> {
+fn unmet(pending: &Pending, arrays: &[JobId], now: Now) -> Vec<Unmet> {
     let open = |w: &&Wait| !matches!(w.state, WaitState::Met(at) if at <= now.wall);
     let shown = |w: &Wait| Unmet {
         failed: w.state == WaitState::Never,
+        array: w.on.target().is_some_and(|t| t.task.is_none() && arrays.contains(&t.job)),
         term: match w.on {
             WaitOn::Begun(job, delay) => DependencyTerm::After { job, delay },
             WaitOn::Ended(job) => DependencyTerm::AfterAny(job),

@@ -231,6 +231,12 @@ pub struct Run {
     pub partition: Arc<str>,
     /// The time limit in force.
     pub time_limit: TimeLimit,
+    /// So much earlier than after its time limit it ends (`scontrol update EndTime=`).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cut: Duration,
+    /// When it was made smaller last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resized: Option<Timestamp>,
     /// The resources.
     pub alloc: Vec<NodeAlloc>,
     /// How far the launch is.
@@ -249,6 +255,10 @@ pub struct Run {
     /// The signal that it asked for before its end (--signal) has been sent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub warned: bool,
+}
+
+fn is_zero(time: &Duration) -> bool {
+    *time == Duration::ZERO
 }
 
 /// How a run was suspended and resumed. While it is suspended, its CPUs are free for other jobs.

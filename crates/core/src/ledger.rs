@@ -63,7 +63,8 @@ impl<'a> Ledger<'a> {
         limits::blocking(self.cluster.world.qos(qos), group, user, want)
     }
 
-    fn has_license(&self, name: &str, count: u32) -> bool {
+    /// Whether so many of a licence are free.
+    pub(crate) fn has_license(&self, name: &str, count: u32) -> bool {
         let count_of = |map: &BTreeMap<String, u64>| map.get(name).copied().unwrap_or(0);
         let used = count_of(&self.cluster.index.licenses) + count_of(&self.licenses);
         used + u64::from(count) <= u64::from(self.cluster.world.licenses(name))

@@ -149,5 +149,23 @@ pub fn allot(
         here.allot(demand, pick.tasks, gpus, node)
     };
     let alloc: Option<Vec<NodeAlloc>> = picks.iter().map(one).collect();
-    alloc.filter(|_| left == 0)
+    let mut alloc = alloc.filter(|_| left == 0)?;
+    if let Some(tasks) = demand.true_tasks {
+        share_tasks(&mut alloc, tasks);
+    }
+    Some(alloc)
+}
+
+/// Tasks that are not what the CPUs were counted by: at least one on each node, then as many as its CPUs are, and the
+/// first node has what is left.
+fn share_tasks(alloc: &mut [NodeAlloc], tasks: u32) {
+    let mut left = tasks.saturating_sub(alloc.len() as u32);
+    for part in alloc.iter_mut() {
+        let more = left.min(part.cpus.len().saturating_sub(1));
+        left -= more;
+        part.tasks = 1 + more;
+    }
+    if let Some(first) = alloc.first_mut() {
+        first.tasks += left;
+    }
 }

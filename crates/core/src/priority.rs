@@ -89,7 +89,7 @@ impl World {
         // A factor without a weight is not worked out.
         let of = |weight: u32, factor: f64| if weight > 0 { factor } else { 0.0 };
         Factors {
-            age: of(rules.age, age(job, rules.max_age.0 as f64, now.wall)),
+            age: of(rules.age, age(job, submission, rules.max_age.0 as f64, now.wall)),
             assoc: of(rules.assoc, association.map_or(0.0, |a| f64::from(a.priority)) / scale.assoc),
             // Nobody has used anything yet, as far as this factor knows: it is the highest one.
             fairshare: of(rules.fairshare, 1.0),
@@ -98,6 +98,7 @@ impl World {
             qos: of(rules.qos, qos / scale.qos),
             tres: self.tres_factors(demand),
             nice: job.nice,
+            site: submission.spec.site_factor,
         }
     }
 
@@ -155,12 +156,13 @@ fn basic(rank: i64) -> u32 {
 }
 
 /// How long the job has been eligible, of the age that counts most.
-fn age(job: &Job, most_ms: f64, now: Timestamp) -> f64 {
+fn age(job: &Job, submission: &Submission, most_ms: f64, now: Timestamp) -> f64 {
     let since = match job.pending() {
         Some(pending) => pending.eligible,
         None => job.last_run().map(|run| run.eligible),
     };
     let until = job.last_run().map_or(now, |run| run.start.wall);
+    let since = since.max(submission.spec.accrues_from.filter(|_| since.is_some()));
     let waited = since.map_or(0.0, |since| until.since(since).0 as f64);
     if most_ms > 0.0 { (waited / most_ms).min(1.0) } else { 0.0 }
 }

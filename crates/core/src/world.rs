@@ -166,7 +166,7 @@ impl World {
     /// UNLIMITED.
     pub fn limit_end(&self, run: &Run) -> Option<u64> {
         let begun = self.limit_clock(run.start).saturating_add(run.suspension.before.0);
-        Some(begun.saturating_add(run.time_limit.duration()?.0))
+        Some(begun.saturating_add(run.time_limit.duration()?.0).saturating_sub(run.cut.0))
     }
 
     /// When the run is ended for its limit, by [`World::limit_clock`]; none for UNLIMITED and while it is suspended.
@@ -210,7 +210,8 @@ impl World {
     pub fn demands(&self, submission: &Submission) -> Vec<Option<Arc<Demand>>> {
         let demand = |name: &String| {
             let partition = self.tables.partition(name)?;
-            Demand::new(&submission.spec.resources, partition, &self.config, &self.tables).ok().map(Arc::new)
+            let ask = &submission.spec.resources;
+            Demand::of_accepted(ask, partition, &self.config, &self.tables).ok().map(Arc::new)
         };
         submission.partitions.iter().map(demand).collect()
     }

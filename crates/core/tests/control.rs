@@ -2,8 +2,10 @@
 
 mod common;
 
-use bivouac_core::{CancelScope, Command, Effect, Hold, JobChange, SignalScope, StepAsk};
-use bivouac_types::job::SignalRequest;
+use bivouac_core::{
+    CancelScope, Command, Effect, Hold, JobChange, NodePick, Plan, SignalScope, Start, StepAsk,
+};
+use bivouac_types::job::{NodeRange, SignalRequest};
 use bivouac_types::{JobId, JobState, MemRequest, PendingReason as R, Reject, TimeLimit};
 use common::*;
 
@@ -174,7 +176,7 @@ fn one_step_is_signalled_or_ended() {
         signal,
         scope: CancelScope::Step(step),
     };
-    assert_eq!(w.command(cancel(1, None)), Err(Reject::InvalidJobId));
+    assert_eq!(w.command(cancel(1, None)), Err(Reject::NoSuchStep));
     let attempt = w.attempt(id);
     w.command(cancel(0, Some(10))).unwrap();
     assert_eq!(w.effects, [Effect::Signal { attempt, signal: 10, scope: SignalScope::Step(0) }]);
@@ -200,7 +202,8 @@ fn an_update_is_made_as_a_whole_or_not_at_all() {
     ]))
     .unwrap();
     w.start(id);
-    assert_eq!(w.job(id).run().unwrap().cpus(), 4);
+    // The CPUs are those that the job was submitted with, whatever its tasks are now.
+    assert_eq!((w.job(id).run().unwrap().cpus(), w.job(id).run().unwrap().alloc[0].tasks), (1, 2));
     assert_eq!(w.cluster.submission(w.job(id)).unwrap().spec.comment.as_deref(), Some("c"));
     assert_eq!(w.update(user(1000), id, JobChange::Tasks(1)), Err(Reject::NotPending));
     w.update(user(1000), id, JobChange::Comment(None)).unwrap();
@@ -265,4 +268,55 @@ fn a_job_that_can_never_start_is_cancelled_if_it_asked_for_that() {
     assert_eq!(w.reason(stays), R::DependencyNeverSatisfied);
     w.pass(0);
     assert_eq!((w.state(stays), w.state(goes)), (JobState::Pending, JobState::Cancelled));
+}
+
+#[test]
+fn a_running_job_gives_nodes_back() {
+    let mut w = World::new();
+    let mut two = spec();
+    (two.resources.nodes, two.resources.ntasks) = (Some(NodeRange { min: 2, max: Some(2) }), Some(2));
+    let id = w.submit(two);
+    let nodes = vec![NodePick { node: 0, tasks: 1 }, NodePick { node: 1, tasks: 1 }];
+    let start = Start { job: id, task: None, partition: 0, nodes, ..Start::default() };
+    w.command(Command::ApplyPlan(Plan { starts: vec![start], ..Plan::default() })).unwrap();
+    let names: Vec<String> = w.job(id).run().unwrap().alloc.iter().map(|a| a.node.to_string()).collect();
+    let ask = StepAsk { ntasks: 2, cpus_per_task: 1, exact: true, srun: Some(77), ..StepAsk::default() };
+    w.command(Command::StepStart { caller: user(1000), job: id, ask }).unwrap();
+    let range = |min| JobChange::Nodes(NodeRange { min, max: None });
+    let list = |name: &str| JobChange::NodeList(bivouac_types::HostList::parse(name).ok());
+    assert_eq!(w.update(user(1000), id, range(3)), Err(Reject::NotSupported), "it does not grow");
+    assert_eq!(w.update(user(1000), id, range(0)), Err(Reject::InvalidNodeCount));
+    let batch_host = w.update(user(1000), id, list(&names[1]));
+    assert_eq!(batch_host, Err(Reject::InvalidNodeName(names[1].clone())), "the script is on the other one");
+    let free = w.cluster.index().free[1].cpus.len();
+    w.update(user(1000), id, list(&names[0])).unwrap();
+    let attempt = w.attempt(id);
+    assert_eq!(w.effects, [Effect::EndStep { attempt, srun: 77 }], "it has a task on the other node");
+    let run = w.job(id).run().unwrap();
+    assert_eq!((run.alloc.len(), run.resized), (1, Some(w.now().wall)));
+    assert_eq!(w.cluster.index().free[1].cpus.len(), free + 1);
+}
+
+#[test]
+fn an_end_is_set_to_the_second() {
+    let mut w = World::new();
+    let id = w.submit(spec());
+    w.start(id);
+    let at = w.now().wall + bivouac_types::Duration::from_secs(90);
+    w.update(user(1000), id, JobChange::EndTime(at)).unwrap();
+    let info = w.cluster.job_info(w.job(id), &Plan::default(), w.now()).unwrap();
+    assert_eq!((info.end, info.time_limit), (Some(at), TimeLimit::Minutes(2)));
+    let past = JobChange::EndTime(bivouac_types::Timestamp(0));
+    assert_eq!(w.update(user(1000), id, past), Err(Reject::InvalidTime));
+    w.pass(91);
+    assert!(w.is_ending(id));
+}
+
+#[test]
+fn what_no_node_can_hold_any_more_waits() {
+    let mut w = World::new();
+    let id = w.submit(spec());
+    w.update(user(1000), id, JobChange::Memory(MemRequest::PerNode(1 << 40))).unwrap();
+    assert_eq!(w.reason(id), R::BadConstraints);
+    assert_eq!(w.try_start(id, None, 0), None);
 }

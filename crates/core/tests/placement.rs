@@ -74,6 +74,7 @@ fn demand() -> impl Strategy<Value = Demand> {
                 nodes,
                 tasks,
                 cpus_per_task,
+                true_tasks: None,
                 min_nodes,
                 max_nodes: max.max(min_nodes),
                 tasks_per_node,

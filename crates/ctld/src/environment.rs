@@ -2,7 +2,7 @@
 //! ENVIRONMENT VARIABLES".
 
 use bivouac_types::config::ClusterConfig;
-use bivouac_types::info::{ArrayTasks, JobInfo, NodeShare};
+use bivouac_types::info::{ArrayTasks, JobInfo, NodeShare, repeated};
 use bivouac_types::job::Export;
 use bivouac_types::{GresRequest, HostList, MemRequest};
 
@@ -144,32 +144,7 @@ fn requested(job: &JobInfo) -> Vec<(&'static str, String)> {
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// `4(x2),3`: runs of equal counts.
-pub fn repeated(counts: impl Iterator<Item = u32>) -> String {
-    let mut runs: Vec<(u32, u32)> = Vec::new();
-    for count in counts {
-        match runs.last_mut() {
-            Some((last, times)) if *last == count => *times += 1,
-            _ => runs.push((count, 1)),
-        }
-    }
-    let text = |(count, times): &(u32, u32)| match times {
-        1 => count.to_string(),
-        _ => format!("{count}(x{times})"),
-    };
-    runs.iter().map(text).collect::<Vec<_>>().join(",")
-}
-
 fn gpu_indices(node: &NodeShare) -> String {
     let all = node.gres.iter().filter(|g| g.name == "gpu").flat_map(|g| &g.indices);
     all.map(u32::to_string).collect::<Vec<_>>().join(",")
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn runs_of_equal_counts_are_folded() {
-        assert_eq!(super::repeated([4, 4, 3, 4].into_iter()), "4(x2),3,4");
-        assert_eq!(super::repeated([1].into_iter()), "1");
-    }
 }

@@ -240,7 +240,7 @@ impl Controller {
         set("SLURM_JOB_WORK_DIR", row.spec.work_dir.clone());
         set("SLURM_JOB_STDIN", row.std_in.clone());
         set("SLURM_JOB_STDOUT", row.std_out.clone());
-        let cpus = crate::environment::repeated(row.nodes.iter().map(|n| n.cpus.len() as u32));
+        let cpus = bivouac_types::info::repeated(row.nodes.iter().map(|n| n.cpus.len() as u32));
         set("SLURM_JOB_CPUS_PER_NODE", cpus);
         let optional = [
             ("SLURM_JOB_ACCOUNT", &row.account),

@@ -32,11 +32,13 @@ impl Controller {
                     SignalScope::All => CancelScope::Full,
                     SignalScope::Step(number) => CancelScope::Step(number),
                 };
-                self.done(
-                    turn,
-                    Command::Cancel { caller, target: target(c.target), signal: c.signal, scope },
-                    now,
-                )
+                let target = target(c.target);
+                let lacking = self.cluster.lacks_tasks(&target);
+                match self.done(turn, Command::Cancel { caller, target, signal: c.signal, scope }, now) {
+                    // The others are cancelled; it is said that these are not there.
+                    Response::Done if lacking => Response::Rejected(Reject::InvalidJobId),
+                    answer => answer,
+                }
             }
             Ask::Hold { target: t, user } => {
                 self.done(turn, Command::Hold { caller, target: target(t), user_hold: user }, now)

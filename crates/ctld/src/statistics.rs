@@ -89,6 +89,7 @@ impl Statistics {
     pub(crate) fn event(&mut self, event: &Event, cluster: &Cluster) {
         match &event.change {
             Change::Submitted(submission) => self.jobs.submitted += submission.tasks(),
+            Change::Dropped { tasks, .. } => self.jobs.canceled += tasks.len(),
             Change::Started { .. } => self.jobs.started += 1,
             Change::Ended { job, outcome, .. } => {
                 let count = cluster.job(*job).map_or(1, |j| j.count());

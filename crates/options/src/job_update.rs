@@ -22,6 +22,9 @@ pub struct JobUpdate {
     pub user: Option<String>,
     /// The changes, in the order given.
     pub changes: Vec<Asked>,
+    /// Lines for standard error about values that are passed over, as Slurm does with an EndTime or NumNodes that it cannot
+    /// read.
+    pub passed_over: Lines,
 }
 
 /// One change.
@@ -39,7 +42,7 @@ pub enum Asked {
 pub type Lines = Vec<String>;
 
 /// Every key with the number of letters that must be given at least.
-const KEYS: [(&str, usize, Key); 59] = [
+const KEYS: [(&str, usize, Key); 60] = [
     ("Account", 1, Key::Account),
     ("AdminComment", 3, Key::AdminComment),
     ("ArrayTaskThrottle", 6, Key::ArrayTaskThrottle),
@@ -70,7 +73,7 @@ const KEYS: [(&str, usize, Key); 59] = [
     ("MinTmpDiskNode", 5, Key::MinTmpDisk),
     ("Name", 2, Key::Name),
     ("Nice", 2, Key::Nice),
-    ("NodeList", 8, Key::Shrink),
+    ("NodeList", 8, Key::NodeList),
     ("NumCPUs", 6, Key::Cpus),
     ("NumNodes", 8, Key::Nodes),
     ("NumTasks", 8, Key::Tasks),
@@ -88,8 +91,9 @@ const KEYS: [(&str, usize, Key); 59] = [
     ("ReqThreads", 4, Key::Threads),
     ("Requeue", 4, Key::Requeue),
     ("ReservationName", 3, Key::Reservation),
+    ("ResetAccrueTime", 5, Key::ResetAccrueTime),
     ("Shared", 2, Key::OverSubscribe),
-    ("SiteFactor", 5, Key::Unsupported),
+    ("SiteFactor", 5, Key::SiteFactor),
     ("StartTime", 2, Key::Begin),
     ("StdOut", 6, Key::StdOut),
     ("Switches", 5, Key::Switches),
@@ -147,8 +151,9 @@ enum Key {
     Qos,
     Reboot,
     Requeue,
+    ResetAccrueTime,
     Reservation,
-    Shrink,
+    SiteFactor,
     Sockets,
     Specialized,
     StdOut,
@@ -176,11 +181,16 @@ fn key_of(word: &str) -> Option<(&'static str, Key)> {
     all().find(exact).or_else(|| all().find(begins)).map(|(name, _, key)| (*name, *key))
 }
 
-/// Reads the words after `update`; none if they are about no job: a node, a partition, a reservation.
+/// Reads the words after `update`; none if they are about no job: a node, a partition, a reservation. `is_user` tells
+/// whether there is a user of that name or number.
 ///
 /// # Errors
 /// The lines for standard error.
-pub fn read(words: &[String], now: &Zoned) -> Result<Option<JobUpdate>, Lines> {
+pub fn read(
+    words: &[String],
+    now: &Zoned,
+    is_user: impl Fn(&str) -> bool,
+) -> Result<Option<JobUpdate>, Lines> {
     let mut update = JobUpdate::default();
     let mut problems: Lines = Vec::new();
     let mut words = words.iter();
@@ -189,6 +199,9 @@ pub fn read(words: &[String], now: &Zoned) -> Result<Option<JobUpdate>, Lines> {
             Some((key, value)) => (key, Some(value)),
             None => (word.as_str(), None),
         };
+        // `TimeLimit 10` is `TimeLimit=10`; these stand alone.
+        let alone = matches!(key_of(key), Some((_, Key::Nice | Key::ResetAccrueTime)) | None);
+        let value = value.or_else(|| if alone { None } else { words.next().map(String::as_str) });
         // `TimeLimit+=10` is `TimeLimit=+10`.
         let (stem, sign) = match key.strip_suffix(['+', '-']) {
             Some(stem) => (stem, &key[stem.len()..]),
@@ -204,14 +217,25 @@ pub fn read(words: &[String], now: &Zoned) -> Result<Option<JobUpdate>, Lines> {
         };
         match (key, value) {
             (Key::JobId, Some(ids)) => update.ids = Some(ids.to_owned()),
-            // Also `job ID`.
-            (Key::JobId, None) => update.ids = words.next().cloned(),
-            (Key::User, Some(user)) => update.user = Some(user.to_owned()),
+            (Key::User, Some(user)) if is_user(user) => update.user = Some(user.to_owned()),
+            (Key::User, Some(user)) => {
+                problems.push(format!("Invalid UserID: {user}"));
+                problems.push("Request aborted".to_owned());
+                break;
+            }
+            (Key::ResetAccrueTime, _) => update.changes.push(Asked::Change(JobChange::ResetAccrueTime)),
             (Key::TimeLimit, Some(text)) => update.changes.push(time_limit(&format!("{sign}{text}"))?),
             (Key::Nice, value) => update.changes.push(nice(value)?),
             (Key::Deadline | Key::Begin | Key::EndTime, Some(text)) => match when::parse(text, now) {
                 Some(at) => update.changes.push(Asked::Change(at_time(key, at))),
+                None if key == Key::EndTime => {
+                    update.passed_over.push(format!("Invalid time specification (pos=0): {text}"));
+                }
                 None => problems.push(format!("Invalid time specification (pos=0): {text}")),
+            },
+            (Key::Nodes, Some(text)) => match nodes(text) {
+                Ok(range) => update.changes.push(Asked::Change(JobChange::Nodes(range))),
+                Err(lines) => update.passed_over.extend(lines),
             },
             (_, Some(text)) => update.changes.push(change(name, key, text)?),
             (_, None) => {
@@ -232,7 +256,7 @@ pub fn read(words: &[String], now: &Zoned) -> Result<Option<JobUpdate>, Lines> {
         return Ok(None);
     }
     let aborted = problems.iter().any(|p| p == "Request aborted");
-    if update.changes.is_empty() && !aborted {
+    if update.changes.is_empty() && update.passed_over.is_empty() && !aborted {
         problems.push("No changes specified".to_owned());
     }
     if problems.is_empty() { Ok(Some(update)) } else { Err(problems) }
@@ -357,26 +381,22 @@ fn change(name: &str, key: Key, text: &str) -> Result<Asked, Lines> {
         Key::MinTmpDisk => C::TmpDisk(count()?.into()),
         Key::Name => C::Name(text.to_owned()),
         Key::NodeList => return Ok(hosts(text, C::NodeList)),
-        Key::Nodes => C::Nodes(nodes(text)?),
         Key::OverSubscribe => C::OverSubscribe(yes(name, text)?),
         Key::Partition => C::Partitions(names(text)),
         Key::Prefer => C::Prefer(cleared(text)),
         Key::Priority => C::Priority(count()?),
         Key::Qos => C::Qos(cleared(text)),
-        Key::Reboot => {
-            yes("reboot", text)?;
-            return Ok(Asked::Refused(Reject::NotSupported));
-        }
+        Key::Reboot => C::Reboot(match text {
+            "0" | "1" => text == "1",
+            _ => yes("reboot", text)?,
+        }),
+        Key::SiteFactor => C::SiteFactor(text.parse().map_err(|_| invalid(name, text))?),
         Key::Requeue => match text {
             "0" => C::Requeue(false),
             "1" => C::Requeue(true),
             _ => return Err(invalid(name, text)),
         },
         Key::Reservation => C::Reservation(cleared(text)),
-        Key::Shrink => {
-            let list = HostList::parse(text).ok();
-            return Ok(or_refused(list, Reject::InvalidNodeName(text.to_owned()), C::Shrink));
-        }
         Key::Sockets => C::Sockets(count()?),
         // Slurm's answer, even to root, where AllowSpecResourcesUsage is not set.
         Key::Specialized => {
@@ -402,9 +422,15 @@ fn change(name: &str, key: Key, text: &str) -> Result<Asked, Lines> {
         Key::WorkDir if text.starts_with('/') => C::WorkDir(text.to_owned()),
         Key::WorkDir => return Err(invalid(name, text)),
         // Read before.
-        Key::Begin | Key::Deadline | Key::EndTime | Key::JobId | Key::Nice | Key::TimeLimit | Key::User => {
-            return Err(invalid(name, text));
-        }
+        Key::Begin
+        | Key::Deadline
+        | Key::EndTime
+        | Key::JobId
+        | Key::Nice
+        | Key::Nodes
+        | Key::ResetAccrueTime
+        | Key::TimeLimit
+        | Key::User => return Err(invalid(name, text)),
     }))
 }
 
@@ -419,14 +445,14 @@ fn nodes(text: &str) -> Result<NodeRange, Lines> {
     Ok(NodeRange { min, max })
 }
 
-/// `2`, `2@10`; 0 takes the limit away.
+/// `2`, `2@10`; without a time they are not waited for; 0 takes the limit away.
 fn switches(name: &str, text: &str) -> Result<Option<SwitchRequest>, Lines> {
     let (count, wait) = match text.split_once('@') {
         Some((count, wait)) => {
             let wait = TimeLimit::parse(wait).and_then(TimeLimit::duration);
             (count, Some(wait.ok_or_else(|| invalid(name, text))?))
         }
-        None => (text, None),
+        None => (text, Some(bivouac_types::Duration::ZERO)),
     };
     let count = number(name, count).map_err(|_| invalid(name, text))?;
     Ok((count > 0).then_some(SwitchRequest { count, wait }))

@@ -8,7 +8,7 @@ fn now() -> Zoned {
 /// What an update asks for, as text.
 fn text(line: &str) -> String {
     let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-    match read(&words, &now()) {
+    match read(&words, &now(), |user| user == "me") {
         Err(lines) => lines.join(" / "),
         Ok(None) => "no job".to_owned(),
         Ok(Some(update)) => {
@@ -46,6 +46,15 @@ fn updates() {
         ("jobid=12 minmemoryn=500 minmemorycpu=5", "12 Memory(PerNode(500)) Memory(PerCpu(5))"),
         ("jobid=12 shared=yes over=no", "12 OverSubscribe(true) OverSubscribe(false)"),
         ("jobid=12 dependency= excnode=", "12 Dependency(None) Exclude(None)"),
+        ("jobid=12 timelimit 10 comment x", "12 TimeLimit(Minutes(10)) Comment(Some(\"x\"))"),
+        (
+            "jobid=12 nodelist=n1 reqnodelist=n2",
+            "12 NodeList(Some(HostList { names: [\"n1\"] })) NodeList(Some(HostList { names: [\"n2\"] }))",
+        ),
+        ("jobid=12 resetaccruetime sitefactor=-5 reboot=1", "12 ResetAccrueTime SiteFactor(-5) Reboot(true)"),
+        ("jobid=12 numnodes=x endtime=x nice=1", "12 Nice(1)"),
+        ("jobid=12 numnodes=x", "12"),
+        ("jobid=12 userid=nobody timelimit=5", "Invalid UserID: nobody / Request aborted"),
         (
             "jobid=12 switches=2@10 swit=1",
             "Update of this parameter is not supported: swit=1 / Request aborted",
@@ -85,6 +94,6 @@ proptest! {
     fn no_word_makes_it_panic(words in proptest::collection::vec("[A-Za-z]{0,12}[+-]?=?[a-z0-9:,@_-]{0,8}", 0..4)) {
         let mut words = words;
         words.push("jobid=1".to_owned());
-        let _ = read(&words, &now());
+        let _ = read(&words, &now(), |_| true);
     }
 }

@@ -171,6 +171,7 @@ pub fn job(id: u32, name: &str) -> JobInfo {
         evaluated: None,
         ending: None,
         suspended: None,
+        resized: None,
         steps: Vec::new(),
         pid: None,
         planned_nodes: Vec::new(),
@@ -315,7 +316,8 @@ pub fn jobs() -> Vec<JobInfo> {
     depends.spec.nice = 10;
     (depends.reason, depends.eligible) = (PendingReason::Dependency, None);
     let dependency = Dependency::parse("afterok:1").expect("a dependency");
-    depends.unmet = dependency.terms.iter().map(|&term| Unmet { term, failed: false }).collect();
+    depends.unmet =
+        dependency.terms.iter().map(|&term| Unmet { term, failed: false, array: false }).collect();
     depends.spec.dependency = Some(dependency);
     depends.spec.resources.exclude = Some(HostList::parse("n3").expect("a hostlist"));
     depends.spec.resources.nodes = Some(NodeRange { min: 2, max: Some(2) });

@@ -117,9 +117,14 @@ pub fn start(job: &JobInfo) -> Option<Timestamp> {
     job.start.or(if job.state.is_ended() { job.end } else { begin(job) })
 }
 
-/// --begin of a pending job, where it was later than the submission.
+/// Whether it waits, or ended before it could start.
+fn never_ran(job: &JobInfo) -> bool {
+    job.state.waits() || job.state.is_ended() && job.nodes.is_empty()
+}
+
+/// --begin of a job that has not run, where it was later than the submission.
 fn begin(job: &JobInfo) -> Option<Timestamp> {
-    job.spec.begin.filter(|begin| job.state.waits() && *begin > job.submit)
+    job.spec.begin.filter(|begin| never_ran(job) && *begin > job.submit)
 }
 
 /// When it ended, or will by its limit; for a pending job from its expected start.
@@ -132,9 +137,10 @@ pub fn end(job: &JobInfo) -> Option<Timestamp> {
 
 /// When it became, or will become, eligible: of a job that is held only --begin is known.
 pub fn eligible(job: &JobInfo) -> Option<Timestamp> {
-    let held = matches!(job.reason, PendingReason::JobHeldUser | PendingReason::JobHeldAdmin);
+    let waited = if job.state.is_ended() { job.accounting.waited } else { job.reason };
+    let held = matches!(waited, PendingReason::JobHeldUser | PendingReason::JobHeldAdmin);
     let begin = job.spec.begin.filter(|begin| *begin > job.submit);
-    job.eligible.filter(|_| !(held && job.state.waits())).or(begin)
+    job.eligible.filter(|_| !(held && never_ran(job))).or(begin)
 }
 
 /// What is left of its limit; none: it has no limit.
@@ -145,7 +151,8 @@ pub fn time_left(job: &JobInfo) -> Option<Duration> {
 /// Memory as asked for per node or per CPU; where nothing was asked, what it got, per CPU if that comes out even.
 pub fn min_memory(job: &JobInfo) -> MemRequest {
     let nodes = u64::from(job.num_nodes.max(1));
-    let cpus = u64::from(job.num_cpus.max(1));
+    let before = job.spec.resources.cpus_before.filter(|_| job.nodes.is_empty());
+    let cpus = u64::from(before.unwrap_or(job.num_cpus).max(1));
     match job.spec.resources.mem {
         Some(asked) if !matches!(asked, MemRequest::PerGpu(_)) => asked,
         _ if job.mem_mb.is_multiple_of(cpus) && job.mem_mb > 0 => MemRequest::PerCpu(job.mem_mb / cpus),
@@ -156,6 +163,10 @@ pub fn min_memory(job: &JobInfo) -> MemRequest {
 /// CPUs that a node must have at least for it.
 pub fn min_cpus(job: &JobInfo) -> u32 {
     let ask = &job.spec.resources;
+    // As it was before CPUs and tasks were changed.
+    if ask.cpus.is_some() {
+        return ask.min_cpus.unwrap_or(1);
+    }
     let tasks = job.cpus_per_task.max(1).saturating_mul(ask.ntasks_per_node.unwrap_or(1).max(1));
     tasks.max(ask.min_cpus.unwrap_or(0))
 }
@@ -167,8 +178,7 @@ pub fn write_dependency(out: &mut String, job: &JobInfo) {
         out.push_str("(null)");
     }
     for (n, unmet) in job.unmet.iter().enumerate() {
-        let how = if unmet.failed { "failed" } else { "unfulfilled" };
-        push(out, format_args!("{}{}({how})", if n > 0 { joint } else { "" }, unmet.term));
+        push(out, format_args!("{}{unmet}", if n > 0 { joint } else { "" }));
     }
 }
 

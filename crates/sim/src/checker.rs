@@ -183,6 +183,7 @@ impl Checker {
                 let part: BTreeSet<u32> = tasks.iter().collect();
                 self.take_tasks(*from, &part, *job);
             }
+            Change::Dropped { from, tasks } => self.dropped(*from, &tasks.iter().collect(), at),
             Change::Started { job, from, task, partition, time_limit, alloc, .. } => {
                 self.seen.started += 1;
                 if let (Some(from), Some(task)) = (from, task) {
@@ -204,6 +205,8 @@ impl Checker {
             Change::Requeued { job, begin, .. } => self.requeued(*job, *begin),
             Change::Held { job, hold } => self.edit(*job, |r| r.hold = Some(*hold)),
             Change::Released { job } => self.edit(*job, |r| r.hold = None),
+            Change::Resized { attempt, nodes } => self.resized(*attempt, nodes),
+            Change::Updated { job, change: JobChange::EndTime(end) } => self.end_set(*job, *end, at),
             Change::Updated { job, change } => {
                 if let JobChange::Name(_) = change {
                     self.model.renamed = true;
@@ -268,6 +271,33 @@ impl Checker {
         self.check_capacity();
     }
 
+    /// A job gives nodes back: it had them, and keeps its first one.
+    fn resized(&mut self, attempt: Attempt, nodes: &[std::sync::Arc<str>]) {
+        self.expect_running(attempt, "is resized");
+        let grant = self.model.records.get(&attempt.job).and_then(Record::grant);
+        let had = |grant: &model::Grant| {
+            nodes.iter().all(|n| grant.alloc.iter().any(|part| part.node == *n))
+                && nodes.first() == grant.alloc.first().map(|part| &part.node)
+        };
+        let right = grant.is_some_and(had);
+        self.ensure(right, || format!("{attempt} is resized to nodes that it does not have"));
+        self.edit_grant(attempt.job, |g| g.alloc.retain(|part| nodes.contains(&part.node)));
+        let cpus = self.model.records.get(&attempt.job).and_then(Record::grant);
+        let cpus = cpus.map_or(0, |g| g.alloc.iter().map(|part| part.cpus.len()).sum());
+        if let Some(last) = self.model.last_grant.get_mut(&attempt.job) {
+            last.0 = cpus;
+        }
+    }
+
+    /// A run gets an end of its own, not later than its limit.
+    fn end_set(&mut self, job: JobId, end: bivouac_types::Timestamp, at: Now) {
+        let due = self.limit_clock(at) + end.since(at.wall).0;
+        let grant = self.model.records.get(&job).and_then(Record::grant);
+        let limit = grant.map(|g| self.due(&model::Grant { suspended: None, ..g.clone() }));
+        self.ensure(limit.is_some(), || format!("job {job} gets an end and does not run"));
+        self.edit_grant(job, |g| g.cut = limit.map_or(0, |limit| limit.saturating_sub(due)));
+    }
+
     fn edit_grant(&mut self, job: JobId, change: impl FnOnce(&mut model::Grant)) {
         self.edit(job, |r| {
             if let Stand::Running(grant) = &mut r.stand {
@@ -280,7 +310,9 @@ impl Checker {
     fn due(&self, grant: &model::Grant) -> u64 {
         match grant.limit {
             _ if grant.suspended.is_some() => u64::MAX,
-            TimeLimit::Minutes(m) => self.limit_clock(grant.at) + grant.paused + u64::from(m) * 60_000,
+            TimeLimit::Minutes(m) => {
+                (self.limit_clock(grant.at) + grant.paused + u64::from(m) * 60_000).saturating_sub(grant.cut)
+            }
             TimeLimit::Unlimited => u64::MAX,
         }
     }
@@ -372,6 +404,27 @@ impl Checker {
         }
         self.model.records.insert(job, new);
         self.ensure(has, || format!("job {from} does not have the tasks that leave it as {job}"));
+    }
+
+    /// Waiting tasks are cancelled, and their record keeps the others.
+    fn dropped(&mut self, from: JobId, part: &BTreeSet<u32>, at: Now) {
+        let Some(record) = self.model.records.get_mut(&from) else {
+            return self.fail(format!("tasks of job {from} are dropped, which never was"));
+        };
+        let waits = record.stand == Stand::Waiting;
+        let has = record.tasks.as_ref().is_some_and(|t| part.is_subset(t) && part.len() < t.len());
+        if let Some(tasks) = &mut record.tasks {
+            tasks.retain(|t| !part.contains(t));
+        }
+        let origin = record.origin;
+        self.ensure(has && waits, || format!("job {from} does not have the waiting tasks that are dropped"));
+        for task in part {
+            let Some(sub) = self.model.subs.get_mut(&origin) else { continue };
+            let again = sub.ended.insert(Some(*task), false).is_some();
+            sub.begun.insert(Some(*task), at.wall);
+            self.ensure(!again, || format!("task {task} of job {origin} ends twice"));
+        }
+        self.settle();
     }
 
     fn expect_running(&mut self, attempt: Attempt, what: &str) {

@@ -60,7 +60,7 @@ pub enum JobChange {
     Memory(MemRequest),
     /// MinTmpDiskNode, MiB.
     TmpDisk(u64),
-    /// NumCPUs: CPUs of all tasks together. The controller turns it into `CpusPerTask`.
+    /// NumCPUs: CPUs of the whole job, whatever its tasks are.
     Cpus(u32),
     /// NumNodes.
     Nodes(NodeRange),
@@ -76,7 +76,7 @@ pub enum JobChange {
     Priority(u32),
     /// QOS; none: the default.
     Qos(Option<String>),
-    /// ReqNodeList.
+    /// ReqNodeList and NodeList: the nodes that a pending job must have, or those of its nodes that a running one keeps.
     NodeList(Option<HostList>),
     /// ReqSockets, of a node.
     Sockets(u32),
@@ -100,8 +100,12 @@ pub enum JobChange {
     TimeMin(TimeLimit),
     /// WCKey.
     WcKey(Option<String>),
-    /// NodeList of a running job: a part of the nodes it has.
-    Shrink(HostList),
+    /// Reboot.
+    Reboot(bool),
+    /// ResetAccrueTime: its age counts from now on. The controller says since when.
+    ResetAccrueTime,
+    /// SiteFactor: added to the priority.
+    SiteFactor(i32),
 }
 
 impl JobChange {
@@ -114,8 +118,7 @@ impl JobChange {
             | JobChange::Name(_)
             | JobChange::Nice(_)
             | JobChange::EndTime(_)
-            | JobChange::Cpus(_)
-            | JobChange::Shrink(_) => {}
+            | JobChange::ResetAccrueTime => {}
             JobChange::Account(account) => spec.account = account,
             JobChange::AdminComment(text) => spec.admin_comment = text,
             JobChange::ArrayTaskThrottle(most) => {
@@ -125,6 +128,7 @@ impl JobChange {
             }
             JobChange::Comment(text) => spec.comment = text,
             JobChange::Contiguous(is) => r.contiguous = is,
+            JobChange::Cpus(n) => r.cpus = Some(n),
             JobChange::CpusPerTask(n) => r.cpus_per_task = Some(n),
             JobChange::Deadline(at) => spec.deadline = at,
             JobChange::DelayBoot(time) => spec.delay_boot = Some(time),
@@ -151,6 +155,8 @@ impl JobChange {
             JobChange::Sockets(n) => r.sockets_per_node = Some(n),
             JobChange::Cores(n) => r.cores_per_socket = Some(n),
             JobChange::Threads(n) => r.threads_per_core = Some(n),
+            JobChange::Reboot(is) => spec.reboot = is,
+            JobChange::SiteFactor(n) => spec.site_factor = n,
             JobChange::Requeue(may) => spec.requeue = Some(may),
             JobChange::Reservation(name) => spec.reservation = name,
             JobChange::StdOut(pattern) => spec.std_out = Some(pattern),

@@ -10,6 +10,7 @@ use crate::reason::PendingReason;
 use crate::state::{ExitStatus, JobState};
 use crate::time::{Duration, TimeLimit, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A job, or the pending rest of an array, or one of its tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +88,9 @@ pub struct JobInfo {
     /// When it was suspended or resumed last, and how long it had run until then.
     #[serde(default)]
     pub suspended: Option<(Timestamp, Duration)>,
+    /// When it was made smaller last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resized: Option<Timestamp>,
     /// Its steps (with the batch step), oldest first.
     pub steps: Vec<StepInfo>,
     /// Process id of the batch script while it runs.
@@ -144,6 +148,19 @@ pub struct Unmet {
     pub term: DependencyTerm,
     /// It can never hold.
     pub failed: bool,
+    /// It is about all tasks of an array.
+    #[serde(default)]
+    pub array: bool,
+}
+
+impl fmt::Display for Unmet {
+    /// `afterok:12(unfulfilled)`, `after:12_*+5(failed)` of an array.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let term = self.term.to_string();
+        let (job, delay) = term.split_at(term.find('+').unwrap_or(term.len()));
+        let all = if self.array { "_*" } else { "" };
+        write!(f, "{job}{all}{delay}({})", if self.failed { "failed" } else { "unfulfilled" })
+    }
 }
 
 /// A place in an array.
@@ -304,4 +321,31 @@ pub struct LicenseInfo {
     pub total: u32,
     /// How many running jobs have.
     pub used: u64,
+}
+
+/// `4(x2),3`: runs of equal counts.
+pub fn repeated(counts: impl Iterator<Item = u32>) -> String {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for count in counts {
+        match runs.last_mut() {
+            Some((last, times)) if *last == count => *times += 1,
+            _ => runs.push((count, 1)),
+        }
+    }
+    let text = |(count, times): &(u32, u32)| match times {
+        1 => count.to_string(),
+        _ => format!("{count}(x{times})"),
+    };
+    runs.iter().map(text).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_equal_counts_are_folded() {
+        assert_eq!(repeated([4, 4, 3, 4].into_iter()), "4(x2),3,4");
+        assert_eq!(repeated([1].into_iter()), "1");
+    }
 }

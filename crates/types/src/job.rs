@@ -60,6 +60,15 @@ pub struct JobSpec {
     pub nice: i32,
     /// --priority; none: as computed.
     pub priority: Option<u32>,
+    /// What an administrator adds to the priority (`scontrol update SiteFactor=`).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub site_factor: i32,
+    /// Since when its age counts, where that is later than since it could start (`scontrol update ResetAccrueTime`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accrues_from: Option<Timestamp>,
+    /// `scontrol update Reboot=`: shown; the nodes here have nothing to reboot.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reboot: bool,
     /// --kill-on-invalid-dep; none: the cluster's default.
     pub kill_on_invalid_dep: Option<bool>,
     /// --no-kill: it goes on when a node of it fails.
@@ -99,6 +108,10 @@ pub struct JobSpec {
     pub kept_dir: Option<String>,
 }
 
+fn is_zero(n: &i32) -> bool {
+    *n == 0
+}
+
 /// The resources a job asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -109,6 +122,13 @@ pub struct ResourceRequest {
     pub ntasks: Option<u32>,
     /// -c.
     pub cpus_per_task: Option<u32>,
+    /// CPUs of the whole job, once `scontrol update` has changed CPUs or tasks: they do not follow from one another any
+    /// more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u32>,
+    /// What these were before: Slurm does not count the memory anew that it shows of a pending job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpus_before: Option<u32>,
     /// --ntasks-per-node.
     pub ntasks_per_node: Option<u32>,
     /// --ntasks-per-socket.

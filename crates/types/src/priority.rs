@@ -24,6 +24,8 @@ pub struct Factors {
     pub tres: Vec<(String, f64)>,
     /// --nice: taken away.
     pub nice: i32,
+    /// SiteFactor: added.
+    pub site: i32,
 }
 
 /// The factors of a pending job, for sprio.
@@ -61,6 +63,7 @@ impl Factors {
             + of(self.partition, weights.partition)
             + of(self.qos, weights.qos)
             + self.weighted_tres(tres).map(|(_, value)| value).sum::<f64>()
+            + f64::from(self.site)
             - f64::from(self.nice);
         sum.clamp(1.0, f64::from(u32::MAX - 1))
     }

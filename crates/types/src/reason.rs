@@ -67,6 +67,8 @@ pub enum PendingReason {
     PartitionTimeLimit,
     /// More CPUs than the partition has, so that it can never start there.
     PartitionConfig,
+    /// No nodes of the partition can hold it, as it is or as they are now.
+    BadConstraints,
     /// More nodes than the partition allows.
     PartitionNodeLimit,
     /// Nodes that the job needs are down, drained or reserved.

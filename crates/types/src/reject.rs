@@ -45,6 +45,8 @@ pub enum Reject {
     TooManyJobs,
     /// No such job.
     InvalidJobId,
+    /// The job has no such step.
+    NoSuchStep,
     /// The job has ended already.
     JobFinished,
     /// The job has ended: it cannot be held, released or changed any more.
@@ -61,6 +63,10 @@ pub enum Reject {
     JobPending,
     /// The caller may not do that.
     AccessDenied,
+    /// A time that has passed.
+    InvalidTime,
+    /// More CPUs than the job's partitions have.
+    PartitionConfig,
     /// --begin after the deadline.
     InvalidBeginTime,
     /// The job cannot be changed in this way in its state.
@@ -131,7 +137,7 @@ impl fmt::Display for Reject {
                 "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
             }
             Reject::TooManyJobs => "Resource temporarily unavailable",
-            Reject::InvalidJobId => "Invalid job id specified",
+            Reject::InvalidJobId | Reject::NoSuchStep => "Invalid job id specified",
             Reject::JobFinished => "Job/step already completing or completed",
             Reject::JobEnded => "Job has already finished",
             Reject::InvalidUser => "Invalid user id",
@@ -140,6 +146,8 @@ impl fmt::Display for Reject {
             Reject::StepBusy => "Requested nodes are busy",
             Reject::JobPending => "Job is pending execution",
             Reject::AccessDenied => "Access/permission denied",
+            Reject::InvalidTime => "Invalid time specified",
+            Reject::PartitionConfig => "Requested partition configuration not available now",
             Reject::InvalidBeginTime => "Incompatible begin and deadline time specification",
             Reject::NotInThisState => "Requested operation is presently disabled",
             Reject::NotPending => "Job is no longer pending execution",

@@ -56,6 +56,10 @@ impl Verb {
         matches!(self, Verb::Hold | Verb::UserHold | Verb::Release)
     }
 
+    fn pauses(self) -> bool {
+        matches!(self, Verb::Suspend | Verb::Resume)
+    }
+
     fn requeues(self) -> bool {
         matches!(self, Verb::Requeue | Verb::RequeueHold)
     }
@@ -85,13 +89,19 @@ pub fn each(words: &[String], verb: Verb, session: Session) -> Result<(), ExitCo
         }
         let targets = match named(word).filter(|_| verb.repeats_errors()) {
             Some(name) => by_name(&mut client, name, None).map_err(|e| session.fail(e))?,
-            None => ids(word).into_iter().map(|id| (id.to_owned(), target(id))).collect(),
+            None => ids(without_key(word, verb)).into_iter().map(|id| (id.to_owned(), target(id))).collect(),
         };
         for (id, target) in targets {
+            let known = target.is_some();
             let result = match target {
                 Some(target) => tell(&mut client, verb.ask(target, manner)),
                 None => Err(Trouble::Rejected(Reject::InvalidJobId)),
             };
+            if let (Err(Trouble::Rejected(Reject::InvalidJobId)), true) = (&result, known && verb.pauses()) {
+                // Slurm's text for a job that it does not have.
+                done = Err(session.fail(format_args!("Unexpected message received for job {id}")));
+                continue;
+            }
             if let Err(e) = result {
                 done = Err(refused(&id, &e, session));
                 if verb.repeats_errors() && !is_task(&id) {
@@ -115,18 +125,25 @@ fn is_task(id: &str) -> bool {
     id.contains('_') && target(id).is_some()
 }
 
+/// The list in `jobid=LIST` and `job=LIST`, which hold and release take too.
+fn without_key(word: &str, verb: Verb) -> &str {
+    let keyed = word.split_once('=').filter(|_| verb.repeats_errors());
+    let is_id = |key: &str| key.eq_ignore_ascii_case("jobid") || key.eq_ignore_ascii_case("job");
+    keyed.filter(|(key, _)| is_id(key)).map_or(word, |(_, list)| list)
+}
+
 /// The name in `jobname=NAME` or `name=NAME`.
 fn named(word: &str) -> Option<&str> {
     let (key, name) = word.split_once('=')?;
     (key.eq_ignore_ascii_case("jobname") || key.eq_ignore_ascii_case("name")).then_some(name)
 }
 
-/// The ids of a list; a comma within brackets separates no ids.
+/// The ids of a list; a comma within brackets separates no ids, a blank does.
 pub fn ids(list: &str) -> Vec<&str> {
     let mut depth = 0i32;
-    list.split(move |c| {
+    list.split(move |c: char| {
         depth += i32::from(c == '[') - i32::from(c == ']');
-        c == ',' && depth <= 0
+        (c == ',' || c == ' ') && depth <= 0
     })
     .filter(|id| !id.is_empty())
     .collect()

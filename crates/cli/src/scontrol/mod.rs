@@ -6,6 +6,7 @@ mod facility;
 mod interactive;
 mod jobs;
 mod processes;
+mod resize;
 mod show;
 mod site;
 mod update;

@@ -8,7 +8,8 @@ use bivouac_render::scontrol;
 use bivouac_render::squeue::job_ref;
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::hostlist::compress;
-use bivouac_types::{HostList, JobState, Reject};
+use bivouac_types::info::{ArrayTasks, JobInfo};
+use bivouac_types::{HostList, JobState, Reject, TaskSet};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
@@ -146,6 +147,9 @@ fn jobs(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
         report::connect().and_then(|mut c| report::jobs(&mut c, Ask::Jobs(query))).map_err(failed)?;
     if let (Some(wanted), Some(text)) = (&wanted, id) {
         rows.retain(|row| wanted.covers(row));
+        if let Some(task) = wanted.tasks.as_ref().filter(|t| t.len() == 1).and_then(TaskSet::first) {
+            rows.iter_mut().for_each(|row| narrow(row, task));
+        }
         if rows.is_empty() {
             return Err(session.missing(format_args!("Job {text}")));
         }
@@ -155,6 +159,20 @@ fn jobs(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
     }
     print(&rows.iter().map(|row| scontrol::show_job(row, session.form, &settings)).collect::<String>())
 }
+
+/// One task of those that wait in one record, shown as if it had one of its own.
+fn narrow(row: &mut JobInfo, task: u32) {
+    let Some(array) = row.array.as_mut().filter(|a| matches!(a.tasks, ArrayTasks::Pending(_))) else {
+        return;
+    };
+    array.tasks = ArrayTasks::One(task);
+    for file in [&mut row.std_out, &mut row.std_err, &mut row.std_in] {
+        *file = file.replace(NO_TASK, &task.to_string());
+    }
+}
+
+/// What stands for `%a` in the names of files where it is no single task.
+const NO_TASK: &str = "4294967294";
 
 fn config(session: Session) -> Result<(), ExitCode> {
     let (config, running) = loaded(session)?;

@@ -1,7 +1,7 @@
 //! scontrol update of jobs.
 
-use super::Session;
 use super::jobs::{by_name, ids, refused, target, tell};
+use super::{Session, resize};
 use crate::report::{self, Trouble};
 use bivouac_options::job_update::{Asked, JobUpdate, read};
 use bivouac_proto::client::Client;
@@ -12,17 +12,28 @@ use std::process::ExitCode;
 /// `update JobId=ID KEY=VALUE...`, also `update job ID ...` and `update JobName=NAME ...`; false if the words are about
 /// no job.
 pub fn job(words: &[String], session: Session) -> Result<bool, ExitCode> {
-    let update = read(words, &jiff::Zoned::now()).map_err(|lines| session.fail(lines.join("\n")))?;
+    let is_user = |user: &str| report::uid_of(user).is_some();
+    let update = read(words, &jiff::Zoned::now(), is_user).map_err(|lines| session.fail(lines.join("\n")))?;
     let Some(update) = update else { return Ok(false) };
+    for line in &update.passed_over {
+        session.fail(line);
+    }
+    if update.changes.is_empty() {
+        return Ok(true);
+    }
     let mut client = report::connect().map_err(|e| session.fail(e))?;
     let mut done = Ok(true);
     for (id, target) in targets(&mut client, &update, session)? {
         let result = match target {
+            Some(target) if resize::is_of_array(&mut client, &target, &update.changes) => {
+                done = Err(session.fail("scontrol: error: Job resizing not supported for job arrays"));
+                continue;
+            }
             Some(target) => change(&mut client, target, &update.changes, session),
             None => Err(Trouble::Rejected(bivouac_types::Reject::InvalidJobId)),
         };
         match result {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => resize::tell_shell(&mut client, &id, &update.changes, session),
             Ok(Err(code)) => done = Err(code),
             Err(e) => done = Err(refused(&id, &e, session)),
         }
@@ -51,13 +62,7 @@ fn targets(client: &mut Client, update: &JobUpdate, session: Session) -> Result<
         return Ok(ids(list).into_iter().map(|id| (id.to_owned(), target(id))).collect());
     }
     let name = update.name.as_deref().unwrap_or_default();
-    let uid = match &update.user {
-        None => None,
-        Some(user) => match report::uid_of(user) {
-            Some(uid) => Some(uid),
-            None => return Err(session.fail(format_args!("Invalid UserID: {user}\nRequest aborted"))),
-        },
-    };
+    let uid = update.user.as_deref().and_then(report::uid_of);
     let found = by_name(client, name, uid).map_err(|e| session.fail(e))?;
     if found.is_empty() {
         let whose = uid.map_or(String::new(), |uid| format!("user ID {uid} and "));

@@ -1,7 +1,7 @@
 //! scancel.
 
 use super::Changes;
-use super::target::{Selected, Splitter};
+use super::target::Selected;
 use crate::cluster::Cluster;
 use crate::command::{Caller, CancelScope, JobTarget};
 use crate::event::Change;
@@ -32,10 +32,7 @@ impl Cluster {
         if let CancelScope::Step(number) = scope {
             return self.signal_step(&selected, number, signal.unwrap_or(SIGKILL));
         }
-        if signal.is_some_and(|s| !(0..=64).contains(&s)) {
-            return Err(Reject::InvalidValue("signal".into()));
-        }
-        let mut splitter = Splitter::new(self);
+        let is_none = signal.is_some_and(|s| !(0..=64).contains(&s));
         let mut changes = Vec::new();
         let (mut pending, mut alive) = (false, false);
         for s in &selected {
@@ -43,14 +40,18 @@ impl Cluster {
             match (&s.job.phase, signal) {
                 (Phase::Ended(_), _) => continue,
                 (Phase::Pending(_), None | Some(SIGKILL)) => {
-                    let job = splitter.record(s, &mut changes);
-                    let outcome = Outcome::Cancelled { by: caller.uid, status: None };
-                    changes.push(Change::Ended { job, outcome, end: now.wall, usage: Usage::default() });
+                    let (job, outcome) = (s.job.id, Outcome::Cancelled { by: caller.uid, status: None });
+                    changes.push(match s.part.clone() {
+                        Some(tasks) => Change::Dropped { from: job, tasks },
+                        None => Change::Ended { job, outcome, end: now.wall, usage: Usage::default() },
+                    });
                 }
                 (Phase::Pending(_), Some(_)) => {
                     pending = true;
                     continue;
                 }
+                // A number that is no signal's is taken, and nobody gets it.
+                (Phase::Running(_) | Phase::Ending(..), Some(_)) if is_none => {}
                 (Phase::Running(_) | Phase::Ending(..), Some(signal)) => {
                     changes.push(Change::Signalled { attempt, signal, scope });
                 }
@@ -81,6 +82,7 @@ impl Cluster {
                 changes.push(Change::Signalled { attempt, signal, scope });
             }
         }
-        if changes.is_empty() { Err(Reject::InvalidJobId) } else { Ok(changes) }
+        // To a step that is none, a signal is sent in vain.
+        if changes.is_empty() && signal == SIGKILL { Err(Reject::NoSuchStep) } else { Ok(changes) }
     }
 }

@@ -53,6 +53,16 @@ impl Cluster {
         if selected.is_empty() { Err(Reject::InvalidJobId) } else { Ok(selected) }
     }
 
+    /// Whether a target names tasks that its array has not, or not any more.
+    pub fn lacks_tasks(&self, target: &JobTarget) -> bool {
+        let Some(tasks) = &target.tasks else { return false };
+        let mut missing = tasks.clone();
+        for job in self.jobs_of(target.job) {
+            missing = job.tasks().map_or(missing.clone(), |has| missing.difference(&has));
+        }
+        !missing.is_empty()
+    }
+
     fn records_with(&self, origin: JobId, tasks: &TaskSet) -> Vec<(JobId, Option<TaskSet>)> {
         let mut found = Vec::new();
         for job in self

@@ -1,7 +1,7 @@
 //! What stands in sacct's fields.
 
 use super::Entry;
-use super::filter::{Window, over, started};
+use super::filter::{Window, over, shown_start, started};
 use crate::job;
 use crate::settings::{Settings, push};
 use crate::tres::{Tres, step_cpus};
@@ -46,7 +46,7 @@ struct Span {
 fn span(row: &Row<'_>, s: &Settings) -> Span {
     let (start, end, elapsed) = match row.step {
         Some(step) => (Some(step.start), step.end, step.end.unwrap_or(s.now).since(step.start)),
-        None => (started(row.job), over(row.job), row.job.elapsed),
+        None => (shown_start(row.job), over(row.job), row.job.elapsed),
     };
     let Some(Window { since, until }) = row.cut else { return Span { start, end, elapsed } };
     let until = until.min(s.now);
@@ -166,13 +166,15 @@ pub(super) fn state(row: &Row<'_>, _: &Settings, out: &mut String) {
 }
 
 /// A job that was ended from outside has no exit code of its own. Codes above 127 are what a shell makes of signals;
-/// Slurm's accounting takes them for that and shows what is above 128.
+/// Slurm's accounting takes them for that and shows what is above 128. Of a script that SIGHUP ended, it says that the job
+/// exited with 1.
 pub(super) fn exit_status(job: &JobInfo, step: Option<&StepInfo>) -> ExitStatus {
     let exit = match step {
         Some(step) => step.exit,
         None if matches!(job.state, JobState::Cancelled | JobState::Timeout | JobState::Requeued) => {
             ExitStatus::default()
         }
+        None if job.exit.signal == 1 => ExitStatus { code: 1, signal: 0 },
         None => job.exit,
     };
     ExitStatus { code: exit.code & 0x7f, ..exit }

@@ -110,6 +110,11 @@ pub(super) fn started(job: &JobInfo) -> Option<Timestamp> {
     job.start.filter(|_| !job.nodes.is_empty())
 }
 
+/// What is shown for that: of one that was cancelled before it could start, when it was.
+pub(super) fn shown_start(job: &JobInfo) -> Option<Timestamp> {
+    started(job).or(job.end.filter(|_| job.state.is_ended()))
+}
+
 /// Whether a value is in a list, if there is one.
 fn listed(list: &Option<Vec<String>>, value: Option<&str>) -> bool {
     list.as_ref().is_none_or(|l| value.is_some_and(|v| l.iter().any(|w| w.eq_ignore_ascii_case(v))))

@@ -1,7 +1,7 @@
 //! sacct --json: jobs in the shape of the accounting's REST interface v0.0.38.
 
 use super::cells::{distribution, exit_status, on_node, state_word, step_nodes};
-use super::filter::{Filter, over, started};
+use super::filter::{Filter, over, shown_start, started};
 use super::rows::shown;
 use crate::job;
 use crate::json::{Interface, Value, object};
@@ -55,7 +55,7 @@ fn job_value(job: &JobInfo, steps: &[&StepInfo], s: &Settings) -> Value {
         ("elapsed", job.elapsed.as_secs().into()),
         ("eligible", time(job::eligible(job))),
         ("end", time(over(job))),
-        ("start", time(started(job))),
+        ("start", time(shown_start(job))),
         ("submission", time(Some(job.submit))),
         ("suspended", job.accounting.suspended.as_secs().into()),
         ("system", cpu_time(system)),

@@ -234,7 +234,7 @@ fn long_cpu_times() {
 }
 
 #[test]
-fn a_job_cancelled_while_pending_never_started() {
+fn a_job_cancelled_while_pending_started_when_it_ended() {
     let mut job = fixture::job(9, "big");
     (job.state, job.end, job.cancelled_by) = (JobState::Cancelled, Some(START), Some(Uid(0)));
     let layout = layout("start,end,state%30,nodelist,alloctres,allocnodes", Style::Parsable2("|")).unwrap();
@@ -242,7 +242,10 @@ fn a_job_cancelled_while_pending_never_started() {
     layout
         .lines([Entry { job: &job, step: None, with_steps: true, cut: None }], &settings(), &mut out)
         .unwrap();
-    assert_eq!(String::from_utf8(out).unwrap(), "None|2026-11-22T15:39:00|CANCELLED by 0|None assigned||0\n");
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "2026-11-22T15:39:00|2026-11-22T15:39:00|CANCELLED by 0|None assigned||0\n"
+    );
 }
 
 #[test]

@@ -36,9 +36,10 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
             text(|out| job::write_dependency(out, job))
         ),
         format!(
-            "Requeue={} Restarts={} BatchFlag=1 Reboot=0 ExitCode={}",
+            "Requeue={} Restarts={} BatchFlag=1 Reboot={} ExitCode={}",
             u8::from(job.requeue),
             job.restarts,
+            u8::from(spec.reboot),
             job.exit
         ),
     ];
@@ -49,6 +50,9 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
         format!("RunTime={} TimeLimit={} TimeMin={}", job.elapsed, job.time_limit, time_min),
         format!("SubmitTime={} EligibleTime={}", time(Some(job.submit)), time(job::eligible(job))),
         format!("AccrueTime={}", time(job::eligible(job))),
+    ]);
+    lines.extend(job.resized.map(|at| format!("ResizeTime={}", time(Some(at)))));
+    lines.extend([
         format!(
             "StartTime={} EndTime={} Deadline={}",
             time(started.or(job::start(job))),

@@ -61,11 +61,14 @@ impl Checker {
         let cpus_per_task = ask.cpus_per_task.unwrap_or(1);
         let tasks: u32 = alloc.iter().map(|a| a.tasks).sum();
         if let Some(n) = ask.ntasks {
+            // Where tasks and CPUs are counted apart, each node has one at least.
+            let n = if ask.cpus.is_some() { n.max(alloc.len() as u32) } else { n };
             self.ensure(tasks == n, || what(&format!("{tasks} tasks, not {n}")));
         }
         if let Some(range) = ask.nodes {
             let n = names.len() as u32;
-            let enough = n >= range.min.min(tasks) && n <= range.max.unwrap_or(u32::MAX);
+            let least = if ask.cpus.is_some() { range.min } else { range.min.min(tasks) };
+            let enough = n >= least && n <= range.max.unwrap_or(u32::MAX);
             self.ensure(enough, || what(&format!("{n} nodes")));
         }
         self.ensure(names.len() as u32 <= p.max_nodes.unwrap_or(u32::MAX), || {
@@ -77,6 +80,13 @@ impl Checker {
             .map_or(0, |l| l.names.iter().filter(|n| names.contains(n.as_str())).count());
         let wanted = ask.nodelist.as_ref().map_or(0, |l| l.names.len()).min(tasks as usize);
         self.ensure(listed >= wanted, || what("other nodes than it listed"));
+        // How many CPUs it has where they do not follow from its tasks: in units of a task's.
+        let unit = ask.cpus.map(|all| cpus_per_task.min(all).max(1));
+        if let (Some(all), Some(unit), false) = (ask.cpus, unit, ask.exclusive) {
+            let cpus: u32 = alloc.iter().map(|a| a.cpus.len()).sum();
+            let right = cpus >= all / unit * unit && cpus <= all.max(unit * names.len() as u32);
+            self.ensure(right, || what(&format!("{cpus} CPUs in all, not {all}")));
+        }
         for part in alloc {
             let Some(node) = self.config.nodes.iter().find(|n| *n.name == *part.node).cloned() else {
                 return self.fail(what("a node that is not there"));
@@ -84,11 +94,14 @@ impl Checker {
             self.ensure(p.nodes.contains(&node.name), || what("a node of another partition"));
             let excluded = ask.exclude.as_ref().is_some_and(|l| l.names.contains(&node.name));
             self.ensure(!excluded, || what("a node that it excluded"));
-            self.ensure(part.tasks > 0 && part.tasks <= ask.ntasks_per_node.unwrap_or(u32::MAX), || {
-                what("too many tasks on a node")
-            });
+            let most = ask.ntasks_per_node.filter(|_| unit.is_none()).unwrap_or(u32::MAX);
+            self.ensure(part.tasks > 0 && part.tasks <= most, || what("too many tasks on a node"));
             let cpus = part.cpus.iter().count() as u32;
-            let right = if ask.exclusive { node.cpus() } else { part.tasks * cpus_per_task };
+            let right = match unit {
+                _ if ask.exclusive => node.cpus(),
+                Some(unit) => cpus / unit * unit,
+                None => part.tasks * cpus_per_task,
+            };
             self.ensure(cpus == right, || what(&format!("{cpus} CPUs on {}, not {right}", node.name)));
             let mem = memory(ask.mem, p, &node, cpus);
             self.ensure(part.mem_mb == mem, || {

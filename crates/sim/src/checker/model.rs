@@ -90,6 +90,8 @@ pub enum Stand {
 pub struct Grant {
     pub at: Now,
     pub limit: TimeLimit,
+    /// It ends so much earlier than after its limit.
+    pub cut: u64,
     pub alloc: Vec<NodeAlloc>,
     pub ending: bool,
     /// It is ended because a node of it is lost.
@@ -128,6 +130,7 @@ impl Record {
         self.limit = Some(limit);
         if let Stand::Running(grant) = &mut self.stand {
             grant.limit = limit;
+            grant.cut = 0;
         }
     }
 }
@@ -157,6 +160,7 @@ impl Model {
         record.stand = Stand::Running(Grant {
             at,
             limit,
+            cut: 0,
             alloc: alloc.to_vec(),
             ending: false,
             node_failed: false,
