@@ -187,7 +187,8 @@ pub(crate) fn directive(
     }
 }
 
-/// The options that environment variables set. A flag is set by the empty text, `yes`, or a number other than 0.
+/// The options that environment variables set. A flag is set by the empty text, `yes`, or a number other than 0; scancel's
+/// are by `t` and `true` alone, see [`crate::scancel::unrecognized`].
 ///
 /// # Errors
 /// [`UsageError::Refused`] and [`UsageError::NotText`].
@@ -201,11 +202,16 @@ pub fn variables(
             continue;
         };
         let text = value.into_string().map_err(|_| UsageError::NotText(opt.long))?;
-        // squeue takes any value of such a variable for yes.
-        let on = program == Program::Squeue
-            || text.is_empty()
-            || text.eq_ignore_ascii_case("yes")
-            || text.parse::<i64>().is_ok_and(|n| n != 0);
+        let on = match program {
+            // It takes any value of such a variable for yes.
+            Program::Squeue => true,
+            Program::Scancel => crate::scancel::truth(&text) == Some(true),
+            _ => {
+                text.is_empty()
+                    || text.eq_ignore_ascii_case("yes")
+                    || text.parse::<i64>().is_ok_and(|n| n != 0)
+            }
+        };
         let value = match opt.arg {
             Arg::No if !on => continue,
             Arg::No => None,

@@ -17,7 +17,7 @@ pub struct Selection {
     pub text: String,
     /// The job or array.
     pub job: JobId,
-    /// Only these tasks.
+    /// Only these tasks; none of them in `12_`, which is taken and means no job.
     pub tasks: Option<TaskSet>,
     /// Only this step.
     pub step: Option<u32>,
@@ -57,6 +57,8 @@ pub struct Request {
     pub verbose: usize,
     /// --quiet.
     pub quiet: bool,
+    /// --sibling: no job is one of a federation.
+    pub sibling: bool,
 }
 
 /// Conditions that must all hold.
@@ -117,7 +119,7 @@ pub fn request(given: &Given) -> Result<Request, ValueError> {
     };
     let signal = match given.value("signal") {
         Some(text) => {
-            Some(crate::signal::parse(text).ok_or_else(|| bare(format!("Unknown job signal: {text}")))?)
+            Some(crate::signal::any(text).ok_or_else(|| bare(format!("Unknown job signal: {text}")))?)
         }
         // The batch shell alone cannot be ended otherwise than by a signal.
         None if scope == Scope::Batch => Some(libc::SIGKILL),
@@ -131,6 +133,7 @@ pub fn request(given: &Given) -> Result<Request, ValueError> {
         interactive: given.has("interactive"),
         verbose: given.count("verbose"),
         quiet: given.has("quiet"),
+        sibling: given.has("sibling"),
     };
     given.finish()?;
     if request.selections.is_empty() && request.filters == Filters::default() {
@@ -166,13 +169,22 @@ fn nodes(text: &str) -> Result<HostList, ValueError> {
 fn selections(operands: &[OsString]) -> Result<Vec<Selection>, ValueError> {
     let mut all = Vec::new();
     for operand in operands {
-        let invalid = || ValueError::plain(format!("Invalid job id {}", operand.to_string_lossy()));
-        let text = operand.to_str().ok_or_else(invalid)?;
+        let invalid =
+            |first: &str| ValueError::plain(format!("{first}Invalid job id {}", operand.to_string_lossy()));
+        let text = operand.to_str().ok_or_else(|| invalid(""))?;
         for part in split(text) {
-            all.push(selection(part).ok_or_else(invalid)?);
+            all.push(selection(part).ok_or_else(|| invalid(&bad_range(part)))?);
         }
     }
     Ok(all)
+}
+
+/// Slurm's line about the first range between brackets that is none.
+fn bad_range(text: &str) -> String {
+    let within = text.split_once("_[").and_then(|(_, rest)| rest.strip_suffix(']')).unwrap_or("0");
+    let is_none = |part: &&str| TaskSet::parse(part, MAX_ARRAY_INDEX).is_err();
+    let bad = within.split(',').find(is_none);
+    bad.map_or(String::new(), |range| format!("_parse_single_range: Invalid range: `{range}'\n"))
 }
 
 /// At commas outside brackets.
@@ -190,15 +202,19 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
 
 fn selection(text: &str) -> Option<Selection> {
     let (rest, step) = match text.split_once('.') {
+        // `12.` is its first step.
+        Some((rest, "")) => (rest, Some(0)),
         Some((rest, step)) => (rest, Some(number(step)?)),
         None => (text, None),
     };
     let (job, tasks) = match rest.split_once('_') {
+        Some((job, "")) => (job, Some(TaskSet::default())),
         Some((job, tasks)) => (job, Some(TaskSet::parse(tasks, MAX_ARRAY_INDEX).ok()?)),
         None => (rest, None),
     };
     let job = number(job.trim_start()).filter(|&n| n > 0).map(JobId)?;
-    Some(Selection { text: text.to_owned(), job, tasks, step })
+    let shown = if text.ends_with('.') { format!("{text}0") } else { text.to_owned() };
+    Some(Selection { text: shown, job, tasks, step })
 }
 
 fn number(text: &str) -> Option<u32> {
@@ -225,6 +241,12 @@ impl Selection {
     }
 }
 
+impl Selection {
+    fn is_alive(&self, rows: &[JobInfo]) -> bool {
+        rows.iter().any(|row| !row.state.is_ended() && self.of(row).is_some())
+    }
+}
+
 /// What is to be cancelled of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -245,9 +267,24 @@ impl fmt::Display for Target {
 }
 
 impl Request {
+    /// Whether Slurm would ask for the jobs first, and say which of those named it has not found.
+    pub fn looks_first(&self) -> bool {
+        self.needs_rows() || self.signal.is_some() || self.scope == Scope::Batch
+    }
+
     /// Whether the controller must be asked for jobs first.
     pub fn needs_rows(&self) -> bool {
         self.interactive || self.filters != Filters::default()
+    }
+
+    /// Those named of which there is a row that has not ended.
+    pub fn known<'a>(&'a self, rows: &'a [JobInfo]) -> impl Iterator<Item = &'a Selection> {
+        self.selections.iter().filter(|s| s.is_alive(rows))
+    }
+
+    /// Those named of which there is none.
+    pub fn unknown<'a>(&'a self, rows: &'a [JobInfo]) -> impl Iterator<Item = &'a Selection> {
+        self.selections.iter().filter(|s| !s.is_alive(rows))
     }
 
     /// What is to be cancelled of a row, if it is meant and no filter leaves it out.
@@ -310,6 +347,22 @@ impl Filters {
             && self.state.is_none_or(|s| job.state == s)
             && self.nodes.as_ref().is_none_or(|n| job.nodes.iter().any(|share| n.names.contains(&share.node)))
     }
+}
+
+/// What the value of a flag's variable says: `t` and `true`, `f` and `false`, in any case.
+pub fn truth(value: &str) -> Option<bool> {
+    let is = |words: [&str; 2]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+    if is(["t", "true"]) { Some(true) } else { is(["f", "false"]).then_some(false) }
+}
+
+/// Variables of flags whose value says neither yes nor no, in the order in which scancel complains of them, and goes on.
+pub fn unrecognized(variable: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let names = ["SCANCEL_BATCH", "SCANCEL_FULL", "SCANCEL_INTERACTIVE", "SCANCEL_VERBOSE"];
+    let strange = names.into_iter().filter_map(|name| {
+        let value = variable(name).filter(|value| truth(value).is_none())?;
+        Some(format!("Unrecognized {name} value: {value}"))
+    });
+    strange.collect()
 }
 
 #[cfg(test)]

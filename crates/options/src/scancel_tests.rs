@@ -30,20 +30,9 @@ fn operands_of_every_form() {
         .collect();
     assert_eq!(shown, ["12//None", "13/4/None", "14/4-6,9/None", "15//Some(0)", "1//None", "2//None"]);
     assert!(!r.needs_rows() && r.signal.is_none());
-    for bad in [
-        "abc",
-        "123-125",
-        "1.x",
-        "1.batch",
-        "1_[3-5",
-        "0",
-        "-5",
-        "1_2_3",
-        "1_[1-3],x",
-        "1_",
-        "",
-        "99999999999",
-    ] {
+    for bad in
+        ["abc", "123-125", "1.x", "1.batch", "1_[3-5", "0", "-5", "1_2_3", "1_[1-3],x", "", "99999999999"]
+    {
         let e = asked(&["--", bad]).unwrap_err();
         assert_eq!(
             (e.message(Program::Scancel), e.code),

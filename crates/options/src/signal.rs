@@ -19,10 +19,15 @@ const SIGNALS: [(&str, i32); 15] = [
     ("TTOU", libc::SIGTTOU),
 ];
 
-/// A signal by name, with or without SIG and in any case, or by number.
+/// A signal by name, with or without SIG and in any case, or by a number that there is.
 pub fn parse(text: &str) -> Option<i32> {
+    any(text).filter(|number| (1..=64).contains(number))
+}
+
+/// The same with any number but 0: scancel sends it, and nothing comes of it.
+pub fn any(text: &str) -> Option<i32> {
     if let Ok(number) = text.parse::<i32>() {
-        return (1..=64).contains(&number).then_some(number);
+        return Some(number).filter(|n| *n != 0);
     }
     let upper = text.to_ascii_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);

@@ -2,7 +2,7 @@
 
 use crate::report::{self, Trouble};
 use crate::{cluster, clusters, invocation};
-use bivouac_options::scancel::{Request, Scope, Target, User, request};
+use bivouac_options::scancel::{Request, Scope, Target, User, request, unrecognized};
 use bivouac_options::{Given, Program};
 use bivouac_proto::client::Client;
 use bivouac_proto::message::{Ask, CancelRequest, JobQuery, JobTarget, Response, SignalScope};
@@ -25,6 +25,9 @@ fn fail(what: impl std::fmt::Display) -> ExitCode {
 
 fn scancel(given: &Given) -> Result<ExitCode, ExitCode> {
     clusters::named(given)?;
+    for what in unrecognized(|name| std::env::var(name).ok()) {
+        eprintln!("scancel: error: {what}");
+    }
     let request = request(given).map_err(|e| {
         eprint!("{}", e.message(Program::Scancel));
         ExitCode::from(e.code)
@@ -36,16 +39,25 @@ fn scancel(given: &Given) -> Result<ExitCode, ExitCode> {
     }
     let mut client = cluster::connect().map_err(fail)?;
     let mut worst = 0;
-    if request.needs_rows() {
+    if request.sibling {
+        let rows = jobs(&mut client, &request)?;
+        for selection in request.known(&rows) {
+            fail(format_args!("Kill job error on job id {selection}: Not a valid federated job"));
+            worst = 191;
+        }
+    } else if request.needs_rows() {
         let rows = jobs(&mut client, &request)?;
         let caller = report::own_uid();
         let targets: Vec<(&JobInfo, Target)> =
             rows.iter().filter_map(|job| Some((job, request.target(job, caller)?))).collect();
+        for selection in request.unknown(&rows) {
+            let what = if selection.step.is_some() { "job step id" } else { "job id" };
+            fail(format_args!("Kill job error on {what} {selection}: {}", Reject::InvalidJobId));
+            worst = 1;
+        }
         if targets.is_empty() && request.verbose > 0 {
-            eprintln!(
-                "scancel: error: No active jobs match ALL job filters, including: {}",
-                request.filters.describe(caller)
-            );
+            let filters = request.filters.describe(caller);
+            fail(format_args!("No active jobs match ALL job filters, including: {filters}"));
         }
         for (job, target) in targets {
             if !request.interactive || confirmed(job, &target) {
@@ -73,25 +85,30 @@ fn cancel_step(
     step: u32,
     shown: &str,
 ) -> Result<u8, ExitCode> {
-    if request.verbose > 0 {
-        match request.signal {
-            None => eprintln!("scancel: Terminating step {shown}"),
-            Some(signal) => eprintln!("scancel: Signal {signal} to step {shown}"),
-        }
-    }
     let ask = Ask::Cancel(CancelRequest {
         target: JobTarget { job: target.job, tasks: target.tasks.clone() },
         signal: request.signal,
         scope: SignalScope::Step(step),
     });
-    let error = match client.call(ask).map_err(fail)? {
+    let answer = client.call(ask).map_err(fail)?;
+    if request.verbose > 0 && !matches!(answer, Response::Rejected(Reject::InvalidJobId)) {
+        match request.signal {
+            None => eprintln!("scancel: Terminating step {shown}"),
+            Some(signal) => eprintln!("scancel: Signal {signal} to step {shown}"),
+        }
+    }
+    let (error, code) = match answer {
         Response::Done => return Ok(0),
-        Response::Rejected(reject) => reject.to_string(),
-        Response::Failed(what) => what,
+        Response::Rejected(reject) => (reject.to_string(), exit_code(&reject)),
+        Response::Failed(what) => (what, 1),
         other => return Err(fail(format_args!("unexpected answer {other:?}"))),
     };
-    eprintln!("scancel: error: Kill job error on job step id {target}: {error}");
-    Ok(225)
+    // Of a job that is not there, Slurm names the step that was asked for; of one that is, the job.
+    match code {
+        1 => eprintln!("scancel: error: Kill job error on job step id {shown}: {error}"),
+        _ => eprintln!("scancel: error: Kill job error on job step id {target}: {error}"),
+    }
+    Ok(code)
 }
 
 /// The rows that may be meant.
@@ -112,6 +129,7 @@ fn jobs(client: &mut Client, request: &Request) -> Result<Vec<JobInfo>, ExitCode
 fn exit_code(reject: &Reject) -> u8 {
     match reject {
         Reject::AccessDenied => 210,
+        Reject::NoSuchStep => 225,
         Reject::JobPending => 228,
         _ => 1,
     }
@@ -119,12 +137,6 @@ fn exit_code(reject: &Reject) -> u8 {
 
 /// Cancels or signals one target; Slurm's exit code. To cancel what is gone is no failure.
 fn cancel(client: &mut Client, request: &Request, target: &Target, shown: &str) -> Result<u8, ExitCode> {
-    if request.verbose > 0 {
-        match request.signal {
-            None => eprintln!("scancel: Terminating job {shown}"),
-            Some(signal) => eprintln!("scancel: Signal {signal} to job {shown}"),
-        }
-    }
     let ask = Ask::Cancel(CancelRequest {
         target: JobTarget { job: target.job, tasks: target.tasks.clone() },
         signal: request.signal,
@@ -134,12 +146,27 @@ fn cancel(client: &mut Client, request: &Request, target: &Target, shown: &str) 
             Scope::All => SignalScope::All,
         },
     });
+    let answer = client.call(ask).map_err(fail)?;
+    let gone = matches!(answer, Response::Rejected(Reject::InvalidJobId | Reject::JobFinished));
+    if request.verbose > 0 && !(gone && request.looks_first()) {
+        match request.signal {
+            None => eprintln!("scancel: Terminating job {shown}"),
+            Some(signal) => {
+                let batch = if request.scope == Scope::Batch { "batch " } else { "" };
+                eprintln!("scancel: Signal {signal} to {batch}job {shown}");
+            }
+        }
+    }
     let kill_error =
         |text: &dyn std::fmt::Display| eprintln!("scancel: error: Kill job error on job id {shown}: {text}");
-    match client.call(ask).map_err(fail)? {
+    match answer {
         Response::Done => Ok(0),
+        // Said only on demand, unless Slurm has to look at the jobs first.
+        Response::Rejected(Reject::InvalidJobId | Reject::JobFinished) if request.looks_first() => {
+            kill_error(&Reject::InvalidJobId);
+            Ok(1)
+        }
         Response::Rejected(gone @ (Reject::InvalidJobId | Reject::JobFinished)) => {
-            // Said only on demand.
             if request.verbose > 0 {
                 kill_error(&gone);
             }

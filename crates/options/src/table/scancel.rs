@@ -25,7 +25,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("reservation", "jobs in this reservation").short('R').takes("name"),
     opt("sibling", "sibling job on a cluster of a federation")
         .takes("cluster")
-        .refused("there is no federation"),
+        .listed("no job is one of a federation, and that is the answer"),
     opt("signal", "send this signal instead of ending the job").short('s').takes("signal"),
     opt("state", "jobs in this state: PENDING, RUNNING or SUSPENDED")
         .short('t')
