@@ -110,7 +110,7 @@ static COLUMNS: &[Column<Priorities>] = &[
     C::new('q', "", "QOS", |r, _, o| factor(r, o, QOS)).by(|a, b, _| by(a, b, QOS)),
     C::new('Q', "", "QOS", |r, _, o| weighted(r, o, QOS)).by(|a, b, _| by(a, b, QOS)),
     C::new('r', "", "PARTITION", |r, _, o| o.push_str(r.job.map_or("", |j| &j.partition))).text(),
-    C::new('S', "", "SITE", |r, _, o| o.push(if r.job.is_some() { '0' } else { '1' })),
+    C::new('S', "", "SITE", |r, _, o| push(o, format_args!("{}", r.job.map_or(1, |j| j.factors.site)))),
     C::new('t', "", "TRES", tres_factors).text(),
     C::new('T', "", "TRES", tres).text(),
     C::new('u', "", "USER", |r, _, o| o.push_str(r.job.map_or("", |j| &j.user))).text(),
