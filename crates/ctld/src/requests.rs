@@ -6,6 +6,7 @@ use bivouac_core::{Caller, CancelScope, Command, Effect, Hold, JobTarget, Payloa
 use bivouac_proto::message::{
     Ask, Request, RequeueHold, Response, Setting, SignalScope, StepLayout, StepNode, Submission,
 };
+use bivouac_types::parameters::Association;
 use bivouac_types::{Gid, JobId, Now, Reject, StepId, StepKind, Uid};
 
 /// Longest script that is taken, bytes (Slurm's max_script_size).
@@ -133,18 +134,35 @@ impl Controller {
         }
     }
 
-    /// Who asks: operators are root, the owner of a `local` cluster, and the owner who says --admin.
+    /// Who asks: operators are root, the owner of a `local` cluster, the owner who says --admin, and whom a slurm.conf
+    /// makes one.
     pub(crate) fn caller(&mut self, peer: Peer, admin: bool) -> Caller {
         // SAFETY: geteuid has no preconditions.
         let owner = peer.uid == unsafe { libc::geteuid() };
+        let user = self.names.user(peer.uid);
+        let by_right = peer.uid == 0 && !owner || self.is_operator_of_slurm_conf(peer.uid, &user);
         Caller {
             uid: Uid(peer.uid),
             gid: Gid(peer.gid),
-            user: self.names.user(peer.uid),
             group: self.names.group(peer.gid),
             groups: self.further_groups(peer.uid),
-            operator: peer.uid == 0 && !owner || owner && (admin || self.config.owner_is_operator),
+            operator: by_right || owner && (admin || self.config.owner_is_operator),
+            user,
         }
+    }
+
+    /// Whom Slurm would let do everything on a cluster of that slurm.conf: root, SlurmUser, and who has an AdminLevel.
+    fn is_operator_of_slurm_conf(&self, uid: u32, user: &str) -> bool {
+        let parameters = &self.config.parameters;
+        let is_user = |name: &String| name == user || name.parse() == Ok(uid);
+        let is_admin = |a: &Association| {
+            let level = a.admin_level.as_deref().unwrap_or("None");
+            a.user.as_deref() == Some(user) && !level.eq_ignore_ascii_case("None")
+        };
+        parameters.conf_dir.is_some()
+            && (uid == 0
+                || parameters.given.get("SlurmUser").is_some_and(is_user)
+                || parameters.associations.iter().any(is_admin))
     }
 
     /// Who updates a job with `scontrol -u`: root may, as the job's owner and as himself.

@@ -185,7 +185,8 @@ impl Build {
             max_job_count: given.count("MaxJobCount").unwrap_or(10_000),
             first_job_id: given.count("FirstJobId").unwrap_or(1),
             limit_clock: LimitClock::Wall,
-            owner_is_operator: true,
+            // Without SlurmUser, it is the owner.
+            owner_is_operator: given.get("SlurmUser").is_none(),
             job_requeue: given.get("JobRequeue").is_none_or(|v| values::boolean(v) != Some(false)),
             parameters,
         };

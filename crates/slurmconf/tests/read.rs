@@ -326,3 +326,16 @@ proptest! {
         }
     }
 }
+
+/// AccountingStorageEnforce=safe is taken because there is nothing that it could check.
+#[test]
+fn limits_that_safe_is_about_are_refused_by_name() {
+    let conf = "ClusterName=c\nAccountingStorageEnforce=safe\nNodeName=n1\nPartitionName=p Nodes=n1\n";
+    let said = problems(&[
+        ("slurm.conf", conf),
+        ("sacctmgr.dump", "Cluster - 'c':GrpTRESMins='cpu=10'\n"),
+        ("sacctmgr.qos", "Name|GrpTRESMins\nnormal|cpu=10\n"),
+    ]);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said.iter().all(|text| text.to_ascii_lowercase().contains("grptresmins=cpu=10")), "{said:?}");
+}

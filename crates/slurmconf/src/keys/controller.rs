@@ -221,7 +221,7 @@ pub const CONTROLLER: &[Key] = &[
     listed("PriorityDecayHalfLife", Time, "7-00:00:00", LATER_USAGE).multifactor(),
     listed("PriorityCalcPeriod", Time, "00:05:00", LATER_USAGE).multifactor(),
     honoured("PriorityFavorSmall", YesNo, "No").multifactor(),
-    refused(
+    honoured(
         "PriorityFlags",
         Words(&[
             "DEPTH_OBLIVIOUS",
@@ -233,7 +233,6 @@ pub const CONTROLLER: &[Key] = &[
             "NO_NORMAL_TRES",
         ]),
         "",
-        "only NO_NORMAL_ALL and its like, and DEPTH_OBLIVIOUS and NO_FAIR_TREE, which change nothing here, may be given",
     )
     .multifactor(),
     honoured("PriorityMaxAge", Time, "7-00:00:00").multifactor(),

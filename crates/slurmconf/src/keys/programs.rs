@@ -119,7 +119,7 @@ pub const PROGRAMS: &[Key] = &[
         "CR_CORE_MEMORY",
         "CPUs and memory are what is allotted: use CR_Core_Memory or CR_CPU_Memory",
     ),
-    listed("SlurmUser", Text, "root(0)", "the cluster's owner runs its controller"),
+    honoured("SlurmUser", Text, "root(0)"),
     listed("SlurmctldAddr", Text, NULL, NO_NET),
     listed("SlurmctldDebug", Level, "info", NO_LOG),
     listed("SlurmctldHost", Text, NULL, NO_NET),
