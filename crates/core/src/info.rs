@@ -117,7 +117,12 @@ impl JobView {
 
     fn accounting(&self, run: Option<&Run>, demand: Option<&Demand>, now: Now) -> Accounting {
         let tables = &self.world.tables;
+        let partition = match run {
+            Some(run) => self.world.config.partition(&run.partition),
+            None => demand.map(|d| &self.world.config.partitions[d.partition]),
+        };
         Accounting {
+            billing: partition.and_then(|p| p.billing.clone()),
             req_cpus: demand.map_or(1, Demand::min_cpus),
             req_nodes: demand.map_or(1, |d| d.min_nodes),
             req_mem_mb: demand.map_or(0, |d| d.min_mem_mb(tables)),

@@ -109,7 +109,8 @@ fn in_force(base: &Arc<ClusterConfig>, state: &State) -> Arc<ClusterConfig> {
             *node = stand.configured(node);
         }
     }
-    state.partitions.iter().for_each(|record| record.apply(&mut config.partitions));
+    let cluster = config.partition_defaults();
+    state.partitions.iter().for_each(|record| record.apply(&mut config.partitions, &cluster));
     Arc::new(config)
 }
 

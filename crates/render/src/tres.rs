@@ -47,7 +47,7 @@ impl<'a> Tres<'a> {
         if job.nodes.is_empty() {
             return Tres::requested(job);
         }
-        Tres { gres: shares(job.nodes.iter().flat_map(|n| &n.gres)), ..Tres::requested(job) }
+        Tres { gres: shares(job.nodes.iter().flat_map(|n| &n.gres)), ..Tres::requested(job) }.billed(job)
     }
 
     /// What a job asks for.
@@ -55,7 +55,7 @@ impl<'a> Tres<'a> {
         let pending = job.nodes.is_empty() && job.accounting.req_nodes > 0;
         let nodes = if pending { job.accounting.req_nodes } else { job.num_nodes };
         let gres = asked_gres(job, nodes);
-        Tres { cpus: job.num_cpus, mem_mb: job.mem_mb, nodes, billing: Some(job.num_cpus), gres }
+        Tres { cpus: job.num_cpus, mem_mb: job.mem_mb, nodes, billing: None, gres }.billed(job)
     }
 
     /// What a job asked for when it was submitted, as the accounting keeps it; records of earlier versions know only what
@@ -69,9 +69,16 @@ impl<'a> Tres<'a> {
             cpus: asked.req_cpus,
             mem_mb: asked.req_mem_mb,
             nodes: asked.req_nodes,
-            billing: Some(asked.req_cpus),
+            billing: None,
             gres: asked_gres(job, asked.req_nodes),
         }
+        .billed(job)
+    }
+
+    /// With what the job's partition bills for it.
+    fn billed(mut self, job: &JobInfo) -> Tres<'a> {
+        self.billing = Some(billing(job.accounting.billing.as_deref(), &self));
+        self
     }
 
     /// What a step has: the batch step has the job's part on the first node, other steps the job's on their nodes.

@@ -231,7 +231,9 @@ impl Checker {
             }
             Change::StepLimited { .. } => {}
             Change::NodesSet { nodes } => self.nodes_set(nodes),
-            Change::PartitionSet(record) => record.apply(&mut self.model.partitions),
+            Change::PartitionSet(record) => {
+                record.apply(&mut self.model.partitions, &self.config.partition_defaults())
+            }
             Change::Purged { jobs } => {
                 for job in jobs {
                     let over =

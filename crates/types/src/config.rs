@@ -375,6 +375,20 @@ impl std::fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl ClusterConfig {
+    /// A partition without nodes of which nothing is said: the cluster's memory for each CPU or node holds in it.
+    pub fn partition_defaults(&self) -> PartitionConfig {
+        let mb = |key: &str| self.parameters.given.get(key).and_then(|text| text.parse().ok());
+        PartitionConfig {
+            def_mem_per_cpu_mb: mb("DefMemPerCPU"),
+            def_mem_per_node_mb: mb("DefMemPerNode"),
+            max_mem_per_cpu_mb: mb("MaxMemPerCPU"),
+            max_mem_per_node_mb: mb("MaxMemPerNode"),
+            inherits_def_mem: true,
+            inherits_max_mem: true,
+            ..PartitionConfig::default()
+        }
+    }
+
     /// The partition of that name.
     pub fn partition(&self, name: &str) -> Option<&PartitionConfig> {
         self.partitions.iter().find(|p| p.name == name)

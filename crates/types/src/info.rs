@@ -124,6 +124,9 @@ pub struct Accounting {
     pub scheduler: Option<Scheduler>,
     /// How long it was suspended.
     pub suspended: Duration,
+    /// TRESBillingWeights of its partition; none: it is billed by CPUs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billing: Option<String>,
     /// The number of its association; none: it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub association: Option<u32>,

@@ -157,15 +157,15 @@ impl PartitionRecord {
         self.changes.push(change);
     }
 
-    /// Brings the list of partitions up to date.
-    pub fn apply(&self, partitions: &mut Vec<PartitionConfig>) {
+    /// Brings the list of partitions up to date; `cluster` has what the cluster says for partitions that say nothing.
+    pub fn apply(&self, partitions: &mut Vec<PartitionConfig>, cluster: &PartitionConfig) {
         if self.origin != PartitionOrigin::Configured {
             partitions.retain(|p| p.name != self.name);
         }
         if self.origin == PartitionOrigin::Created {
             // What scontrol creates has MinNodes=1, what slurm.conf defines has 0.
             let name = self.name.clone();
-            partitions.push(PartitionConfig { name, min_nodes: 1, ..PartitionConfig::default() });
+            partitions.push(PartitionConfig { name, min_nodes: 1, ..cluster.clone() });
         }
         // One that the configuration does not have any more is left out.
         if let Some(partition) = partitions.iter_mut().find(|p| p.name == self.name) {
@@ -189,18 +189,18 @@ mod tests {
 
         let mut partitions = vec![named("a"), named("b")];
         partitions[0].def_mem_per_cpu_mb = Some(1);
-        record.apply(&mut partitions);
+        record.apply(&mut partitions, &PartitionConfig::default());
         assert_eq!(partitions[0].max_time, TimeLimit::Minutes(6));
         assert_eq!((partitions[0].def_mem_per_cpu_mb, partitions[0].def_mem_per_node_mb), (None, Some(7)));
 
         record.name = "gone".into();
-        record.apply(&mut partitions);
+        record.apply(&mut partitions, &PartitionConfig::default());
         assert_eq!(partitions.len(), 2);
         record.origin = PartitionOrigin::Created;
-        record.apply(&mut partitions);
+        record.apply(&mut partitions, &PartitionConfig::default());
         assert_eq!((partitions[2].name.as_str(), partitions[2].min_nodes), ("gone", 1));
         record.origin = PartitionOrigin::Deleted;
-        record.apply(&mut partitions);
+        record.apply(&mut partitions, &PartitionConfig::default());
         assert_eq!(partitions.len(), 2);
     }
 }
