@@ -532,7 +532,8 @@ fn step_state(exit: ExitStatus) -> JobState {
 fn step_info(step: &Step) -> StepInfo {
     let (state, exit) = match step.end.map(|e| e.exit) {
         None => (JobState::Running, ExitStatus::default()),
-        Some(None) => (JobState::Cancelled, ExitStatus::default()),
+        // The job's end ended it, which begins with SIGTERM.
+        Some(None) => (JobState::Cancelled, ExitStatus { code: 0, signal: 15 }),
         Some(Some(exit)) => (step_state(exit), exit),
     };
     StepInfo {

@@ -41,7 +41,7 @@ fn tasks_are_placed_on_the_jobs_nodes_and_know_it() {
     let out = job(
         &camp,
         &["-N2", "-n4"],
-        "srun --ntasks-per-node=1 sh -c 'echo $SLURM_NODEID'; srun -Q -n1 -w c3cpu-a2-u1-2 sh -c 'echo on $SLURMD_NODENAME'",
+        "srun --ntasks-per-node=1 -n2 sh -c 'echo $SLURM_NODEID'; srun -Q -n1 -w c3cpu-a2-u1-2 sh -c 'echo on $SLURMD_NODENAME'",
     );
     assert_eq!(sorted(&out), ["0", "1", "on c3cpu-a2-u1-2"]);
     let steps = camp.run("sacct", ["-n", "-P", "-j", "2", "-o", "JobID,NTasks,NodeList"]).ok();
@@ -52,6 +52,8 @@ fn tasks_are_placed_on_the_jobs_nodes_and_know_it() {
     assert_eq!(
         refused,
         "srun: error: Unable to create step for job 3: Requested node configuration is not available\n\
+         srun: Warning: can't honor --ntasks-per-node set to 2 which doesn't match the requested tasks 3 with the number of \
+         requested nodes 1. Ignoring --ntasks-per-node.\n\
          srun: error: Unable to create step for job 3: More processors requested than permitted\n"
     );
 }
@@ -129,9 +131,14 @@ fn a_failed_task_takes_the_others_along_where_that_is_asked() {
                   srun -W1 sh -c 'if [ $SLURM_PROCID = 0 ]; then exit 0; fi; exec sleep 600'; echo $?";
     let out = job(&camp, &["-n2"], script);
     assert!(out.contains("task 0: Exited with exit code 4"), "{out}");
-    assert!(out.contains("srun: Terminating StepId=1.0"), "{out}");
+    assert!(out.contains("srun: launch/slurm: _step_signal: Terminating StepId=1.0"), "{out}");
     assert!(out.contains("srun: First task exited 1s ago"), "{out}");
-    assert_eq!(out.lines().filter(|l| *l == "143").count(), 2, "{out}");
+    // Observed on 22.05.8: SIGTERM first, or SIGKILL at once.
+    assert_eq!(
+        out.lines().filter(|l| matches!(*l, "143" | "137")).collect::<Vec<_>>(),
+        ["143", "137"],
+        "{out}"
+    );
 }
 
 #[test]

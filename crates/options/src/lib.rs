@@ -10,6 +10,7 @@
 
 pub mod compatibility;
 pub mod completion;
+pub mod cpu_bind;
 pub mod directive;
 pub mod export;
 pub mod foreign;

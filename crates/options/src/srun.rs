@@ -3,8 +3,8 @@
 use crate::export::ExportList;
 use crate::getopt::Given;
 use crate::value::{self, ValueError};
-use bivouac_types::HostList;
 use bivouac_types::job::OpenMode;
+use bivouac_types::{HostList, TimeLimit};
 
 /// What srun is asked to do.
 #[derive(Clone, Debug)]
@@ -52,6 +52,48 @@ pub struct Request {
     pub verbose: usize,
     /// --mpi=list: the kinds are to be shown, nothing is run.
     pub list_mpi: bool,
+    /// --relative: the first of the job's nodes to use, counted from 0.
+    pub relative: Option<u32>,
+    /// --exclude: nodes of the job not to use.
+    pub exclude: Option<HostList>,
+    /// --multi-prog: the command is a file that says what each task runs.
+    pub multi_prog: bool,
+    /// --prolog and --epilog: programs that srun runs before and after the step.
+    pub programs: Around,
+    /// --task-prolog and --task-epilog: programs that run before and after each task.
+    pub task_programs: Around,
+    /// --bcast: the program is copied first, to this path if one was given.
+    pub bcast: Option<String>,
+    /// --cpu-bind was given.
+    pub cpu_bind_text: Option<String>,
+    /// --threads-per-core.
+    pub threads_per_core: Option<u32>,
+    /// --time: the limit of the step in minutes; none: that of the job.
+    pub time_limit: Option<u32>,
+    /// --gres: what is asked for on each node.
+    pub gres: Option<String>,
+}
+
+/// Programs to run before and after something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Around {
+    /// Before.
+    pub prolog: Option<String>,
+    /// After.
+    pub epilog: Option<String>,
+}
+
+impl Around {
+    fn read(given: &Given, prolog: &'static str, epilog: &'static str) -> Around {
+        let text = |long| given.value(long).filter(|v| !v.is_empty()).map(str::to_owned);
+        Around { prolog: text(prolog), epilog: text(epilog) }
+    }
+
+    /// Without those that are called `none`.
+    fn but_none(self) -> Around {
+        let said = |text: Option<String>| text.filter(|t| !t.eq_ignore_ascii_case("none"));
+        Around { prolog: said(self.prolog), epilog: said(self.epilog) }
+    }
 }
 
 /// Where a standard stream goes, or comes from.
@@ -91,11 +133,8 @@ pub fn request(given: &Given) -> Result<Request, ValueError> {
         return Err(ValueError::plain("Unable to create step for job: Node count specification invalid"));
     }
     let mut ntasks = value::count(given, "ntasks")?;
-    // Tasks per node and nodes make the number of tasks, unless that is given in the same breath.
-    let said = |long| given.get(long).map(|c| c.source);
-    if let (Some(per_node), Some(range)) = (per_node, range)
-        && said("ntasks") < said("ntasks-per-node")
-    {
+    // Tasks per node and nodes make the number of tasks, unless that is known already.
+    if let (Some(per_node), Some(range), None) = (per_node, range, ntasks) {
         ntasks = Some(per_node.saturating_mul(range.max.unwrap_or(range.min)));
     }
     let request = Request {
@@ -103,17 +142,7 @@ pub fn request(given: &Given) -> Result<Request, ValueError> {
         nodes: range.map(|r| r.max.unwrap_or(r.min)),
         cpus_per_task: value::count(given, "cpus-per-task")?,
         ntasks_per_node: per_node,
-        nodelist: match text("nodelist") {
-            None => None,
-            Some(t) if t.contains('/') => {
-                return Err(ValueError::plain(
-                    "--nodelist with a file is not available here: name the nodes",
-                ));
-            }
-            Some(t) => Some(
-                HostList::parse(&t).map_err(|e| ValueError::plain(format!("Invalid node list {t}: {e}")))?,
-            ),
-        },
+        nodelist: hosts(given, "nodelist")?,
         overlap: given.has("overlap"),
         // All are read, so that none of them counts as not handled.
         exact: given.last_of(&["exact", "exclusive"]).is_some() | given.has("cpus-per-task"),
@@ -137,9 +166,36 @@ pub fn request(given: &Given) -> Result<Request, ValueError> {
         quiet: given.has("quiet"),
         verbose: given.count("verbose"),
         list_mpi,
+        relative: natural(given, "relative")?,
+        exclude: hosts(given, "exclude")?,
+        multi_prog: given.has("multi-prog"),
+        programs: Around::read(given, "prolog", "epilog").but_none(),
+        task_programs: Around::read(given, "task-prolog", "task-epilog"),
+        bcast: given.has("bcast").then(|| given.value("bcast").unwrap_or_default().to_owned()),
+        cpu_bind_text: given.value("cpu-bind").map(str::to_owned),
+        threads_per_core: value::count(given, "threads-per-core")?,
+        time_limit: match given.value("time").map(TimeLimit::parse) {
+            None => None,
+            Some(None) => return Err(ValueError::invalid("time")),
+            // No time at all is no limit of its own.
+            Some(Some(limit)) => {
+                limit.duration().map(|d| (d.as_secs() / 60) as u32).filter(|minutes| *minutes > 0)
+            }
+        },
+        gres: text("gres"),
     };
     given.finish()?;
     Ok(request)
+}
+
+/// A list of nodes.
+fn hosts(given: &Given, long: &'static str) -> Result<Option<HostList>, ValueError> {
+    let Some(text) = given.value(long).filter(|v| !v.is_empty()) else { return Ok(None) };
+    if text.contains('/') {
+        return Err(ValueError::plain(format!("--{long} with a file is not available here: name the nodes")));
+    }
+    let list = HostList::parse(text);
+    list.map(Some).map_err(|e| ValueError::plain(format!("Invalid node list {text}: {e}")))
 }
 
 /// A number that may be 0.
@@ -156,8 +212,14 @@ fn mpi(given: &Given) -> Result<bool, ValueError> {
     match given.value("mpi") {
         None | Some("none" | "") => Ok(false),
         Some("list") => Ok(true),
+        // This one never was a plugin of its own.
+        Some("openmpi") => Ok(false),
         Some(kind) => Err(ValueError::plain(format!(
-            "cannot find mpi plugin for mpi/{kind}: it comes in a later release; use --mpi=none with mpirun"
+            "Couldn't find the specified plugin name for mpi/{kind} looking at all files\n\
+             cannot find mpi plugin for mpi/{kind}\n\
+             MPI: Cannot create context for mpi/{kind}\n\
+             MPI: Unable to load any plugin\n\
+             Invalid MPI type '{kind}', --mpi=list for acceptable types"
         ))),
     }
 }

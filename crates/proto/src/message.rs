@@ -313,6 +313,9 @@ pub struct StepRequest {
     /// --ntasks-per-node: at most so many tasks on a node.
     #[serde(default)]
     pub ntasks_per_node: Option<u32>,
+    /// -x, -r: nodes of the job that the step must not use.
+    #[serde(default)]
+    pub exclude: Vec<String>,
     /// srun's command line, for the accounting.
     #[serde(default)]
     pub submit_line: String,

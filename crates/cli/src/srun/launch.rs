@@ -18,20 +18,17 @@ pub struct Program {
     pub chdir: Option<PathBuf>,
 }
 
-impl Program {
-    /// With /tmp in place of a folder that cannot be entered, said once for each node, as Slurm does.
-    pub fn in_a_folder(self, layout: &StepLayout) -> Program {
-        let Some(dir) = &self.chdir else { return self };
-        let Err(e) = can_enter(dir) else { return self };
-        let e = super::os_text(e.raw_os_error().unwrap_or(libc::ENOTDIR));
-        for _ in &layout.nodes {
-            super::tell(format_args!(
-                "slurmstepd: error: couldn't chdir to `{}': {e}: going to /tmp instead",
-                dir.display()
-            ));
-        }
-        Program { chdir: Some("/tmp".into()), ..self }
+/// The folder, or /tmp in place of one that cannot be entered: said for each node and each task, as Slurm does.
+pub fn folder(dir: PathBuf, layout: &StepLayout) -> PathBuf {
+    let Err(e) = can_enter(&dir) else { return dir };
+    let e = super::os_text(e.raw_os_error().unwrap_or(libc::ENOTDIR));
+    for _ in 0..layout.nodes.iter().map(|n| n.tasks + 1).sum() {
+        super::tell(format_args!(
+            "slurmstepd: error: couldn't chdir to `{}': {e}: going to /tmp instead",
+            dir.display()
+        ));
     }
+    "/tmp".into()
 }
 
 fn can_enter(dir: &Path) -> io::Result<()> {
@@ -53,6 +50,8 @@ pub struct Streams {
     pub output: Stdio,
     /// Standard error.
     pub error: Stdio,
+    /// What is written to standard output before the task runs.
+    pub first: Vec<u8>,
 }
 
 /// The variable that only the new process itself can know, with room for its number.
@@ -79,6 +78,7 @@ pub fn spawn(
     let argv_pointers: Vec<usize> = argv.iter().map(|a| a.as_ptr() as usize).chain([0]).collect();
     let env_pointers: Vec<usize> = env.iter().map(|e| e.as_ptr() as usize).chain([0]).collect();
     let host = host.map(|h| h.as_bytes().to_vec());
+    let first = streams.first;
     let maps = Maps::own();
     // SAFETY: getpid has no preconditions.
     let parent = unsafe { libc::getpid() };
@@ -107,6 +107,14 @@ pub fn spawn(
                 && own_uts(&maps)
             {
                 libc::sethostname(host.as_ptr().cast(), host.len());
+            }
+            let mut left = first.as_slice();
+            while !left.is_empty() {
+                match libc::write(libc::STDOUT_FILENO, left.as_ptr().cast(), left.len()) {
+                    // Who would read it may be gone; the task runs all the same.
+                    ..=0 => break,
+                    n => left = &left[n as usize..],
+                }
             }
             if let Some(last) = env.last_mut() {
                 write_number(&mut last[TASK_PID.len()..], libc::getpid());
@@ -218,7 +226,8 @@ pub fn resolve(name: &OsStr, path: Option<&OsStr>) -> PathBuf {
     found.unwrap_or_else(|| OsString::from_vec(name.as_bytes().to_vec()).into())
 }
 
-fn executable(path: &Path) -> bool {
+/// Whether a file can be executed.
+pub fn executable(path: &Path) -> bool {
     let Ok(text) = CString::new(path.as_os_str().as_bytes()) else { return false };
     // SAFETY: the text is terminated.
     path.is_file() && unsafe { libc::access(text.as_ptr(), libc::X_OK) } == 0
@@ -229,7 +238,7 @@ mod tests {
     use super::*;
 
     fn streams(output: Stdio) -> Streams {
-        Streams { input: Stdio::null(), output, error: Stdio::inherit() }
+        Streams { input: Stdio::null(), output, error: Stdio::inherit(), first: Vec::new() }
     }
 
     fn sh(script: &str) -> Program {

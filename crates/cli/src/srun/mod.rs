@@ -1,9 +1,16 @@
 //! `srun`, inside a job: the tasks of a step are srun's own children.
 
+mod bcast;
+mod choice;
+mod commands;
+mod environment;
 mod forward;
+mod gres;
 mod guard;
 mod launch;
+mod multi;
 mod plan;
+mod programs;
 mod step;
 mod streams;
 mod watch;
@@ -14,14 +21,15 @@ use bivouac_options::{Given, Program};
 use bivouac_proto::message::StepLayout;
 use bivouac_proto::place::Account;
 use bivouac_types::{ExitStatus, JobId, StepKind};
+use commands::Commands;
 use guard::Guard;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use streams::{Names, Wiring};
-use watch::{Outcome, Rules, Started, Watch};
+use watch::{Epilog, Outcome, Rules, Started, Watch};
 
 /// Runs the command.
 pub fn run(args: &[OsString]) -> ExitCode {
@@ -45,6 +53,7 @@ fn srun(given: &Given) -> Result<ExitCode, ExitCode> {
     if request.list_mpi {
         return Ok(invocation::print("MPI plugin types are...\n\tnone\n"));
     }
+    let bind = environment::binding(&request)?;
     let Some(name) = given.operands.first() else {
         eprintln!("srun: fatal: No command given to execute.");
         return Err(ExitCode::FAILURE);
@@ -53,23 +62,29 @@ fn srun(given: &Given) -> Result<ExitCode, ExitCode> {
     let Some(job) = job else {
         return Err(fail("srun outside a job comes in a later release; use sbatch --wrap"));
     };
-    let path = std::env::var_os("PATH");
-    let file = launch::resolve(name, path.as_deref());
-    if file.as_os_str() == name.as_os_str() {
-        shell_word(name)?;
-    }
+    let exported = request.export.apply(std::env::vars_os());
+    // Names are looked for where the tasks would look.
+    let path = programs::path_of(&exported);
     let chdir = request.chdir.as_ref().map(|d| std::path::absolute(d).unwrap_or_else(|_| d.into()));
-    if let (Some(asked), Some(have)) = (request.nodes, number("SLURM_JOB_NUM_NODES"))
-        && asked > have
-    {
-        return Err(fail(format_args!("Only allocated {have} nodes asked for {asked}")));
-    }
-    let program = launch::Program { path: file, argv: given.operands.clone(), chdir };
-    let layout = step::start(job, &request, name)?;
+    let commands = Commands::read(&request, given, path, chdir)?;
+    let gres = gres::variables(job, request.gres.as_deref())?;
+    let ask = step::Sizes::of(job, &request)?;
+    commands.check(ask.ntasks)?;
+    let source = request.bcast.as_ref().map(|_| bcast::source(name)).transpose()?;
+    let layout = step::start(job, &request, name, ask)?;
     let mut guard =
         Guard::start(&layout).map_err(|e| fail(format_args!("a process could not be started: {e}")))?;
-    let program = program.in_a_folder(&layout);
-    let outcome = run_step(&request, &layout, &program, &mut guard);
+    let copied = source.zip(request.bcast.as_deref()).map(|(source, to)| bcast::copy(&source, to, &layout));
+    let outcome = copied.transpose().and_then(|copy| {
+        let step = Step {
+            request: &request,
+            layout: &layout,
+            commands: commands.ready(copy, &layout)?,
+            environment: exported,
+            asked: environment::asked_for(&request, &bind, &layout).into_iter().chain(gres).collect(),
+        };
+        around(&step, &given.operands, &mut guard)
+    });
     // A step that could not be run is over as well.
     let told = outcome.as_ref().map_or_else(|_| failed(), |o| Outcome { exit: o.exit, usage: o.usage });
     step::end(&layout, told);
@@ -82,7 +97,7 @@ fn failed() -> Outcome {
 }
 
 /// Words that only a shell knows are a common mistake.
-fn shell_word(name: &OsStr) -> Result<(), ExitCode> {
+pub(super) fn shell_word(name: &OsStr) -> Result<(), ExitCode> {
     let word = name.to_str().unwrap_or_default();
     match word {
         "module" | "ml" | "conda" => Err(fail(format_args!(
@@ -100,23 +115,47 @@ fn number(variable: &str) -> Option<u32> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
+/// What runs as one step.
+struct Step<'a> {
+    request: &'a Request,
+    layout: &'a StepLayout,
+    commands: Commands,
+    /// What of srun's environment goes along.
+    environment: Vec<bivouac_types::Blob>,
+    /// Variables that follow from srun's options.
+    asked: Vec<(&'static str, String)>,
+}
+
+/// Runs the step between its prolog and its epilog.
+fn around(step: &Step<'_>, command: &[OsString], guard: &mut Guard) -> Result<Outcome, ExitCode> {
+    let id = step.layout.step;
+    let own = environment::of_programs(id);
+    if let Some(prolog) = &step.request.programs.prolog
+        && let Some(status) = programs::of_step(prolog, "prolog_srun", command, &own)
+        && !status.success()
+    {
+        tell(format_args!("srun: error: srun prolog failed rc = {}. Aborting step.", programs::code(status)));
+        tell(format_args!(
+            "srun: launch/slurm: launch_p_step_launch: StepId={id} aborted before step completely launched."
+        ));
+        return Err(ExitCode::FAILURE);
+    }
+    let outcome = run_step(step, guard);
+    if let Some(epilog) = &step.request.programs.epilog {
+        programs::of_step(epilog, "epilog_srun", command, &own);
+    }
+    outcome
+}
+
 /// Starts the tasks and watches them.
-fn run_step(
-    request: &Request,
-    layout: &StepLayout,
-    program: &launch::Program,
-    guard: &mut Guard,
-) -> Result<Outcome, ExitCode> {
+fn run_step(step: &Step<'_>, guard: &mut Guard) -> Result<Outcome, ExitCode> {
+    let Step { request, layout, commands, environment, asked } = step;
     let signals = watch::signals().map_err(|e| fail(format_args!("signals cannot be watched: {e}")))?;
     let tasks = plan::tasks(layout);
     let cwd = std::env::current_dir().unwrap_or_default();
-    let task_dir = program.chdir.clone().unwrap_or(cwd);
+    let task_dir = commands.chdir.clone().unwrap_or(cwd);
     let mut wiring =
         Wiring::new(request, names(layout), layout, tasks.len() as u32, task_dir.clone()).map_err(fail)?;
-    // A path is shown from the root, a name as it was given.
-    let name = &program.argv[0];
-    let shown = if name.as_bytes().contains(&b'/') { task_dir.join(name) } else { name.into() };
-    let environment = request.export.apply(std::env::vars_os());
     // A task in a group of its own could not read from the terminal.
     let groups = !std::io::stdin().is_terminal();
     if request.verbose > 0 {
@@ -127,28 +166,48 @@ fn run_step(
     let rename = layout.nodes.iter().any(|n| n.name.as_bytes() != here) && launch::can_rename_host();
     let mut started: Vec<Started> = Vec::with_capacity(tasks.len());
     for task in tasks {
-        let env = with_variables(&environment, plan::variables(layout, &task, request.cpus_per_task));
+        let mut own = plan::variables(layout, &task, request.cpus_per_task);
+        own.extend(asked.iter().cloned());
+        let mut env = with_variables(environment, own);
         let node = &layout.nodes[task.node].name;
-        let streams = match wiring.streams(&task) {
+        let mut streams = match wiring.streams(&task) {
             Ok(streams) => streams,
             Err(problem) => {
                 give_up(&started);
                 return Err(fail(problem));
             }
         };
+        if let Some(prolog) = &request.task_programs.prolog {
+            match programs::before_task(prolog, env, Some(&task_dir)) {
+                programs::Before::Run(changed, printed) => {
+                    env = changed;
+                    streams.first = printed;
+                }
+                programs::Before::Fail(code) => {
+                    started.push(Started::failed(task, code));
+                    continue;
+                }
+            }
+        }
+        let program = commands.of(task.rank);
         let host = Some(node.as_str()).filter(|n| rename && n.as_bytes() != here);
-        started.push(match launch::spawn(program, &env, host, streams, groups) {
+        started.push(match launch::spawn(&program, &env, host, streams, groups) {
             Ok(child) => {
                 let pid = child.id() as i32;
                 if groups {
                     guard.add(pid);
                 }
-                Started { task, pid: Some(pid), status: None }
+                let epilog = request.task_programs.epilog.clone();
+                let epilog = epilog.map(|program| Epilog { program, env, folder: task_dir.clone() });
+                Started { task, pid: Some(pid), status: None, epilog }
             }
             Err(e) => {
                 let code = e.raw_os_error().unwrap_or(1);
+                // A path is shown from the root, a name as it was given.
+                let name = &program.argv[0];
+                let shown = if name.as_bytes().contains(&b'/') { task_dir.join(name) } else { name.into() };
                 tell(format_args!("slurmstepd: error: execve(): {}: {}", shown.display(), os_text(code)));
-                Started { task, pid: None, status: Some(ExitStatus { code: code as u8, signal: 0 }) }
+                Started::failed(task, code as u8)
             }
         });
     }
@@ -157,6 +216,9 @@ fn run_step(
         // 0 waits for ever.
         wait: Some(request.wait.map_or(layout.wait, u64::from)).filter(|s| *s > 0).map(Duration::from_secs),
         kill_on_bad_exit: request.kill_on_bad_exit.unwrap_or(layout.kill_on_bad_exit),
+        until: request
+            .time_limit
+            .map(|minutes| Instant::now() + Duration::from_secs(u64::from(minutes) * 60)),
         groups,
     };
     Ok(Watch::new(layout, rules, started, outputs, inputs, signals).run())

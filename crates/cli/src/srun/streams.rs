@@ -98,6 +98,7 @@ impl<'a> Wiring<'a> {
             input: self.input(task)?,
             output: self.output(task, &output, io::stdout().as_fd())?,
             error: self.output(task, &error, io::stderr().as_fd())?,
+            first: Vec::new(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Watches the tasks of a step until all have ended: output, input, signals, time.
 
 use super::plan::{self, Task};
+use super::programs;
 use super::streams::Forwarded;
 use super::tell;
 use bivouac_proto::message::{END_STEP, StepLayout};
@@ -25,6 +26,8 @@ pub struct Rules {
     pub wait: Option<Duration>,
     /// --kill-on-bad-exit.
     pub kill_on_bad_exit: bool,
+    /// --time: when the step is to be over.
+    pub until: Option<Instant>,
     /// Tasks lead process groups.
     pub groups: bool,
 }
@@ -37,6 +40,25 @@ pub struct Started {
     pub pid: Option<i32>,
     /// How it ended.
     pub status: Option<ExitStatus>,
+    /// What runs after it.
+    pub epilog: Option<Epilog>,
+}
+
+impl Started {
+    /// A task that could not be executed.
+    pub fn failed(task: Task, code: u8) -> Started {
+        Started { task, pid: None, status: Some(ExitStatus { code, signal: 0 }), epilog: None }
+    }
+}
+
+/// --task-epilog, with what it finds.
+pub struct Epilog {
+    /// The program.
+    pub program: String,
+    /// The task's environment.
+    pub env: Vec<Vec<u8>>,
+    /// The task's folder.
+    pub folder: std::path::PathBuf,
 }
 
 /// How the step went.
@@ -97,6 +119,8 @@ pub struct Watch<'a> {
     say_at: Option<Instant>,
     /// One of them was killed, which Slurm calls a step that was ended by force.
     forced: bool,
+    /// That is said although the step is being ended.
+    force_told: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -125,6 +149,7 @@ impl<'a> Watch<'a> {
             unsaid: BTreeMap::new(),
             say_at: None,
             forced: false,
+            force_told: false,
         };
         for mut task in started {
             let status = task.status.take();
@@ -162,7 +187,8 @@ impl<'a> Watch<'a> {
         let waiting = self.started.iter().any(|t| t.status.is_none());
         let wait_over =
             self.first_end.zip(self.rules.wait).map(|(t, w)| t + w).filter(|_| waiting && !self.ending);
-        let deadline = [until, self.kill_at, self.say_at, wait_over].into_iter().flatten().min();
+        let limit = self.rules.until.filter(|_| waiting && !self.ending);
+        let deadline = [until, self.kill_at, self.say_at, wait_over, limit].into_iter().flatten().min();
         let mut polled: Vec<libc::pollfd> = Vec::new();
         let mut poll = |fd: RawFd, events| polled.push(libc::pollfd { fd, events, revents: 0 });
         poll(self.signals.as_raw_fd(), libc::POLLIN);
@@ -203,8 +229,18 @@ impl<'a> Watch<'a> {
                 "srun: First task exited {}s ago",
                 self.rules.wait.unwrap_or_default().as_secs()
             ));
-            tell(format_args!("srun: Terminating StepId={}", self.layout.step));
+            self.say();
+            self.say_states();
+            self.say_terminating();
+            self.say_aborted();
+            self.say_cancelled("");
+            self.ending = true;
+            self.signal_tasks(libc::SIGKILL);
+        }
+        if limit.is_some_and(|t| t <= now) && !self.ending {
+            self.say_cancelled(" DUE TO TIME LIMIT");
             self.terminate();
+            self.force_told = true;
         }
     }
 
@@ -268,12 +304,20 @@ impl<'a> Watch<'a> {
             }
             match info.ssi_signo as i32 {
                 libc::SIGCHLD => {}
-                forwarded @ (libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGCONT) => self.signal_tasks(forwarded),
+                libc::SIGCONT => {
+                    tell(format_args!("srun: got SIGCONT"));
+                    self.signal_tasks(libc::SIGCONT);
+                }
+                forwarded @ (libc::SIGUSR1 | libc::SIGUSR2) => self.signal_tasks(forwarded),
                 END_STEP => self.end_step(),
                 _ if self.ending => self.kill(),
-                _ => {
+                signal => {
+                    if signal == libc::SIGTERM {
+                        tell(format_args!("srun: forcing job termination"));
+                    }
+                    self.say_aborted();
                     self.terminate();
-                    self.say_cancelled();
+                    self.say_cancelled("");
                 }
             }
         }
@@ -284,7 +328,6 @@ impl<'a> Watch<'a> {
     fn terminate(&mut self) {
         self.ending = true;
         self.kill_at = Some(Instant::now() + Duration::from_secs(self.layout.kill_wait));
-        self.say_aborted();
         self.signal_tasks(libc::SIGCONT);
         self.signal_tasks(libc::SIGTERM);
     }
@@ -292,11 +335,33 @@ impl<'a> Watch<'a> {
     /// scancel JOB.STEP: no time is given to the tasks.
     fn end_step(&mut self) {
         if !std::mem::replace(&mut self.ending, true) {
-            self.say_cancelled();
+            self.say_cancelled("");
             self.say_aborted();
         }
         self.kill_at = None;
         self.signal_tasks(libc::SIGKILL);
+    }
+
+    fn say_terminating(&self) {
+        tell(format_args!("srun: launch/slurm: _step_signal: Terminating StepId={}", self.layout.step));
+    }
+
+    /// Which tasks run, and how the others ended.
+    fn say_states(&self) {
+        let state = |t: &Started| match t.status {
+            None => "running",
+            Some(status) if status.success() => "exited",
+            Some(_) => "exited abnormally",
+        };
+        for shown in ["running", "exited", "exited abnormally"] {
+            let ranks: Vec<u32> =
+                self.started.iter().filter(|t| state(t) == shown).map(|t| t.task.rank).collect();
+            let word = if ranks.len() == 1 { "task" } else { "tasks" };
+            if !ranks.is_empty() {
+                let ranks = plan::ranks(&ranks);
+                tell(format_args!("srun: StepId={} {word} {ranks}: {shown}", self.layout.step));
+            }
+        }
     }
 
     fn say_aborted(&self) {
@@ -307,11 +372,12 @@ impl<'a> Watch<'a> {
     }
 
     /// What the daemon of each node says of a step that is ended from outside.
-    fn say_cancelled(&self) {
+    fn say_cancelled(&self, why: &str) {
         let at = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
-        for node in &self.layout.nodes {
+        let runs = |n: usize| self.started.iter().any(|t| t.status.is_none() && t.task.node == n);
+        for (_, node) in self.layout.nodes.iter().enumerate().filter(|(n, _)| runs(*n)) {
             tell(format_args!(
-                "slurmstepd: error: *** STEP {} ON {} CANCELLED AT {at} ***",
+                "slurmstepd: error: *** STEP {} ON {} CANCELLED AT {at}{why} ***",
                 self.layout.step, node.name
             ));
         }
@@ -356,6 +422,9 @@ impl<'a> Watch<'a> {
     fn ended(&mut self, at: usize, status: ExitStatus, dumped: bool) {
         let task = &mut self.started[at];
         task.status = Some(status);
+        if let Some(epilog) = task.epilog.take() {
+            programs::after_task(&epilog.program, &epilog.env, Some(&epilog.folder));
+        }
         self.first_end.get_or_insert_with(Instant::now);
         if status.success() {
             return;
@@ -368,17 +437,20 @@ impl<'a> Watch<'a> {
         self.forced |= matches!(i32::from(status.signal), libc::SIGKILL | libc::SIGTERM);
         self.unsaid.entry((task.task.node, text)).or_default().push(task.task.rank);
         self.say_at.get_or_insert_with(|| Instant::now() + REPORT_DELAY);
-        if self.rules.kill_on_bad_exit && !self.ending && self.started.iter().any(|t| t.status.is_none()) {
+        if self.rules.kill_on_bad_exit && !self.ending {
             self.say();
-            tell(format_args!("srun: Terminating StepId={}", self.layout.step));
+            self.say_terminating();
+            self.say_cancelled("");
             self.terminate();
+            // What the tasks end of is told once they have.
+            self.force_told = true;
         }
     }
 
     /// Says which tasks have failed, those of one node and kind together.
     fn say(&mut self) {
         self.say_at = None;
-        let forced = std::mem::take(&mut self.forced) && !self.ending;
+        let forced = std::mem::take(&mut self.forced) && (!self.ending || self.force_told);
         for ((node, text), ranks) in std::mem::take(&mut self.unsaid) {
             let word = if ranks.len() == 1 { "task" } else { "tasks" };
             tell(format_args!(

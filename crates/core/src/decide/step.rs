@@ -12,7 +12,8 @@ impl Cluster {
     pub(super) fn start_step(&self, caller: &Caller, id: JobId, ask: StepAsk) -> Result<Changes, Reject> {
         let (job, run) = self.running(caller, id)?;
         let listed = ask.nodelist.len() as u32;
-        let all = if listed > 0 { listed } else { (run.alloc.len() as u32).min(ask.ntasks) };
+        let left = run.alloc.iter().filter(|n| !ask.excludes(&n.node)).count() as u32;
+        let all = if listed > 0 { listed } else { left.min(ask.ntasks) };
         let nodes = ask.nodes.unwrap_or(all).max(listed);
         if ask.ntasks == 0 || ask.cpus_per_task == 0 || nodes == 0 || ask.ntasks_per_node == Some(0) {
             return Err(Reject::InvalidValue("ntasks, cpus-per-task, ntasks-per-node or nodes is 0".into()));
@@ -20,7 +21,7 @@ impl Cluster {
         if ask.nodelist.iter().any(|name| !run.alloc.iter().any(|n| *n.node == **name)) {
             return Err(Reject::NodeConfigUnavailable);
         }
-        if nodes > run.alloc.len() as u32 || nodes > ask.ntasks {
+        if nodes > left || nodes > ask.ntasks {
             return Err(Reject::InvalidNodeCount);
         }
         layout(run, &[], &ask, nodes).ok_or(Reject::StepTooLarge)?;
@@ -102,6 +103,12 @@ impl Cluster {
     }
 }
 
+impl StepAsk {
+    fn excludes(&self, node: &str) -> bool {
+        self.exclude.iter().any(|name| name == node)
+    }
+}
+
 /// CPUs of the node that the job's steps use.
 fn in_steps(job: &Job, node: &str) -> u32 {
     let open = job.steps.iter().filter(|s| s.end.is_none() && !s.overlap);
@@ -119,7 +126,7 @@ fn layout(run: &Run, used: &[u32], ask: &StepAsk, nodes: u32) -> Option<Vec<Step
     let room: Vec<u32> = (0..run.alloc.len()).map(|i| (free(i) / ask.cpus_per_task).min(most)).collect();
     let listed = |i: &usize| ask.nodelist.iter().any(|name| *run.alloc[*i].node == **name);
     let (mut chosen, others): (Vec<usize>, Vec<usize>) =
-        (0..run.alloc.len()).filter(|&i| room[i] > 0).partition(listed);
+        (0..run.alloc.len()).filter(|&i| room[i] > 0 && !ask.excludes(&run.alloc[i].node)).partition(listed);
     if chosen.len() < ask.nodelist.len() {
         return None;
     }

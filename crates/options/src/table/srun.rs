@@ -14,9 +14,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .listed("use is measured when a process ends, not by sampling"),
     opt("bb", "burst buffer request").takes("spec").listed("there is no burst buffer"),
     opt("bbf", "file with a burst buffer request").takes("file").listed("there is no burst buffer"),
-    opt("bcast", "copy the program to the nodes first")
-        .may_take("path")
-        .refused("all nodes see the same files; leave it out"),
+    opt("bcast", "copy the program to the nodes first").may_take("path").env(&["SLURM_BCAST"]),
     opt("bcast-exclude", "libraries that --bcast leaves out")
         .takes("paths")
         .listed("all nodes see the same files"),
@@ -41,7 +39,9 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("contiguous", "ask for adjacent nodes").listed("all nodes are on one machine"),
     opt("core-spec", "cores set aside for the system").short('S').takes("count").refused(ALLOCATION),
     opt("cores-per-socket", "least cores of a socket").takes("count").refused(ALLOCATION),
-    opt("cpu-bind", "how tasks are bound to CPUs").alias(&["cpu_bind"]).takes("type").listed(NO_BINDING),
+    opt("cpu-bind", "how tasks are bound to CPUs, for their environment: nothing is bound")
+        .alias(&["cpu_bind"])
+        .takes("type"),
     opt("cpu-freq", "CPU frequency").takes("range").listed("CPU frequencies are left to the machine"),
     opt("cpus-per-gpu", "CPUs for each GPU")
         .takes("count")
@@ -57,18 +57,13 @@ pub(super) const OPTIONS: &[Opt] = &[
         .short('X')
         .listed("one interrupt always ends the step"),
     opt("distribution", "how tasks are spread over nodes: block").short('m').takes("method"),
-    opt("epilog", "program to run on this host after the step")
-        .takes("program")
-        .refused("run it in the script after srun"),
+    opt("epilog", "program to run on this host after the step").takes("program").env(&["SLURM_EPILOG"]),
     opt("error", "file for standard error, as %x.%t.err; none or all")
         .short('e')
         .takes("pattern")
         .env(&["SLURM_STDERRMODE"]),
     opt("exact", "use no more CPUs than asked for").env(&["SLURM_EXACT"]),
-    opt("exclude", "nodes not to use")
-        .short('x')
-        .takes("nodes")
-        .refused("it comes in a later release; use --nodelist"),
+    opt("exclude", "nodes not to use").short('x').takes("nodes"),
     opt("exclusive", "do not share CPUs with other steps").may_take("user|mcs").env(&["SLURM_EXCLUSIVE"]),
     opt("export", "variables that go along: ALL, NONE, or names and NAME=value")
         .takes("list")
@@ -84,9 +79,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("gpus-per-node", "GPUs of each node").takes("[type:]count").refused(LATER_GPU),
     opt("gpus-per-socket", "GPUs of each socket").takes("[type:]count").refused(LATER_GPU),
     opt("gpus-per-task", "GPUs of each task").takes("[type:]count").refused(LATER_GPU),
-    opt("gres", "generic resources of each node")
-        .takes("list")
-        .listed("a step sees all generic resources of its job"),
+    opt("gres", "how many of the job's generic resources of each node").takes("list"),
     opt("gres-flags", "how CPUs and GPUs go together")
         .takes("type")
         .listed("generic resources are not tied to CPUs here"),
@@ -126,7 +119,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("msg-timeout", "how long to wait for messages")
         .takes("seconds")
         .listed("tasks are started without messages"),
-    opt("multi-prog", "run different programs, named in a file").refused(LATER),
+    opt("multi-prog", "run different programs, named in a file"),
     opt("network", "interconnect request").takes("type").listed("there is no interconnect"),
     opt("nice", "lower the priority by so much").may_take("number").refused(ALLOCATION),
     opt("no-allocate", "run without an allocation").short('Z').refused("use the job's allocation"),
@@ -169,9 +162,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("preserve-env", "leave SLURM_NNODES and SLURM_NTASKS as they are").short('E').refused(LATER),
     opt("priority", "priority of the job").takes("value").refused(ALLOCATION),
     opt("profile", "detailed measurements").takes("types").listed("no profiling plugin is in use"),
-    opt("prolog", "program to run on this host before the step")
-        .takes("program")
-        .refused("run it in the script before srun"),
+    opt("prolog", "program to run on this host before the step").takes("program").env(&["SLURM_PROLOG"]),
     opt("propagate", "resource limits that go along")
         .may_take("limits")
         .listed("tasks have the limits of the calling shell"),
@@ -180,10 +171,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("quiet", "print errors only").short('Q'),
     opt("quit-on-interrupt", "let one interrupt end the step").listed("one interrupt always ends the step"),
     opt("reboot", "boot the nodes first").listed("nodes are never booted"),
-    opt("relative", "begin at this node of the job")
-        .short('r')
-        .takes("number")
-        .refused("it comes in a later release; use --nodelist"),
+    opt("relative", "begin at this node of the job").short('r').takes("number"),
     opt("reservation", "reservation to run in").takes("names").refused(ALLOCATION),
     opt("resv-ports", "reserve communication ports").may_take("count").refused(LATER),
     opt("send-libs", "copy the program's libraries with --bcast")
@@ -196,23 +184,18 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("sockets-per-node", "least sockets of nodes").takes("count").refused(ALLOCATION),
     opt("spread-job", "use as many nodes as possible").refused("use --nodes"),
     opt("switches", "most leaf switches").takes("count[@time]").listed("all nodes are on one machine"),
-    opt("task-epilog", "program to run after each task")
+    opt("task-epilog", "program to run after each task").takes("program").env(&["SLURM_TASK_EPILOG"]),
+    opt("task-prolog", "program to run before each task; what it prints may set variables")
         .takes("program")
-        .refused("run it in a wrapper script"),
-    opt("task-prolog", "program to run before each task")
-        .takes("program")
-        .refused("run it in a wrapper script"),
+        .env(&["SLURM_TASK_PROLOG"]),
     opt("test-only", "say when the job would start").refused(ALLOCATION),
     opt("thread-spec", "threads set aside for the system").takes("count").refused(ALLOCATION),
     opt("threads", "threads that start the tasks")
         .short('T')
         .takes("count")
         .listed("tasks are started one after the other"),
-    opt("threads-per-core", "least threads of a core").takes("count").refused(ALLOCATION),
-    opt("time", "time limit of the step")
-        .short('t')
-        .takes("time")
-        .refused("it comes in a later release; use timeout(1)"),
+    opt("threads-per-core", "threads of a core, for the tasks' environment").takes("count"),
+    opt("time", "time limit of the step").short('t').takes("time"),
     opt("time-min", "least time limit that will do").takes("time").refused(ALLOCATION),
     opt("tmp", "least temporary disk space of a node").takes("size").refused(ALLOCATION),
     opt("uid", "user of the job").takes("user").refused("run it as that user, for example with su"),

@@ -1,0 +1,43 @@
+//! `srun --bcast`: the program is copied before the tasks run the copy.
+
+use super::{fail, launch, os_text, tell};
+use bivouac_proto::message::StepLayout;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The program's file.
+///
+/// # Errors
+/// The exit code; the error is printed.
+pub fn source(name: &OsStr) -> Result<PathBuf, ExitCode> {
+    let found = launch::resolve(name, std::env::var_os("PATH").as_deref());
+    if launch::executable(&found) {
+        return Ok(found);
+    }
+    tell(format_args!("srun: fatal: Can not execute {}", name.display()));
+    Err(ExitCode::FAILURE)
+}
+
+/// Copies the program to a path from the root; to another one, or one that ends with a slash, under a name of the step's,
+/// in srun's folder or in that one. Gives the copy.
+///
+/// # Errors
+/// The exit code; the error is printed.
+pub fn copy(source: &Path, to: &str, layout: &StepLayout) -> Result<PathBuf, ExitCode> {
+    let own = format!("slurm_bcast_{}", layout.step);
+    let target = match to {
+        to if to.starts_with('/') && !to.ends_with('/') => PathBuf::from(to),
+        to if to.starts_with('/') => Path::new(to).join(own),
+        _ => std::env::current_dir().unwrap_or_default().join(own),
+    };
+    let copied = std::fs::copy(source, &target);
+    copied.map(|_| target).map_err(|e| {
+        let why = os_text(e.raw_os_error().unwrap_or(libc::EIO));
+        for node in &layout.nodes {
+            fail(format_args!("REQUEST_FILE_BCAST({}): {why}", node.name));
+        }
+        tell(format_args!("srun: fatal: Failed to broadcast '{}'. Step launch aborted.", source.display()));
+        ExitCode::FAILURE
+    })
+}
