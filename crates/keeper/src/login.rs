@@ -13,7 +13,7 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 
 /// What start-up files print before it is none of the environment.
 const MARK: &[u8] = b"BIVOUAC-LOGIN-ENVIRONMENT\n";
-const COMMAND: &std::ffi::CStr = c"echo BIVOUAC-LOGIN-ENVIRONMENT; exec env -0";
+const COMMAND: &std::ffi::CStr = c"echo BIVOUAC-LOGIN-ENVIRONMENT; env -0; exit";
 
 /// Runs the login shell and returns the environment it ends up with, `NAME=value` each. An error: it could not be
 /// run, failed, or took longer than `limit`; it is killed then. Called in the job's child, as the job's user, in its view.
@@ -97,8 +97,8 @@ fn listen(pid: i32, output: &mut std::fs::File, limit: Duration) -> io::Result<V
     }
 }
 
-/// Variables that describe the shell itself, not the login.
-const SHELL_OWN: [&[u8]; 4] = [b"_", b"SHLVL", b"PWD", b"OLDPWD"];
+/// Variables of where the shell ran. Its level and `_` are as if the job's script were a command of it.
+const SHELL_OWN: [&[u8]; 2] = [b"PWD", b"OLDPWD"];
 
 /// The NUL-terminated variables after the mark; `None` if there is no mark or the last one is cut off.
 fn parse(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
@@ -130,8 +130,8 @@ mod tests {
 
     #[test]
     fn the_noise_of_start_up_files_is_left_out() {
-        let bytes = b"Welcome!\nBIVOUAC-LOGIN-ENVIRONMENT\nA=1\nx\0SHLVL=1\0BASH_FUNC_m%%=() {\n}\0";
-        assert_eq!(parse(bytes), Some(list(&["A=1\nx", "BASH_FUNC_m%%=() {\n}"])));
+        let bytes = b"Welcome!\nBIVOUAC-LOGIN-ENVIRONMENT\nA=1\nx\0PWD=/\0SHLVL=1\0BASH_FUNC_m%%=() {\n}\0";
+        assert_eq!(parse(bytes), Some(list(&["A=1\nx", "SHLVL=1", "BASH_FUNC_m%%=() {\n}"])));
         assert_eq!(parse(b"A=1\0"), None);
         assert_eq!(parse(b"BIVOUAC-LOGIN-ENVIRONMENT\nA=1\0B="), None);
     }

@@ -50,6 +50,44 @@ pub(super) fn check(given: &Given, warnings: &mut Vec<String>) -> Result<(), Val
     Ok(())
 }
 
+/// What the job sees of them, in the forms that srun in the job reads.
+pub(super) fn variables(given: &Given) -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    if let Some(text) = given.value("profile") {
+        all.push(("SLURM_PROFILE", measurements(text)));
+    }
+    if let Some(text) = given.value("cpu-freq") {
+        all.push(("SLURM_CPU_FREQ_REQ", spelled(text)));
+    }
+    for (name, long) in [("SLURM_ACCTG_FREQ", "acctg-freq"), ("SLURM_GPU_FREQ", "gpu-freq")] {
+        all.extend(given.value(long).map(|text| (name, text.to_owned())));
+    }
+    all
+}
+
+/// What --profile asks for, in Slurm's order.
+fn measurements(text: &str) -> String {
+    let asked = |name: &str| text.split(',').any(|w| w.eq_ignore_ascii_case(name));
+    let of = |name: &&str| asked("all") || asked(name);
+    let words: Vec<&str> = ["Energy", "Lustre", "Network", "Task"].into_iter().filter(of).collect();
+    if asked("none") || words.is_empty() { "None".to_owned() } else { words.join(",") }
+}
+
+/// The words of --cpu-freq with their capitals.
+fn spelled(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find([':', '-']).unwrap_or(rest.len());
+        let known = CPU_FREQUENCIES.iter().find(|word| word.eq_ignore_ascii_case(&rest[..end]));
+        out.push_str(known.unwrap_or(&&rest[..end]));
+        let sign = (end + 1).min(rest.len());
+        out.push_str(&rest[end..sign]);
+        rest = &rest[sign..];
+    }
+    out
+}
+
 /// Seconds, or a kind of measurement with its seconds.
 fn is_frequency(word: &str) -> bool {
     let seconds = match word.split_once('=') {
@@ -61,20 +99,21 @@ fn is_frequency(word: &str) -> bool {
 }
 
 fn is_cpu_frequency(word: &str) -> bool {
-    let known = [
-        "low",
-        "medium",
-        "highm1",
-        "high",
-        "conservative",
-        "ondemand",
-        "performance",
-        "powersave",
-        "schedutil",
-        "userspace",
-    ];
-    known.contains(&word.to_ascii_lowercase().as_str()) || word.parse::<u32>().is_ok()
+    CPU_FREQUENCIES.iter().any(|known| known.eq_ignore_ascii_case(word)) || word.parse::<u32>().is_ok()
 }
+
+const CPU_FREQUENCIES: [&str; 10] = [
+    "Low",
+    "Medium",
+    "Highm1",
+    "High",
+    "Conservative",
+    "OnDemand",
+    "Performance",
+    "PowerSave",
+    "SchedUtil",
+    "UserSpace",
+];
 
 /// The words of --mem-bind; the masks and ids of a map are not looked at.
 fn is_memory_binding(word: &str) -> bool {
@@ -83,4 +122,19 @@ fn is_memory_binding(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
     let lists = ["map_mem:", "mask_mem:"].iter().any(|l| lower.starts_with(l));
     known.contains(&lower.as_str()) || lists || lower.starts_with("0x") || lower.parse::<u32>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_the_form_that_jobs_see() {
+        assert_eq!(spelled("low-high:performance"), "Low-High:Performance");
+        assert_eq!(spelled("1000-2000:ondemand"), "1000-2000:OnDemand");
+        assert_eq!(spelled("HIGHM1"), "Highm1");
+        assert_eq!(measurements("task,Energy"), "Energy,Task");
+        assert_eq!(measurements("all"), "Energy,Lustre,Network,Task");
+        assert_eq!(measurements("none"), "None");
+    }
 }

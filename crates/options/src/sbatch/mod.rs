@@ -68,14 +68,9 @@ pub type ReadFile<'a> = &'a dyn Fn(&str) -> io::Result<String>;
 /// # Errors
 /// [`ValueError`] for the first value that is wrong, or an option that is given here and not handled.
 pub fn request(given: &Given, now: &Zoned, read: ReadFile<'_>) -> Result<Request, ValueError> {
-    let mut export = ExportList::parse(given.value("export").unwrap_or_default());
-    if value::get_user_env(given)? && export.kind == Export::All {
-        // The whole environment, on top of that of the login: so a list with every name does.
-        export.items.clear();
-        export.kind = Export::Names;
-    }
-    // ALL with assignments brings the login environment along, too.
-    let login = export.kind == Export::All && !export.items.is_empty();
+    let export = ExportList::parse(given.value("export").unwrap_or_default());
+    // Both bring the login environment along, under the whole of the caller's.
+    let login = value::get_user_env(given)? || export.kind == Export::All && !export.items.is_empty();
     for (long, refusal) in EMPTY {
         if given.value(long) == Some("") {
             return Err(ValueError::plain(refusal));
@@ -114,7 +109,10 @@ pub fn request(given: &Given, now: &Zoned, read: ReadFile<'_>) -> Result<Request
         wckey: text(given, "wckey"),
         mail_types: value::mail_types(given)?,
         mail_user: text(given, "mail-user"),
-        export: if login { Export::Names } else { export.kind.clone() },
+        export: match &export.kind {
+            Export::All if login => Export::Names,
+            kind => kind.clone(),
+        },
         signal: parsed(given, "signal", signal)?,
         switches: switches(given)?,
         delay_boot: parsed(given, "delay-boot", delay)?,
@@ -152,7 +150,9 @@ fn variables(given: &Given) -> Vec<(&'static str, String)> {
         ("SLURM_HINT", text(given, "hint")),
         ("SLURM_OPEN_MODE", open_mode),
     ];
-    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    let mut all: Vec<_> = all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    all.extend(listed::variables(given));
+    all
 }
 
 /// The value of an option, if it is not empty.

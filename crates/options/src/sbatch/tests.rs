@@ -241,9 +241,7 @@ fn wrong_values_in_slurms_words_and_codes() {
         let e = asked(args).unwrap_err();
         assert_eq!((e.message(Program::Sbatch), e.code), (format!("sbatch: {text}\n"), code), "{args:?}");
     }
-    for args in [&["-m", "cyclic"], &["--exclusive=user"], &["-d", "aftercorr:3"], &["--gpus=a:1,b:1"]]
-        as [&[&str]; 4]
-    {
+    for args in [&["-m", "cyclic"], &["--exclusive=user"], &["--gpus=a:1,b:1"]] as [&[&str]; 3] {
         assert!(asked(args).unwrap_err().text.contains("not available here"), "{args:?}");
     }
 }
