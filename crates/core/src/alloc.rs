@@ -1,5 +1,6 @@
 //! Resources of nodes: what is free, and what a job is given.
 
+use crate::cores;
 use crate::demand::Demand;
 use crate::index_set::IndexSet;
 use crate::tables::{GresTable, NodeTable};
@@ -84,7 +85,7 @@ impl NodeFree {
         let cpus = if demand.exclusive {
             self.cpus.clone()
         } else {
-            self.cpus.clone().take_lowest(need.cpus, 0, IndexSet::LIMIT)?
+            cores::choose(&self.cpus, need.cpus, demand.cpus_per_task, node)?
         };
         // Whole nodes come with all that is on them.
         let gres = if demand.exclusive { self.all_gres(node) } else { gres };

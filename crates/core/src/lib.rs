@@ -27,6 +27,7 @@ mod check;
 pub mod cluster;
 pub mod command;
 pub mod constraint;
+mod cores;
 mod decide;
 pub mod demand;
 pub mod deps;
