@@ -26,7 +26,7 @@ impl Cluster {
         let at = event.at;
         match &event.change {
             Change::Submitted(submission) => self.submitted(submission, at),
-            Change::Split { from, tasks, job } => self.split(*from, tasks, *job),
+            Change::Split { from, tasks, job } => self.split(*from, tasks, *job, at),
             Change::Dropped { from, tasks } => self.dropped(*from, tasks, at),
             Change::Started { job, from, task, partition, time_limit, alloc, backfill, waited } => {
                 let grant = |eligible| Run {
@@ -225,7 +225,7 @@ impl Cluster {
         self.insert(job);
     }
 
-    fn split(&mut self, from: JobId, tasks: &TaskSet, job: JobId) {
+    fn split(&mut self, from: JobId, tasks: &TaskSet, job: JobId, at: Now) {
         let Some(record) = self.state.jobs.get(&from) else {
             debug_assert!(false, "a split of job {from}, which does not exist");
             return;
@@ -237,13 +237,16 @@ impl Cluster {
             }
         });
         self.insert(part);
+        // Fewer tasks may have an answer that more had not (aftercorr).
+        self.settle(job, at);
+        self.settle(from, at);
     }
 
     /// For a moment the tasks are a record that ends, under a number that is given out later: whoever waits for them
     /// learns of their end as of any other.
     fn dropped(&mut self, from: JobId, tasks: &TaskSet, at: Now) {
         let job = JobId(self.state.next_id);
-        self.split(from, tasks, job);
+        self.split(from, tasks, job, at);
         let outcome = Outcome::Cancelled { by: bivouac_types::Uid::ROOT, status: None };
         self.ended(job, outcome, at.wall, Usage::default(), at);
         self.purge(job);
@@ -309,13 +312,21 @@ impl Cluster {
     fn ended(&mut self, id: JobId, outcome: Outcome, end: Timestamp, usage: Usage, at: Now) {
         self.touch_nodes(id, end);
         let mut run = None;
+        let world = self.world.clone();
+        let asked = self.state.jobs.get(&id).and_then(|job| self.state.submission(job)).cloned();
         self.edit(id, |job| {
             run = job.run().cloned();
             let eligible = job.pending().and_then(|p| p.eligible);
+            let waits = job.pending().map_or(Vec::new(), |p| p.waits.clone());
+            if let Some((pending, asked)) = job.pending().zip(asked.as_ref())
+                && world.gate(pending, asked) == Gate::Never
+            {
+                job.waited = PendingReason::DependencyNeverSatisfied;
+            }
             for step in job.steps.iter_mut().filter(|s| s.end.is_none()) {
                 step.end = Some(StepEnd { at: end, exit: None, usage: Usage::default() });
             }
-            job.phase = Phase::Ended(Ended { outcome, at, end, run: run.clone(), usage, eligible });
+            job.phase = Phase::Ended(Ended { outcome, at, end, run: run.clone(), usage, eligible, waits });
         });
         let Some(job) = self.state.jobs.get(&id) else { return };
         let (origin, name, count) = (job.origin, job.name.clone(), job.count());
@@ -469,7 +480,12 @@ impl Cluster {
         let Some(job) = self.state.jobs.get(&id) else { return };
         let Some(submission) = self.state.submission(job) else { return };
         let Some(pending) = job.pending() else { return };
-        let me = Identity { uid: submission.owner.uid, name: job.name.clone(), origin: job.origin };
+        let me = Identity {
+            uid: submission.owner.uid,
+            name: job.name.clone(),
+            origin: job.origin,
+            tasks: job.tasks(),
+        };
         let mut settled = pending.clone();
         for wait in settled.waits.iter_mut().filter(|w| w.state == WaitState::Open) {
             wait.state = deps::standing(wait.on, &self.state, &self.index, &me, at.wall);
@@ -511,7 +527,12 @@ impl WaitOn {
     /// The submission that it waits for, if it names one.
     pub fn target(&self) -> Option<bivouac_types::depend::DependencyTarget> {
         match self {
-            WaitOn::Begun(t, _) | WaitOn::Ended(t) | WaitOn::Ok(t) | WaitOn::NotOk(t) => Some(*t),
+            WaitOn::Begun(t, _)
+            | WaitOn::Ended(t)
+            | WaitOn::Ok(t)
+            | WaitOn::NotOk(t)
+            | WaitOn::Corresponding(t)
+            | WaitOn::BurstBuffer(t) => Some(*t),
             WaitOn::Singleton => None,
         }
     }

@@ -8,7 +8,7 @@ use crate::index::Index;
 use crate::job::{Job, Phase, Place, Wait, WaitOn, WaitState};
 use crate::state::State;
 use bivouac_types::depend::{Dependency, DependencyTarget, DependencyTerm};
-use bivouac_types::{JobId, JobState, Now, Reject, Timestamp, Uid};
+use bivouac_types::{JobId, JobState, Now, Reject, TaskSet, Timestamp, Uid};
 use std::sync::Arc;
 
 /// The terms of a dependency, each as it stands now.
@@ -31,6 +31,8 @@ pub fn resolve(
             DependencyTerm::AfterAny(job) => target(job, state, index)?.map(WaitOn::Ended),
             DependencyTerm::AfterOk(job) => target(job, state, index)?.map(WaitOn::Ok),
             DependencyTerm::AfterNotOk(job) => target(job, state, index)?.map(WaitOn::NotOk),
+            DependencyTerm::AfterCorr(job) => target(job, state, index)?.map(WaitOn::Corresponding),
+            DependencyTerm::AfterBurstBuffer(job) => target(job, state, index)?.map(WaitOn::BurstBuffer),
             DependencyTerm::Singleton => Some(WaitOn::Singleton),
         };
         // With `?`, a forgotten job satisfies the whole; otherwise it satisfies its own term.
@@ -43,7 +45,7 @@ pub fn resolve(
     Ok(waits)
 }
 
-/// Who waits, as far as `singleton` asks.
+/// Who waits, as far as `singleton` and `aftercorr` ask.
 pub struct Identity {
     /// The user.
     pub uid: Uid,
@@ -51,12 +53,14 @@ pub struct Identity {
     pub name: Arc<str>,
     /// The submission.
     pub origin: JobId,
+    /// The tasks of an array.
+    pub tasks: Option<TaskSet>,
 }
 
 /// The submission and task that a user's target means; none if it is forgotten.
 fn target(given: DependencyTarget, state: &State, index: &Index) -> Result<Option<DependencyTarget>, Reject> {
-    let whole = |job: JobId| DependencyTarget { job, task: None };
-    let one = |job: JobId, task: u32| DependencyTarget { job, task: Some(task) };
+    let whole = DependencyTarget::job;
+    let one = DependencyTarget::task;
     match (state.submissions.get(&given.job), state.jobs.get(&given.job), given.task) {
         (Some(submission), _, Some(task)) => {
             if !submission.spec.array.as_ref().is_some_and(|a| a.tasks.contains(task)) {
@@ -91,7 +95,33 @@ pub fn standing(on: WaitOn, state: &State, index: &Index, me: &Identity, at: Tim
             Some(begun) => WaitState::Met(begun + delay),
             None => WaitState::Open,
         },
-        WaitOn::Ended(target) => ended(target, state, index).map_or(WaitState::Open, |_| met(true)),
+        WaitOn::Ended(target) | WaitOn::BurstBuffer(target) => {
+            ended(target, state, index).map_or(WaitState::Open, |_| met(true))
+        }
+        WaitOn::Corresponding(target) => {
+            let of = |task: u32| {
+                state
+                    .submissions
+                    .get(&target.job)?
+                    .spec
+                    .array
+                    .as_ref()?
+                    .tasks
+                    .contains(task)
+                    .then(|| DependencyTarget::task(target.job, task))
+            };
+            match &me.tasks {
+                // Several that wait in one record have no common answer but one that holds for all.
+                Some(tasks) if tasks.len() > 1 => {
+                    ended(target, state, index).filter(|ok| *ok).map_or(WaitState::Open, met)
+                }
+                // A task without its like waits for the whole.
+                tasks => {
+                    let own = tasks.as_ref().and_then(TaskSet::first).and_then(of).unwrap_or(target);
+                    ended(own, state, index).map_or(WaitState::Open, met)
+                }
+            }
+        }
         WaitOn::Ok(target) => ended(target, state, index).map_or(WaitState::Open, met),
         WaitOn::NotOk(target) => ended(target, state, index).map_or(WaitState::Open, |ok| met(!ok)),
     }

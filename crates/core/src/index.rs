@@ -249,7 +249,9 @@ impl Index {
                 WaitOn::Begun(target, _)
                 | WaitOn::Ended(target)
                 | WaitOn::Ok(target)
-                | WaitOn::NotOk(target) => {
+                | WaitOn::NotOk(target)
+                | WaitOn::Corresponding(target)
+                | WaitOn::BurstBuffer(target) => {
                     member(&mut self.dependents, (target.job, job.id), put);
                 }
                 WaitOn::Singleton => {

@@ -70,7 +70,11 @@ impl JobView {
             state: job.state(),
             reason: self.reason,
             reason_text: self.reason_text.clone(),
-            unmet: job.pending().map_or(Vec::new(), |p| unmet(p, &self.arrays, now)),
+            unmet: match &job.phase {
+                Phase::Pending(pending) => unmet(&pending.waits, &self.arrays, now),
+                Phase::Ended(ended) => unmet(&ended.waits, &self.arrays, now),
+                _ => Vec::new(),
+            },
             priority: world.shown_priority(job, submission, first, now),
             time_limit: world.shown_limit(job, run, first),
             submit: job.requeued.unwrap_or(submission.at.wall),
@@ -246,7 +250,12 @@ impl Cluster {
         let submission = self.state.submission(job)?;
         let reason = self.reason(job, plan);
         let is_array = |job: &JobId| self.state.submissions.get(job).is_some_and(|s| s.spec.array.is_some());
-        let waits = job.pending().into_iter().flat_map(|p| &p.waits);
+        let waits = match &job.phase {
+            Phase::Pending(pending) => &pending.waits[..],
+            Phase::Ended(ended) => &ended.waits,
+            _ => &[],
+        };
+        let waits = waits.iter();
         Some(JobView {
             arrays: waits.filter_map(|w| Some(w.on.target()?.job)).filter(is_array).collect(),
             evaluated: plan.made,
@@ -553,7 +562,7 @@ fn step_info(step: &Step) -> StepInfo {
     }
 }
 
-fn unmet(pending: &Pending, arrays: &[JobId], now: Now) -> Vec<Unmet> {
+fn unmet(waits: &[Wait], arrays: &[JobId], now: Now) -> Vec<Unmet> {
     let open = |w: &&Wait| !matches!(w.state, WaitState::Met(at) if at <= now.wall);
     let shown = |w: &Wait| Unmet {
         failed: w.state == WaitState::Never,
@@ -563,10 +572,12 @@ fn unmet(pending: &Pending, arrays: &[JobId], now: Now) -> Vec<Unmet> {
             WaitOn::Ended(job) => DependencyTerm::AfterAny(job),
             WaitOn::Ok(job) => DependencyTerm::AfterOk(job),
             WaitOn::NotOk(job) => DependencyTerm::AfterNotOk(job),
+            WaitOn::Corresponding(job) => DependencyTerm::AfterCorr(job),
+            WaitOn::BurstBuffer(job) => DependencyTerm::AfterBurstBuffer(job),
             WaitOn::Singleton => DependencyTerm::Singleton,
         },
     };
-    pending.waits.iter().filter(open).map(shown).collect()
+    waits.iter().filter(open).map(shown).collect()
 }
 
 impl Pending {

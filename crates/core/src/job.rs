@@ -207,6 +207,10 @@ pub enum WaitOn {
     Ok(DependencyTarget),
     /// It has ended otherwise.
     NotOk(DependencyTarget),
+    /// The array's task of the same index has ended with exit code 0.
+    Corresponding(DependencyTarget),
+    /// It has ended, said by `afterburstbuffer`.
+    BurstBuffer(DependencyTarget),
     /// No earlier job of this user and name is pending or running.
     Singleton,
 }
@@ -340,6 +344,9 @@ pub struct Ended {
     /// Since when a job that never ran was eligible, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eligible: Option<Timestamp>,
+    /// What a job that never ran still waited for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<Wait>,
 }
 
 /// A step made by srun.

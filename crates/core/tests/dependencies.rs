@@ -8,11 +8,11 @@ use bivouac_types::{Duration, JobId, JobSpec, PendingReason as R};
 use common::*;
 
 fn on(job: JobId) -> DependencyTarget {
-    DependencyTarget { job, task: None }
+    DependencyTarget::job(job)
 }
 
 fn task(job: JobId, task: u32) -> DependencyTarget {
-    DependencyTarget { job, task: Some(task) }
+    DependencyTarget::task(job, task)
 }
 
 fn needs(terms: &[T]) -> JobSpec {
@@ -21,6 +21,37 @@ fn needs(terms: &[T]) -> JobSpec {
 
 fn needs_any(terms: &[T]) -> JobSpec {
     JobSpec { dependency: Some(Dependency { terms: terms.to_vec(), any: true }), ..spec() }
+}
+
+#[test]
+fn a_task_waits_for_the_task_of_its_index() {
+    let mut w = World::new();
+    let first = w.submit(array("1-2"));
+    let one = w.start_task(first, 1);
+    w.exits(one, exit(0));
+    let wanted = Dependency { terms: vec![T::AfterCorr(on(first))], any: false };
+    let after = w.submit(JobSpec { dependency: Some(wanted), ..array("1-3") });
+    let of = |w: &World, t: u32| {
+        w.cluster.jobs_of(after).find(|j| j.tasks() == Some(tasks(&t.to_string()))).unwrap().id
+    };
+    let reasons = |w: &World| [1, 2, 3].map(|t| w.reason(of(w, t)));
+    assert_eq!(reasons(&w), [R::Priority, R::Dependency, R::Dependency]);
+    let two = w.start_task(first, 2);
+    w.exits(two, exit(1));
+    let never = R::DependencyNeverSatisfied;
+    assert_eq!(reasons(&w), [R::Priority, never, never], "a task without its like waits for all");
+}
+
+#[test]
+fn what_was_waited_for_stays_shown_after_a_cancel() {
+    let mut w = World::new();
+    let first = w.submit(spec());
+    let after = w.submit(needs(&[T::AfterOk(on(first))]));
+    w.run(first, 1);
+    w.cancel(user(1000), after).unwrap();
+    let row = w.cluster.job_info(w.job(after), &Default::default(), w.now()).unwrap();
+    assert_eq!(row.accounting.waited, R::DependencyNeverSatisfied);
+    assert_eq!(row.unmet.iter().map(|u| u.term).collect::<Vec<_>>(), [T::AfterOk(on(first))]);
 }
 
 #[test]

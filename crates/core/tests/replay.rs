@@ -59,7 +59,7 @@ fn perform(w: &mut World, what: Do) {
             spec.array =
                 tasks.map(|n| ArraySpec { tasks: TaskSet::from_ranges([(0, n)]), max_running: None });
             spec.dependency = after.map(|(kind, n)| {
-                let job = DependencyTarget { job: pick(n), task: None };
+                let job = DependencyTarget::job(pick(n));
                 let term = match kind {
                     0 => DependencyTerm::AfterOk(job),
                     1 => DependencyTerm::AfterNotOk(job),

@@ -30,6 +30,10 @@ pub enum DependencyTerm {
     AfterOk(DependencyTarget),
     /// `afternotok:job`: it has ended otherwise.
     AfterNotOk(DependencyTarget),
+    /// `aftercorr:array`: for each task of an array, the task of the same index has ended with exit code 0.
+    AfterCorr(DependencyTarget),
+    /// `afterburstbuffer:job`: it has ended; there are no burst buffers that could be busy still.
+    AfterBurstBuffer(DependencyTarget),
     /// `singleton`: no earlier job of the same user and name is pending or running.
     Singleton,
 }
@@ -43,24 +47,25 @@ pub struct DependencyTarget {
     pub task: Option<u32>,
 }
 
-/// Why a dependency is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DependencyError {
-    /// It is no list of conditions, or mixes `,` and `?`.
-    Syntax,
-    /// One of Slurm's kinds that is not available here, by its name.
-    Kind(&'static str),
+impl DependencyTarget {
+    /// A job, or an array.
+    pub fn job(job: JobId) -> DependencyTarget {
+        DependencyTarget { job, task: None }
+    }
+
+    /// One task of an array.
+    pub fn task(job: JobId, task: u32) -> DependencyTarget {
+        DependencyTarget { job, task: Some(task) }
+    }
 }
+
+/// Why a dependency is refused: it is no list of conditions, or mixes `,` and `?`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DependencyError;
 
 impl fmt::Display for DependencyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            DependencyError::Syntax => f.write_str("Job dependency problem"),
-            DependencyError::Kind(kind) => write!(
-                f,
-                "dependencies of kind {kind} are not available here; use after, afterany, afterok, afternotok or singleton"
-            ),
-        }
+        f.write_str("Job dependency problem")
     }
 }
 
@@ -71,11 +76,11 @@ impl Dependency {
     /// condition suffices. Ids without a kind mean afterany.
     ///
     /// # Errors
-    /// [`DependencyError`].
+    /// It is none.
     pub fn parse(text: &str) -> Result<Dependency, DependencyError> {
         let any = text.contains('?');
         if any && text.contains(',') {
-            return Err(DependencyError::Syntax);
+            return Err(DependencyError);
         }
         let mut terms = Vec::new();
         for part in text.split(if any { '?' } else { ',' }) {
@@ -117,9 +122,9 @@ fn parse_part(part: &str, terms: &mut Vec<DependencyTerm>) -> Result<(), Depende
         "afterany" => DependencyTerm::AfterAny,
         "afterok" => DependencyTerm::AfterOk,
         "afternotok" => DependencyTerm::AfterNotOk,
-        "aftercorr" => return Err(DependencyError::Kind("aftercorr")),
-        "afterburstbuffer" => return Err(DependencyError::Kind("afterburstbuffer")),
-        _ => return Err(DependencyError::Syntax),
+        "aftercorr" => DependencyTerm::AfterCorr,
+        "afterburstbuffer" => DependencyTerm::AfterBurstBuffer,
+        _ => return Err(DependencyError),
     };
     for id in ids.split(':') {
         terms.push(make(target(id)?));
@@ -133,16 +138,16 @@ fn target(id: &str) -> Result<DependencyTarget, DependencyError> {
         None => (id, None),
     };
     match number(job)? {
-        0 => Err(DependencyError::Syntax),
+        0 => Err(DependencyError),
         job => Ok(DependencyTarget { job: JobId(job), task }),
     }
 }
 
 fn number(text: &str) -> Result<u32, DependencyError> {
     if !text.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(DependencyError::Syntax);
+        return Err(DependencyError);
     }
-    text.parse().map_err(|_| DependencyError::Syntax)
+    text.parse().map_err(|_| DependencyError)
 }
 
 impl DependencyTerm {
@@ -152,7 +157,9 @@ impl DependencyTerm {
             DependencyTerm::After { job, .. }
             | DependencyTerm::AfterAny(job)
             | DependencyTerm::AfterOk(job)
-            | DependencyTerm::AfterNotOk(job) => Some(job),
+            | DependencyTerm::AfterNotOk(job)
+            | DependencyTerm::AfterCorr(job)
+            | DependencyTerm::AfterBurstBuffer(job) => Some(job),
             DependencyTerm::Singleton => None,
         }
     }
@@ -173,6 +180,8 @@ impl fmt::Display for DependencyTerm {
             DependencyTerm::AfterAny(job) => write!(f, "afterany:{job}"),
             DependencyTerm::AfterOk(job) => write!(f, "afterok:{job}"),
             DependencyTerm::AfterNotOk(job) => write!(f, "afternotok:{job}"),
+            DependencyTerm::AfterCorr(job) => write!(f, "aftercorr:{job}"),
+            DependencyTerm::AfterBurstBuffer(job) => write!(f, "afterburstbuffer:{job}"),
             DependencyTerm::Singleton => f.write_str("singleton"),
         }
     }
@@ -205,6 +214,7 @@ mod tests {
             ("afterany:12_3,singleton", "afterany:12_3,singleton"),
             ("12:13", "afterany:12,afterany:13"),
             ("AfterOK:7", "afterok:7"),
+            ("aftercorr:7,afterburstbuffer:8", "aftercorr:7,afterburstbuffer:8"),
             ("afterok:7,afterany:7:7,afterok:7", "afterok:7,afterany:7"),
         ] {
             assert_eq!(Dependency::parse(given).unwrap().to_string(), shown, "{given}");
@@ -230,14 +240,13 @@ mod tests {
             "afterok:1_",
             "-1",
         ] {
-            assert_eq!(Dependency::parse(bad), Err(DependencyError::Syntax), "{bad}");
+            assert_eq!(Dependency::parse(bad), Err(DependencyError), "{bad}");
         }
-        assert_eq!(Dependency::parse("aftercorr:1"), Err(DependencyError::Kind("aftercorr")));
     }
 
     proptest! {
         #[test]
-        fn garbage_never_panics_and_what_is_taken_prints_back(text in "(after(ok|any|notok)?|singleton|[0-9]{1,3}|[:,?+_x-]){0,8}") {
+        fn garbage_never_panics_and_what_is_taken_prints_back(text in "(after(ok|any|notok|corr|burstbuffer)?|singleton|[0-9]{1,3}|[:,?+_x-]){0,8}") {
             if let Ok(d) = Dependency::parse(&text) {
                 prop_assert_eq!(Dependency::parse(&d.to_string()), Ok(d));
             }

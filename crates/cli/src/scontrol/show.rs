@@ -138,7 +138,8 @@ fn jobs(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
     let wanted = match id {
         None => None,
         Some(text) => {
-            let parsed = job_ref(text);
+            // One job or task: no list.
+            let parsed = job_ref(text).filter(|_| !text.contains(['[', ',']));
             Some(parsed.ok_or_else(|| session.fail("scontrol_print_job error: Invalid job id specified"))?)
         }
     };

@@ -10,9 +10,9 @@ use crate::command::{Caller, PayloadId, RequestKey};
 use crate::demand::Demand;
 use crate::deps::{self, Identity};
 use crate::event::Change;
-use crate::job::{Owner, Submission, Tally};
+use crate::job::{Owner, Submission, Tally, WaitOn};
 use bivouac_types::config::PartitionConfig;
-use bivouac_types::{JobId, JobSpec, Now, Reject, Uid};
+use bivouac_types::{JobId, JobSpec, Now, Reject, TaskSet, Uid};
 
 impl Cluster {
     pub(super) fn submit(
@@ -28,7 +28,12 @@ impl Cluster {
             return if uid == caller.uid { Ok(Vec::new()) } else { Err(Reject::AccessDenied) };
         }
         let submission = self.accept(caller, spec, payload, key, now)?;
-        Ok(vec![Change::Submitted(Box::new(submission))])
+        let (id, own) = (submission.id, tasks_of_their_own(&submission));
+        let mut changes = vec![Change::Submitted(Box::new(submission))];
+        let number = |n: usize| JobId(id.0.saturating_add(1).saturating_add(n as u32));
+        let split = |(n, tasks)| Change::Split { from: id, tasks, job: number(n) };
+        changes.extend(own.into_iter().enumerate().map(split));
+        Ok(changes)
     }
 
     /// The submission that a request leads to, with every default filled in; sbatch --test-only stops here.
@@ -74,7 +79,12 @@ impl Cluster {
             return Err(Reject::InvalidLicenses);
         }
         let id = JobId(self.state.next_id);
-        let me = Identity { uid: caller.uid, name: spec.name.as_str().into(), origin: id };
+        let me = Identity {
+            uid: caller.uid,
+            name: spec.name.as_str().into(),
+            origin: id,
+            tasks: spec.array.as_ref().map(|a| a.tasks.clone()),
+        };
         let waits = match &spec.dependency {
             Some(dependency) => deps::resolve(dependency, &self.state, &self.index, &me, now)?,
             None => Vec::new(),
@@ -175,6 +185,14 @@ impl Cluster {
             Ok(())
         }
     }
+}
+
+/// The tasks of an array that each wait for something else: all but the last, which keeps the array's record.
+fn tasks_of_their_own(submission: &Submission) -> Vec<TaskSet> {
+    let corresponding = submission.waits.iter().any(|w| matches!(w.on, WaitOn::Corresponding(_)));
+    let Some(array) = submission.spec.array.as_ref().filter(|_| corresponding) else { return Vec::new() };
+    let all = array.tasks.len().saturating_sub(1) as usize;
+    array.tasks.iter().take(all).map(TaskSet::single).collect()
 }
 
 /// Whether a user may submit to a partition at all.

@@ -175,6 +175,7 @@ impl Cluster {
                     uid: s.submission.owner.uid,
                     name: s.job.name.clone(),
                     origin: s.submission.id,
+                    tasks: s.part.clone().or_else(|| s.job.tasks()),
                 };
                 let mut waits = match dependency {
                     Some(d) => deps::resolve(d, &self.state, &self.index, &me, now)?,

@@ -23,8 +23,11 @@ impl Checker {
         for term in &dependency.terms {
             let own = match *term {
                 DependencyTerm::After { job, delay } => target(job).map(|t| Term::Begun(t, delay.0)),
-                DependencyTerm::AfterAny(job) => target(job).map(Term::Ended),
-                DependencyTerm::AfterOk(job) => target(job).map(Term::Ok),
+                DependencyTerm::AfterAny(job) | DependencyTerm::AfterBurstBuffer(job) => {
+                    target(job).map(Term::Ended)
+                }
+                // Users of the simulation make no job that waits task by task.
+                DependencyTerm::AfterOk(job) | DependencyTerm::AfterCorr(job) => target(job).map(Term::Ok),
                 DependencyTerm::AfterNotOk(job) => target(job).map(Term::NotOk),
                 DependencyTerm::Singleton => Some(Term::Singleton),
             };
