@@ -45,6 +45,11 @@ pub fn resolve(
     Ok(waits)
 }
 
+/// Whether others of its name are ahead is looked at when a held job is released.
+pub fn put_off(waits: &mut [Wait]) {
+    waits.iter_mut().filter(|w| w.on == WaitOn::Singleton).for_each(|w| w.state = WaitState::Open);
+}
+
 /// Who waits, as far as `singleton` and `aftercorr` ask.
 pub struct Identity {
     /// The user.

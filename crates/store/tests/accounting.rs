@@ -44,6 +44,7 @@ fn record(id: u32, restarts: u32, end: i64) -> JobInfo {
         evaluated: None,
         ending: None,
         suspended: None,
+        resized: None,
         steps: Vec::new(),
         pid: None,
         planned_nodes: Vec::new(),

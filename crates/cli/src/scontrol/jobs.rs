@@ -97,9 +97,15 @@ pub fn each(words: &[String], verb: Verb, session: Session) -> Result<(), ExitCo
                 Some(target) => tell(&mut client, verb.ask(target, manner)),
                 None => Err(Trouble::Rejected(Reject::InvalidJobId)),
             };
-            if let (Err(Trouble::Rejected(Reject::InvalidJobId)), true) = (&result, known && verb.pauses()) {
-                // Slurm's text for a job that it does not have.
-                done = Err(session.fail(format_args!("Unexpected message received for job {id}")));
+            let own = match &result {
+                _ if !(known && verb.pauses()) => None,
+                // Slurm's texts for a job that it does not have, and for one that is over.
+                Err(Trouble::Rejected(Reject::InvalidJobId)) => Some("Unexpected message received"),
+                Err(Trouble::Rejected(Reject::JobEnded)) => Some("Job/step already completing or completed"),
+                _ => None,
+            };
+            if let Some(text) = own {
+                done = Err(session.fail(format_args!("{text} for job {id}")));
                 continue;
             }
             if let Err(e) = result {

@@ -85,10 +85,13 @@ impl Cluster {
             origin: id,
             tasks: spec.array.as_ref().map(|a| a.tasks.clone()),
         };
-        let waits = match &spec.dependency {
+        let mut waits = match &spec.dependency {
             Some(dependency) => deps::resolve(dependency, &self.state, &self.index, &me, now)?,
             None => Vec::new(),
         };
+        if spec.hold {
+            deps::put_off(&mut waits);
+        }
         let owner = Owner { uid: caller.uid, gid: caller.gid, user: caller.user, group: caller.group };
         let tally = Tally::default();
         let submission =

@@ -10,7 +10,7 @@ use crate::command::{Caller, JobTarget};
 use crate::demand::Demand;
 use crate::deps::{self, Identity};
 use crate::event::Change;
-use crate::job::{Hold, Phase, Run, Submission, Tally, Wait, WaitOn, WaitState};
+use crate::job::{Hold, Phase, Run, Submission, Tally, Wait};
 use crate::ledger::Ledger;
 use bivouac_types::job::NodeRange;
 use bivouac_types::{HostList, JobChange, LicenseRequest, Now, Reject, TimeLimit, Uid};
@@ -181,10 +181,8 @@ impl Cluster {
                     Some(d) => deps::resolve(d, &self.state, &self.index, &me, now)?,
                     None => Vec::new(),
                 };
-                // Whether others of its name are ahead is looked at when the job is released.
-                let held = s.job.hold.is_some();
-                for wait in waits.iter_mut().filter(|w| held && w.on == WaitOn::Singleton) {
-                    wait.state = WaitState::Open;
+                if s.job.hold.is_some() {
+                    deps::put_off(&mut waits);
                 }
                 if waits.iter().any(|w| w.on.target().is_some_and(|t| t.job == s.submission.id)) {
                     return Err(Reject::DependencyProblem);
