@@ -114,6 +114,8 @@ impl Demand {
         tables: &Tables,
     ) -> Result<(Demand, Option<Reject>), Reject> {
         let p = &config.partitions[partition];
+        let with_defaults = with_job_defaults(ask, p);
+        let ask = with_defaults.as_ref().unwrap_or(ask);
         let wanted = names(&ask.nodelist, tables)?;
         let unwanted = names(&ask.exclude, tables)?;
         if let Some(n) = wanted.iter().find(|n| unwanted.contains(n)) {
@@ -342,6 +344,20 @@ impl Demand {
             }
         }
     }
+}
+
+/// The request with the partition's DefCpuPerGPU and DefMemPerGPU, if it asks for GPUs and says neither; none: as it is.
+fn with_job_defaults(ask: &ResourceRequest, p: &PartitionConfig) -> Option<ResourceRequest> {
+    if p.job_defaults.is_empty() || !ask.asks_gpus() {
+        return None;
+    }
+    let default = |name: &str| p.job_defaults.iter().find(|(key, _)| key == name).map(|(_, value)| *value);
+    let mut ask = ask.clone();
+    if ask.cpus_per_task.is_none() && ask.gpus.cpus_per_gpu.is_none() {
+        ask.gpus.cpus_per_gpu = default("DefCpuPerGPU").map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    }
+    ask.mem = ask.mem.or(default("DefMemPerGPU").map(MemRequest::PerGpu));
+    Some(ask)
 }
 
 /// Nodes with the temporary disk, sockets, cores and threads that are asked for at least.

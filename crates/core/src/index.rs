@@ -7,6 +7,7 @@ use crate::demand::Demand;
 use crate::job::{Job, Phase, Place, Run, Submission, WaitOn, WaitState};
 use crate::limits::Use;
 use crate::world::{Gate, QueueEntry, World};
+use bivouac_types::config::PartitionConfig;
 use bivouac_types::{Duration, JobId, Timestamp, Uid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -206,7 +207,7 @@ impl Index {
             0 => drop(self.names.remove(&name)),
             n => drop(self.names.insert(name, n)),
         }
-        if let Some(qos) = world.qos_of(submission) {
+        for qos in world.qos_submitted(submission) {
             tally(&mut self.submitted, (qos, submission.owner.uid), job.count(), put);
         }
     }
@@ -223,7 +224,10 @@ impl Index {
             }
         }
         let size = Use::of(&held);
-        if let Some(qos) = world.qos_of(submission) {
+        // Of a partition that is there no more, nothing is known.
+        let nowhere = PartitionConfig::default();
+        let partition = world.config.partition(&run.partition).unwrap_or(&nowhere);
+        for qos in world.qos_in(submission, partition) {
             amount(&mut self.qos, qos, &size, put);
             amount(&mut self.users, (qos, submission.owner.uid), &size, put);
         }

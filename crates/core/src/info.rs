@@ -127,6 +127,9 @@ impl JobView {
         };
         Accounting {
             billing: partition.and_then(|p| p.billing.clone()),
+            job_defaults: partition
+                .filter(|_| self.submission.spec.resources.asks_gpus())
+                .map_or(Vec::new(), |p| p.job_defaults.clone()),
             req_cpus: demand.map_or(1, Demand::min_cpus),
             req_nodes: demand.map_or(1, |d| d.min_nodes),
             req_mem_mb: demand.map_or(0, |d| d.min_mem_mb(tables)),
@@ -302,7 +305,7 @@ impl Cluster {
             return PendingReason::ReqNodeNotAvail;
         }
         let least = Use::least(open, &self.world.tables);
-        Ledger::new(self).blocking(job, submission, &least).unwrap_or(PendingReason::Priority)
+        Ledger::new(self).blocking(job, submission, open.partition, &least).unwrap_or(PendingReason::Priority)
     }
 
     /// The particulars of a reason that has some.

@@ -41,8 +41,14 @@ impl<'a> Ledger<'a> {
         &self.free
     }
 
-    /// The limit that keeps one more job (or task) of this size from starting.
-    pub fn blocking(&self, job: &Job, submission: &Submission, want: &Use) -> Option<PendingReason> {
+    /// The limit that keeps one more job (or task) of this size from starting in the partition.
+    pub fn blocking(
+        &self,
+        job: &Job,
+        submission: &Submission,
+        partition: usize,
+        want: &Use,
+    ) -> Option<PendingReason> {
         let index = &self.cluster.index;
         if let (Some(array), false) = (&submission.spec.array, job.place == Place::Whole)
             && let Some(throttle) = array.max_running
@@ -55,12 +61,13 @@ impl<'a> Ledger<'a> {
         if !submission.spec.licenses.iter().all(|l| self.has_license(&l.name, l.count)) {
             return Some(PendingReason::Licenses);
         }
-        let qos = self.cluster.world.qos_of(submission)?;
-        let nothing = Use::default();
-        let group = self.qos.get(&qos).or(index.qos.get(&qos)).unwrap_or(&nothing);
-        let key = (qos, submission.owner.uid);
-        let user = self.users.get(&key).or(index.users.get(&key)).unwrap_or(&nothing);
-        limits::blocking(self.cluster.world.qos(qos), group, user, want)
+        let (world, nothing) = (&self.cluster.world, Use::default());
+        world.limits_in(submission, &world.config.partitions[partition]).find_map(|(qos, limits)| {
+            let group = self.qos.get(&qos).or(index.qos.get(&qos)).unwrap_or(&nothing);
+            let key = (qos, submission.owner.uid);
+            let user = self.users.get(&key).or(index.users.get(&key)).unwrap_or(&nothing);
+            limits::blocking(&limits, group, user, want)
+        })
     }
 
     /// Whether so many of a licence are free.
@@ -75,8 +82,8 @@ impl<'a> Ledger<'a> {
         place::allot(demand, picks, &self.free, &self.cluster.world.tables)
     }
 
-    /// Enters a start.
-    pub fn enter(&mut self, job: &Job, submission: &Submission, alloc: &[NodeAlloc]) {
+    /// Enters a start in the partition.
+    pub fn enter(&mut self, job: &Job, submission: &Submission, partition: usize, alloc: &[NodeAlloc]) {
         let (index, tables) = (&self.cluster.index, &self.cluster.world.tables);
         for part in alloc {
             if let Some(n) = tables.node(&part.node) {
@@ -87,7 +94,8 @@ impl<'a> Ledger<'a> {
             *self.licenses.entry(license.name.clone()).or_default() += u64::from(license.count);
         }
         let size = Use::of(alloc);
-        if let Some(qos) = self.cluster.world.qos_of(submission) {
+        let world = &self.cluster.world;
+        for qos in world.qos_in(submission, &world.config.partitions[partition]) {
             let key = (qos, submission.owner.uid);
             self.qos
                 .entry(qos)

@@ -124,6 +124,33 @@ fn above(limit: &TresLimit, have: &Use, want: &Use, words: &Words) -> Option<Pen
     }
 }
 
+/// A job's QoS in a partition with a QoS of its own: what that one limits, this one does not.
+pub fn below(own: &QosConfig, partition: &QosConfig) -> QosConfig {
+    let tres = |own: &TresLimit, first: &TresLimit| TresLimit {
+        cpus: own.cpus.filter(|_| first.cpus.is_none()),
+        mem_mb: own.mem_mb.filter(|_| first.mem_mb.is_none()),
+        nodes: own.nodes.filter(|_| first.nodes.is_none()),
+        gres: own
+            .gres
+            .iter()
+            .filter(|(name, _)| !first.gres.iter().any(|(n, _)| n == name))
+            .cloned()
+            .collect(),
+    };
+    QosConfig {
+        name: own.name.clone(),
+        priority: own.priority,
+        max_wall: own.max_wall.filter(|_| partition.max_wall.is_none()),
+        max_jobs_per_user: own.max_jobs_per_user.filter(|_| partition.max_jobs_per_user.is_none()),
+        max_submit_per_user: own.max_submit_per_user.filter(|_| partition.max_submit_per_user.is_none()),
+        max_per_user: tres(&own.max_per_user, &partition.max_per_user),
+        max_per_job: tres(&own.max_per_job, &partition.max_per_job),
+        min_per_job: tres(&own.min_per_job, &partition.min_per_job),
+        grp: tres(&own.grp, &partition.grp),
+        grp_jobs: own.grp_jobs.filter(|_| partition.grp_jobs.is_none()),
+    }
+}
+
 /// The limit of the QoS that blocks a job of this size now, with what the QoS and the user in it use already.
 pub fn blocking(qos: &QosConfig, group: &Use, user: &Use, want: &Use) -> Option<PendingReason> {
     if qos.grp_jobs.is_some_and(|l| group.jobs + want.jobs > u64::from(l)) {

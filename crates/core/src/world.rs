@@ -8,10 +8,13 @@ use crate::place::place;
 use crate::priority::{self, Scale};
 use crate::state::State;
 use crate::tables::Tables;
-use bivouac_types::config::{ClusterConfig, LimitClock, NodeConfig, PartitionState, QosConfig};
+use bivouac_types::config::{
+    ClusterConfig, LimitClock, NodeConfig, PartitionConfig, PartitionState, QosConfig,
+};
 use bivouac_types::node::NodeStand;
 use bivouac_types::parameters::Association;
 use bivouac_types::{Duration, JobId, Now, PendingReason, TimeLimit, Timestamp};
+use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
@@ -219,8 +222,7 @@ impl World {
 
     /// The QoS of a submission, by position.
     pub fn qos_of(&self, submission: &Submission) -> Option<usize> {
-        let name = submission.qos.as_deref()?;
-        self.config.qos.iter().position(|q| q.name == name)
+        self.qos_named(submission.qos.as_deref()?)
     }
 
     /// The number of a submission's association (AssocID): its place in the configuration, counted from 1, as a new
@@ -239,6 +241,43 @@ impl World {
         let mut found = self.config.parameters.associations.iter().filter(mine);
         let first = found.clone().find(|a| a.partition.is_none());
         found.find(|a| a.partition.as_ref().is_some_and(|p| submission.partitions.contains(p))).or(first)
+    }
+
+    /// The QoS whose limits hold for a job in a partition, by position: the partition's, and then the job's own.
+    pub fn qos_in(
+        &self,
+        submission: &Submission,
+        partition: &PartitionConfig,
+    ) -> impl Iterator<Item = usize> {
+        let of_partition = partition.qos.as_deref().and_then(|name| self.qos_named(name));
+        let own = self.qos_of(submission).filter(|own| of_partition != Some(*own));
+        of_partition.into_iter().chain(own)
+    }
+
+    /// The QoS that count a submission: those in the first of its partitions.
+    pub fn qos_submitted(&self, submission: &Submission) -> Vec<usize> {
+        let first = submission.partitions.first().and_then(|name| self.config.partition(name));
+        match first {
+            Some(partition) => self.qos_in(submission, partition).collect(),
+            None => self.qos_of(submission).into_iter().collect(),
+        }
+    }
+
+    fn qos_named(&self, name: &str) -> Option<usize> {
+        self.config.qos.iter().position(|q| q.name == name)
+    }
+
+    /// Those QoS with their limits; what the partition's limits, the job's own does not.
+    pub(crate) fn limits_in<'a>(
+        &'a self,
+        submission: &Submission,
+        partition: &'a PartitionConfig,
+    ) -> impl Iterator<Item = (usize, Cow<'a, QosConfig>)> {
+        let of_partition = partition.qos.as_deref().and_then(|name| self.qos_named(name));
+        self.qos_in(submission, partition).map(move |qos| match of_partition {
+            Some(first) if first != qos => (qos, Cow::Owned(limits::below(self.qos(qos), self.qos(first)))),
+            _ => (qos, Cow::Borrowed(self.qos(qos))),
+        })
     }
 
     /// The QoS at that position.
@@ -271,8 +310,8 @@ impl World {
             return Some(PendingReason::PartitionTimeLimit);
         }
         demand.never.or_else(|| {
-            let qos = self.qos(self.qos_of(submission)?);
-            limits::never(qos, limit, &Use::least(demand, &self.tables))
+            let least = Use::least(demand, &self.tables);
+            self.limits_in(submission, partition).find_map(|(_, qos)| limits::never(&qos, limit, &least))
         })
     }
 

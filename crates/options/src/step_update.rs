@@ -59,3 +59,34 @@ fn time(text: &str) -> Option<StepLimit> {
         _ => TimeLimit::parse(text).map(StepLimit::To),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(line: &str) -> Result<StepUpdate, String> {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        read(&words).map_err(|lines| lines.join(" / "))
+    }
+
+    #[test]
+    fn a_step_and_its_limit() {
+        let update = |step, limit| Ok(StepUpdate { job: JobId(12), step, limit });
+        let minutes = |n| StepLimit::To(TimeLimit::Minutes(n));
+        assert_eq!(said("stepid=12.3 timelimit=5"), update(Some(3), minutes(5)));
+        assert_eq!(said("TimeLimit=1-0 StepId=12"), update(None, minutes(1440)));
+        assert_eq!(said("step=12.0 timel=-5"), update(Some(0), StepLimit::By(-5)));
+        assert_eq!(
+            said("step=12.0 timelimit=unlimited"),
+            update(Some(0), StepLimit::To(TimeLimit::Unlimited))
+        );
+        for (line, text) in [
+            ("stepid=12.0", "No changes specified"),
+            ("stepid=x timelimit=5", "Invalid StepID parameter: stepid=x / Request aborted"),
+            ("stepid=12.0 timelimit=x", "scontrol: error: Invalid TimeLimit value"),
+            ("stepid=12.0 nope=5", "Update of this parameter is not supported: nope=5 / Request aborted"),
+        ] {
+            assert_eq!(said(line), Err(text.to_owned()), "{line}");
+        }
+    }
+}

@@ -166,7 +166,9 @@ pub fn min_memory(job: &JobInfo) -> MemRequest {
     let nodes = u64::from(job.num_nodes.max(1));
     let before = job.spec.resources.cpus_before.filter(|_| job.nodes.is_empty());
     let cpus = u64::from(before.unwrap_or(job.num_cpus).max(1));
+    let by_gpu = job.accounting.job_defaults.iter().any(|(key, _)| key == "DefMemPerGPU");
     match job.spec.resources.mem {
+        None if by_gpu => MemRequest::PerGpu(0),
         Some(asked) if !matches!(asked, MemRequest::PerGpu(_)) => asked,
         _ if job.mem_mb.is_multiple_of(cpus) && job.mem_mb > 0 => MemRequest::PerCpu(job.mem_mb / cpus),
         _ => MemRequest::PerNode(job.mem_mb / nodes),

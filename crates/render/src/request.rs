@@ -36,8 +36,13 @@ pub fn licenses(spec: &JobSpec) -> String {
     }
 }
 
-/// scontrol's lines of the GPU family that were asked for, `TresPerJob=gres:gpu:2` and so on.
-pub fn tres_lines(ask: &ResourceRequest) -> Vec<String> {
+/// scontrol's lines of the GPU family that were asked for, `TresPerJob=gres:gpu:2` and so on; what the partition's
+/// `defaults` say is shown without `gres:`, as by Slurm.
+pub fn tres_lines(ask: &ResourceRequest, defaults: &[(String, u64)]) -> Vec<String> {
+    let default = |name: &str| {
+        let found = defaults.iter().find(|(key, _)| key == name);
+        found.map_or_else(String::new, |(_, value)| format!("gpu:{value}"))
+    };
     let gpus = &ask.gpus;
     let mut lines = Vec::new();
     let mut line = |name: &str, value: String| {
@@ -45,10 +50,17 @@ pub fn tres_lines(ask: &ResourceRequest) -> Vec<String> {
             lines.push(format!("{name}={value}"));
         }
     };
-    line("CpusPerTres", gpus.cpus_per_gpu.map_or_else(String::new, |n| format!("gres:gpu:{n}")));
+    line(
+        "CpusPerTres",
+        match (gpus.cpus_per_gpu, ask.cpus_per_task) {
+            (Some(n), _) => format!("gres:gpu:{n}"),
+            (None, None) => default("DefCpuPerGPU"),
+            (None, Some(_)) => String::new(),
+        },
+    );
     let mem = match ask.mem {
         Some(MemRequest::PerGpu(mb)) => format!("gres:gpu:{mb}"),
-        _ => String::new(),
+        _ => default("DefMemPerGPU"),
     };
     line("MemPerTres", mem);
     line("TresPerJob", tres(&gpus.per_job));

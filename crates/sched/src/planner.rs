@@ -92,7 +92,7 @@ impl<'a> Planner<'a> {
                 _ if self.last_task.contains_key(&job.id) => return looks,
                 _ => None,
             };
-            if let Some(reason) = self.ledger.blocking(job, submission, &least) {
+            if let Some(reason) = self.ledger.blocking(job, submission, demand.partition, &least) {
                 self.waits(job.id, reason);
                 return looks;
             }
@@ -137,10 +137,10 @@ impl<'a> Planner<'a> {
         let Some(picks) = picks else { return Err(self.no_room(job, demand)) };
         let alloc = self.ledger.allot(demand, &picks).ok_or(PendingReason::Resources)?;
         // Whole nodes and their memory are known only now.
-        if let Some(reason) = self.ledger.blocking(job, submission, &Use::of(&alloc)) {
+        if let Some(reason) = self.ledger.blocking(job, submission, demand.partition, &Use::of(&alloc)) {
             return Err(reason);
         }
-        self.ledger.enter(job, submission, &alloc);
+        self.ledger.enter(job, submission, demand.partition, &alloc);
         for reservation in self.reservations.iter_mut().filter(|r| r.at < end) {
             reservation.take(self.cluster, demand, &picks);
         }

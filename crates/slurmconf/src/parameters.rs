@@ -199,6 +199,11 @@ impl Build {
         if config.partitions.is_empty() {
             self.problem(&main, "there is no PartitionName line: a cluster needs a partition");
         }
+        let known = |name: &String| config.qos(name).is_some();
+        for partition in config.partitions.iter().filter(|p| p.qos.as_ref().is_some_and(|q| !known(q))) {
+            let name = partition.qos.as_deref().unwrap_or_default();
+            self.problem(&main, format!("Partition {} has an invalid qos ({name})", partition.name));
+        }
         if self.problems.is_empty()
             && let Err(e) = config.validate()
         {

@@ -72,6 +72,10 @@ impl Build {
             disable_root_jobs: entry.yes(self, "DisableRootJobs"),
             over_subscribe: self.over_subscribe(entry),
             over_time_limit: entry.read(self, "OverTimeLimit", time),
+            job_defaults: ["DefCpuPerGPU", "DefMemPerGPU"]
+                .into_iter()
+                .filter_map(|key| Some((key.to_owned(), entry.count::<u64>(self, key).filter(|n| *n > 0)?)))
+                .collect(),
             grace_time: entry.count(self, "GraceTime").unwrap_or(0),
             ..PartitionConfig::default()
         };

@@ -127,6 +127,9 @@ pub struct Accounting {
     /// TRESBillingWeights of its partition; none: it is billed by CPUs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub billing: Option<String>,
+    /// JobDefaults of its partition, of a job that asks for GPUs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub job_defaults: Vec<(String, u64)>,
     /// The number of its association; none: it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub association: Option<u32>,

@@ -193,6 +193,16 @@ pub struct GpuRequest {
     pub cpus_per_gpu: Option<u32>,
 }
 
+impl ResourceRequest {
+    /// Whether it asks for GPUs, by whatever option.
+    pub fn asks_gpus(&self) -> bool {
+        let gpus = &self.gpus;
+        let lists = [&gpus.per_job, &gpus.per_node, &gpus.per_socket, &gpus.per_task];
+        self.gres.iter().any(|g| g.name == "gpu" && g.count > 0)
+            || lists.iter().any(|list| list.iter().any(|g| g.count > 0))
+    }
+}
+
 /// What is set aside for the system on each node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Specialized {

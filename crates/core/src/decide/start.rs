@@ -60,10 +60,10 @@ impl Starting<'_> {
             return None;
         }
         let alloc = self.ledger.allot(choice, &start.nodes)?;
-        if self.ledger.blocking(record, submission, &Use::of(&alloc)).is_some() {
+        if self.ledger.blocking(record, submission, start.partition, &Use::of(&alloc)).is_some() {
             return None;
         }
-        self.ledger.enter(record, submission, &alloc);
+        self.ledger.enter(record, submission, start.partition, &alloc);
 
         let job = match from {
             Some(_) => {

@@ -179,8 +179,10 @@ impl Cluster {
     }
 
     fn check_submit_limit(&self, submission: &Submission) -> Result<(), Reject> {
-        let Some(qos) = self.world.qos_of(submission) else { return Ok(()) };
-        let Some(limit) = self.world.qos(qos).max_submit_per_user else { return Ok(()) };
+        // The partition's limit, if it has one, is the one that counts.
+        let limited = |qos: usize| Some((qos, self.world.qos(qos).max_submit_per_user?));
+        let all = self.world.qos_submitted(submission);
+        let Some((qos, limit)) = all.into_iter().find_map(limited) else { return Ok(()) };
         let have = self.index.submitted.get(&(qos, submission.owner.uid)).copied().unwrap_or(0);
         if have.saturating_add(submission.tasks()) > u64::from(limit) {
             Err(Reject::QosSubmitLimit)

@@ -37,7 +37,13 @@ enum Told {
     Nodes,
     /// The controller's words for it.
     Specification,
+    /// What cannot be had here, and why not.
+    Unavailable(&'static str),
 }
+
+const ONE_MACHINE: Told = Told::Unavailable("the nodes are one machine, and the load of one is that of all");
+const ONE_USER: Told = Told::Unavailable("nodes are not kept for one user");
+const NO_SHARING: &str = "jobs do not share CPUs; FORCE:1 and NO are the same here";
 
 const YES_OR_NO: Told = Told::Choice("YES and NO");
 
@@ -110,12 +116,25 @@ pub fn read(pairs: &[Pair<'_>]) -> Result<PartitionUpdate, Refusal> {
             let lines = vec![first, "scontrol: error: Request aborted".to_owned()];
             return Err(Refusal { lines, goes_on: true });
         };
-        match reader(text) {
-            Some(changes) => update.changes.extend(changes),
-            None => return Err(refusal(*told, name, &word, text)),
+        let changes = reader(text).ok_or_else(|| refusal(*told, name, &word, text))?;
+        if let Some(why) = changes.iter().find_map(unavailable) {
+            return Err(refusal(why, name, &word, text));
         }
+        update.changes.extend(changes);
     }
     Ok(update)
+}
+
+/// What slurm.conf is refused for, too.
+fn unavailable(change: &Change) -> Option<Told> {
+    match change {
+        Change::LeastLoaded(true) => Some(ONE_MACHINE),
+        Change::ExclusiveUser(true) => Some(ONE_USER),
+        Change::OverSubscribe(Some(text)) if text.starts_with("FORCE:") && text != "FORCE:1" => {
+            Some(Told::Unavailable(NO_SHARING))
+        }
+        _ => None,
+    }
 }
 
 fn refusal(told: Told, name: &str, word: &str, text: &str) -> Refusal {
@@ -129,6 +148,9 @@ fn refusal(told: Told, name: &str, word: &str, text: &str) -> Refusal {
             Refusal::ends(&[format!("scontrol: error: Invalid numeric value \"{text}\" for {name}.")])
         }
         Told::Nodes => Refusal::ends(&[format!("scontrol: error: \"{text}\" is not a valid node count")]),
+        Told::Unavailable(why) => {
+            Refusal::ends(&[format!("scontrol: error: {word} is not available here: {why}")])
+        }
         Told::Specification => Refusal::ends(&[format!("slurm_update error: Invalid {name} specification")]),
     }
 }

@@ -62,8 +62,22 @@ fn partitions() {
         ("part=p priority=2", "p [PriorityTier(2), PriorityJobFactor(2)]"),
         ("part=p minnodes=2-3 maxnodes=unlimited", "p [MinNodes(2), MaxNodes(None)]"),
         (
-            "part=p oversubscribe=force:2 shared=yes",
-            "p [OverSubscribe(Some(\"FORCE:2\")), OverSubscribe(Some(\"YES:4\"))]",
+            "part=p oversubscribe=force:1 shared=yes lln=no",
+            "p [OverSubscribe(Some(\"FORCE:1\")), OverSubscribe(Some(\"YES:4\")), LeastLoaded(false)]",
+        ),
+        (
+            "part=p oversubscribe=force:2",
+            "scontrol: error: oversubscribe=force:2 is not available here: jobs do not share CPUs; FORCE:1 and NO are \
+             the same here",
+        ),
+        (
+            "part=p lln=yes",
+            "scontrol: error: lln=yes is not available here: the nodes are one machine, and the load of one is that of \
+             all",
+        ),
+        (
+            "part=p exclusiveuser=yes",
+            "scontrol: error: exclusiveuser=yes is not available here: nodes are not kept for one user",
         ),
         ("part=p nodes= qos= alternate=none", "p [Nodes([]), Qos(None), Alternate(None)]"),
         (

@@ -152,7 +152,7 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
     // Where both are there, Slurm leaves nothing between them.
     let flags = format!("{kill}{}", if ask.spread_job { "SpreadJob=Yes" } else { "" });
     lines.extend(Some(flags).filter(|f| !f.is_empty()));
-    lines.extend(request::tres_lines(ask));
+    lines.extend(request::tres_lines(ask, &job.accounting.job_defaults));
     if !spec.mail_types.is_empty() {
         let user = spec.mail_user.as_ref().unwrap_or(&job.user);
         lines.push(format!("MailUser={user} MailType={}", spec.mail_types.join(",")));

@@ -71,9 +71,9 @@ pub const CONTROLLER: &[Key] = &[
     listed("CpuFreqGovernors", Text, "OnDemand,Performance,UserSpace", NO_FREQ),
     listed("CredType", OneOf(&["cred/munge", "cred/none"]), "cred/munge", NO_AUTH),
     listed("DebugFlags", Text, NULL, NO_LOG),
-    refused("DefCpuPerGPU", Count, NULL, "it comes with jobs' GPU options: ask for CPUs with -c").unseen(),
+    refused("DefCpuPerGPU", Count, NULL, "say it of each partition").unseen(),
     honoured("DefMemPerCPU", Limit, "UNLIMITED").unseen(),
-    refused("DefMemPerGPU", Limit, NULL, "it comes with jobs' GPU options: use DefMemPerCPU").unseen(),
+    refused("DefMemPerGPU", Limit, NULL, "say it of each partition").unseen(),
     honoured("DefMemPerNode", Limit, "UNLIMITED"),
     refused(
         "DependencyParameters",
