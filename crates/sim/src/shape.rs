@@ -146,7 +146,7 @@ fn config(rng: &mut Rng) -> ClusterConfig {
         owner_is_operator: false,
         job_requeue: rng.chance(70),
         parameters: Parameters {
-            cred_expire: rng.chance(80).then(|| Duration::from_secs(1)),
+            requeue_delay: rng.chance(80).then(|| Duration::from_secs(1)),
             ..Parameters::default()
         },
     }

@@ -1,6 +1,7 @@
 //! From a profile to the controller's configuration.
 
 use bivouac_types::config::{ClusterConfig, LimitClock, NodeConfig, PartitionConfig, QosConfig, TresLimit};
+use bivouac_types::parameters::Parameters;
 use bivouac_types::{Duration, TimeLimit};
 use toml::Spanned;
 
@@ -62,7 +63,10 @@ pub(crate) fn build(
         },
         owner_is_operator: c.owner_is_operator.unwrap_or(false),
         job_requeue: c.job_requeue.unwrap_or(true),
-        parameters: Default::default(),
+        parameters: Parameters {
+            requeue_delay: c.requeue_delay.map(|seconds| Duration::from_secs(seconds.into())),
+            ..Parameters::default()
+        },
     };
     match config.validate() {
         Ok(()) => Ok(config),

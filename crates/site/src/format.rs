@@ -43,6 +43,7 @@ pub(crate) struct Cluster {
     pub limit_clock: Option<Clock>,
     pub owner_is_operator: Option<bool>,
     pub job_requeue: Option<bool>,
+    pub requeue_delay: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -192,7 +193,8 @@ macro_rules! merge_options {
 }
 
 merge_options!(Cluster {} accounts default_account default_qos overcommit kill_wait min_job_age max_array_size
-    max_job_count first_job_id limit_clock owner_is_operator job_requeue);
+    max_job_count first_job_id limit_clock owner_is_operator job_requeue
+    requeue_delay);
 merge_options!(Partition { name } nodes default default_time max_time min_nodes max_nodes max_cpus_per_node
     def_mem_per_cpu max_mem_per_node allow_qos priority_tier priority_job_factor billing);
 merge_options!(Qos { name } priority max_wall max_jobs_per_user max_submit_per_user max_per_user max_per_job

@@ -54,6 +54,7 @@ fn local_is_this_machine_and_shares_its_memory() {
     let partition = config.default_partition().expect("default");
     assert_eq!((partition.name.as_str(), partition.def_mem_per_cpu_mb), ("local", Some(2_000)));
     assert!(config.owner_is_operator && !config.overcommit);
+    assert_eq!(config.parameters.requeue_delay().as_secs(), 0);
     assert!(site.cluster_config("camp").is_ok(), "on the real machine too");
 }
 
@@ -66,6 +67,7 @@ fn alpine_is_what_its_documentation_said_in_july_2023() {
     assert_eq!(config.default_partition().expect("default").name, "amilan");
     assert_eq!(config.default_account.as_deref(), Some("ucb-general"));
     assert_eq!(config.max_array_size, 1001);
+    assert_eq!(config.parameters.requeue_delay().as_secs(), 120);
     let names: Vec<&str> = config.partitions.iter().map(|p| p.name.as_str()).collect();
     let documented = ["amilan", "ami100", "aa100", "amem", "csu", "amc", "atesting", "atesting_a100"];
     assert!(

@@ -371,7 +371,7 @@ impl Build {
         for word in given.words("AuthInfo") {
             let Some(seconds) = word.strip_prefix("cred_expire=") else { continue };
             match (seconds.parse(), given.0.get("AuthInfo")) {
-                (Ok(seconds), _) if seconds > 0 => p.cred_expire = Some(Duration::from_secs(seconds)),
+                (Ok(seconds), _) if seconds > 0 => p.requeue_delay = Some(Duration::from_secs(seconds)),
                 (_, Some((place, _))) => self.problem(place, format!("Invalid AuthInfo value: \"{word}\"")),
                 _ => {}
             }

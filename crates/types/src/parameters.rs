@@ -49,8 +49,8 @@ pub struct Parameters {
     pub scheduler: Vec<String>,
     /// DisableRootJobs.
     pub disable_root_jobs: bool,
-    /// cred_expire of AuthInfo; none: Slurm's 120 seconds.
-    pub cred_expire: Option<Duration>,
+    /// How long a requeued job waits: cred_expire of AuthInfo, a profile's `requeue_delay`; none: Slurm's 120 seconds.
+    pub requeue_delay: Option<Duration>,
     /// The switches of topology.conf; empty: no topology.
     pub switches: Vec<SwitchConfig>,
 }
@@ -58,7 +58,7 @@ pub struct Parameters {
 impl Parameters {
     /// How long a requeued job waits before it starts again.
     pub fn requeue_delay(&self) -> Duration {
-        self.cred_expire.unwrap_or(Duration::from_secs(120))
+        self.requeue_delay.unwrap_or(Duration::from_secs(120))
     }
 
     /// AccountingStoreFlags: whether scripts and environments are kept with the accounting records.
