@@ -32,18 +32,19 @@ pub struct LoginEnv {
     pub base: Vec<Vec<u8>>,
 }
 
-/// Resource limits that go along with a job: Slurm's names and this system's numbers.
+/// Resource limits that go along with a job, in the order in which `sbatch -vv` tells them: Slurm's names and this
+/// system's numbers.
 pub const LIMITS: [(&str, u32); 10] = [
-    ("AS", libc::RLIMIT_AS),
-    ("CORE", libc::RLIMIT_CORE),
     ("CPU", libc::RLIMIT_CPU),
-    ("DATA", libc::RLIMIT_DATA),
     ("FSIZE", libc::RLIMIT_FSIZE),
-    ("MEMLOCK", libc::RLIMIT_MEMLOCK),
-    ("NOFILE", libc::RLIMIT_NOFILE),
-    ("NPROC", libc::RLIMIT_NPROC),
-    ("RSS", libc::RLIMIT_RSS),
+    ("DATA", libc::RLIMIT_DATA),
     ("STACK", libc::RLIMIT_STACK),
+    ("CORE", libc::RLIMIT_CORE),
+    ("RSS", libc::RLIMIT_RSS),
+    ("NPROC", libc::RLIMIT_NPROC),
+    ("NOFILE", libc::RLIMIT_NOFILE),
+    ("MEMLOCK", libc::RLIMIT_MEMLOCK),
+    ("AS", libc::RLIMIT_AS),
 ];
 
 /// One resource limit. A hard limit above the keeper's own is cut to it where the keeper is not root.

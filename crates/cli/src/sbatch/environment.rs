@@ -41,8 +41,25 @@ pub fn of(request: &Request, folder: Option<Vec<u8>>) -> Result<Vec<Blob>, ExitC
     if let Some(export) = request.export_text.as_ref().filter(|e| !e.eq_ignore_ascii_case("ALL")) {
         env.push(format!("SLURM_EXPORT_ENV={export}").into());
     }
-    env.extend(limits::entries(request.propagate.as_deref())?);
+    let limits = limits::entries(request.propagate.as_deref())?;
+    if request.verbose > 1 {
+        tell(&limits, &umask);
+    }
+    env.extend(limits);
     Ok(env)
+}
+
+/// What `-vv` tells of the process's properties that go along.
+fn tell(limits: &[Blob], umask: &str) {
+    for entry in limits {
+        let text = String::from_utf8_lossy(&entry.0);
+        let limit = text.strip_prefix("SLURM_").unwrap_or(&text).replacen("=U", "=", 1);
+        eprintln!("sbatch: debug:  propagating {limit}");
+    }
+    // SAFETY: a question about this process, which has a priority.
+    let priority = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
+    eprintln!("sbatch: debug:  propagating SLURM_PRIO_PROCESS={priority}");
+    eprintln!("sbatch: debug:  propagating UMASK={umask}");
 }
 
 /// What the file of --export-file holds, or the open file of that number; definitions end with a NUL byte.
