@@ -94,7 +94,8 @@ impl Dependency {
                 true
             }
         });
-        Ok(Dependency { terms, any })
+        // Of one condition, perhaps named twice, all is what any is; and so it reads when it is printed.
+        Ok(Dependency { any: any && terms.len() > 1, terms })
     }
 }
 
@@ -216,6 +217,7 @@ mod tests {
             ("AfterOK:7", "afterok:7"),
             ("aftercorr:7,afterburstbuffer:8", "aftercorr:7,afterburstbuffer:8"),
             ("afterok:7,afterany:7:7,afterok:7", "afterok:7,afterany:7"),
+            ("singleton?singleton", "singleton"),
         ] {
             assert_eq!(Dependency::parse(given).unwrap().to_string(), shown, "{given}");
         }
