@@ -5,6 +5,7 @@
 //! below a cluster's keeper, mean that cluster. Socket paths may be longer than the 108 bytes of a
 //! socket address: they are reached through `/proc/self/fd`.
 
+pub use bivouac_types::config::valid_cluster_name;
 use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
 use std::io;
@@ -106,13 +107,6 @@ impl Account {
         // SAFETY: geteuid has no preconditions.
         Account::of_uid(unsafe { libc::geteuid() })
     }
-}
-
-/// Whether a name may be a cluster's: letters, digits, `.`, `_`, `-`, not beginning with a dot or dash, at most 64.
-pub fn valid_cluster_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
-        && !name.starts_with(['.', '-'])
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 impl Place {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 /// How deep files may include each other.
 const DEPTH: usize = 16;
+/// Files that are included in all.
+const MAX_INCLUDED: usize = 1_000;
 /// Lines of all files together.
 const MAX_LINES: usize = 1 << 20;
 
@@ -68,7 +70,7 @@ pub type Open<'a> = &'a mut dyn FnMut(&str) -> Result<Option<String>, String>;
 /// Everything that is wrong is added to `problems`; what can be read is.
 pub fn read(file: &str, text: &str, cluster: &str, open: Open, problems: &mut Vec<Diagnostic>) -> Vec<Line> {
     let mut lines = Vec::new();
-    Reader { cluster, open, problems, lines: &mut lines }.file(file, text, 0);
+    Reader { cluster, open, problems, lines: &mut lines, included: 0 }.file(file, text, 0);
     lines
 }
 
@@ -77,6 +79,8 @@ struct Reader<'a, 'o> {
     open: Open<'o>,
     problems: &'a mut Vec<Diagnostic>,
     lines: &'a mut Vec<Line>,
+    /// Files so far, the same one again included.
+    included: usize,
 }
 
 impl Reader<'_, '_> {
@@ -101,6 +105,15 @@ impl Reader<'_, '_> {
     }
 
     fn include(&mut self, place: &Place, name: &str, depth: usize) {
+        self.included += 1;
+        // Files that include one another several times are more with each step down: one word about it is enough.
+        match self.included {
+            ..=MAX_INCLUDED => {}
+            n if n == MAX_INCLUDED + 1 => {
+                return self.problem(place, "there are too many included files".into());
+            }
+            _ => return,
+        }
         if depth >= DEPTH {
             return self.problem(place, format!("{name} is included too deep; does it include itself?"));
         }
@@ -201,6 +214,7 @@ mod tests {
         let mut open = |name: &str| match name {
             "more" => Ok(Some("Inside=1\nbad\n".to_owned())),
             "loop" => Ok(Some("include loop\n".to_owned())),
+            "twice" => Ok(Some("include twice\n".repeat(50))),
             _ => Ok(None),
         };
         let lines = read("f", text, "camp", &mut open, &mut problems);
@@ -238,6 +252,13 @@ mod tests {
         assert_eq!(problems[1], "f:3: the included file missing-camp does not exist");
         assert_eq!(problems[2], "loop:1: loop is included too deep; does it include itself?");
         assert_eq!(problems[3], "f:5: Parse error: \"oops\" is no Key=Value");
+    }
+
+    #[test]
+    fn files_that_include_one_another_many_times_come_to_an_end() {
+        let (_, problems) = parsed("include twice\n");
+        let told = problems.iter().filter(|p| p.ends_with("there are too many included files")).count();
+        assert_eq!((told, problems.len() <= MAX_INCLUDED), (1, true), "{}", problems.len());
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use crate::gres;
 use crate::values;
 use bivouac_types::HostList;
 use bivouac_types::config::{InitialState, NodeConfig};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A node's CPUs are numbered in sets of so many at most.
 const MAX_CPUS: u32 = 65_536;
@@ -184,10 +184,12 @@ impl Build {
         if let Some(text) = entry.get("Nodes") {
             match values::hosts(text) {
                 Ok(names) => {
+                    let known: BTreeSet<&str> = nodes.iter().map(|n| n.name.as_str()).collect();
+                    let mut seen: BTreeSet<String> = members.iter().cloned().collect();
                     for name in names {
-                        if !nodes.iter().any(|n| n.name == name) {
+                        if !known.contains(name.as_str()) {
                             self.problem(&entry.place, format!("node {name} does not exist"));
-                        } else if !members.contains(&name) {
+                        } else if seen.insert(name.clone()) {
                             members.push(name);
                         }
                     }

@@ -6,10 +6,10 @@ use crate::lines::{Line, Place};
 use crate::partition::Memory;
 use crate::values;
 use crate::{Beside, Build, Diagnostic, SLURM_CONF};
-use bivouac_types::config::{ClusterConfig, InitialState, LimitClock, QosConfig};
+use bivouac_types::config::{ClusterConfig, InitialState, LimitClock, QosConfig, valid_cluster_name};
 use bivouac_types::parameters::{Enforce, EnforcePartLimits, LicenseConfig, Parameters};
 use bivouac_types::{Duration, TimeLimit};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The keys outside node, partition and similar lines, with the place where each was given last.
 #[derive(Default)]
@@ -69,6 +69,7 @@ impl Build {
         }
 
         let mut nodes = Vec::new();
+        let mut named = BTreeSet::new();
         let mut defaults = Defaults::default();
         for line in node_lines {
             let entry = self.entry(line, NODE);
@@ -78,10 +79,10 @@ impl Build {
             }
             let entry = defaults.under(entry);
             for node in self.nodes(&entry) {
-                if nodes.iter().any(|n: &bivouac_types::config::NodeConfig| n.name == node.name) {
-                    self.problem(&entry.place, format!("node {} is named twice", node.name));
-                } else {
+                if named.insert(node.name.clone()) {
                     nodes.push(node);
+                } else {
+                    self.problem(&entry.place, format!("node {} is named twice", node.name));
                 }
             }
         }
@@ -192,6 +193,9 @@ impl Build {
         };
         if config.cluster.is_empty() {
             self.problem(&main, "ClusterName needs to be specified");
+        } else if !valid_cluster_name(&config.cluster) {
+            let rule = "letters, digits, `.`, `_` and `-`, at most 64, not beginning with a dot or dash";
+            self.problem(&main, format!("ClusterName={}: a cluster's name has {rule}", config.cluster));
         }
         if config.nodes.is_empty() {
             self.problem(&main, "there is no NodeName line: a cluster needs nodes");

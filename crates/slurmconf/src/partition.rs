@@ -4,7 +4,7 @@ use crate::Build;
 use crate::entry::Entry;
 use crate::values::{self, limit, time, words, words_or_all};
 use bivouac_types::config::{NodeConfig, PartitionConfig, PartitionState};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The cluster's memory defaults, which a partition's stand above.
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,19 +97,20 @@ impl Build {
                 return Vec::new();
             }
         };
+        let known: BTreeSet<&str> = nodes.iter().map(|n| n.name.as_str()).collect();
         let mut members: Vec<String> = Vec::new();
         for name in names {
             if name.eq_ignore_ascii_case("all") {
                 members.extend(nodes.iter().map(|n| n.name.clone()));
             } else if let Some(set) = sets.get(&name) {
                 members.extend(set.iter().cloned());
-            } else if nodes.iter().any(|n| n.name == name) {
+            } else if known.contains(name.as_str()) {
                 members.push(name);
             } else {
                 self.problem(&entry.place, format!("node {name} does not exist"));
             }
         }
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         members.retain(|n| seen.insert(n.clone()));
         members
     }

@@ -112,6 +112,12 @@ fn everything_wrong_is_told_at_once_with_its_place() {
 /conf/slurm.conf:17: FrontendName: there are no front-end nodes here";
     assert_eq!(problems(&[("slurm.conf", text)]).join("\n"), expected);
     assert_eq!(problems(&[]), ["/conf/slurm.conf: there is no such file"]);
+    // It names a folder below the state folder.
+    for name in ["../other", "/etc", ".hidden", "a b"] {
+        let text = LEAST.replace("ClusterName=c", &format!("ClusterName=\"{name}\""));
+        let told = problems(&[("slurm.conf", &text)]);
+        assert!(told[0].starts_with(&format!("/conf/slurm.conf: ClusterName={name}: ")), "{told:?}");
+    }
     // A file in which nothing stands is as wrong as one in which too little does.
     assert_eq!(problems(&[("slurm.conf", "# soon\n")]), problems(&[("slurm.conf", "KillWait=3\n")]));
     assert_eq!(

@@ -4,6 +4,7 @@
 use crate::parameters::Parameters;
 use crate::time::{Duration, TimeLimit};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A whole cluster, as the controller uses it. Every name that one part refers to exists in the other parts;
 /// [`ClusterConfig::validate`] checks that.
@@ -374,6 +375,14 @@ impl std::fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// Whether a name may be a cluster's: letters, digits, `.`, `_`, `-`, not beginning with a dot or dash, at most 64. It names a
+/// folder.
+pub fn valid_cluster_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && !name.starts_with(['.', '-'])
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
 impl ClusterConfig {
     /// A partition without nodes of which nothing is said: the cluster's memory for each CPU or node holds in it.
     pub fn partition_defaults(&self) -> PartitionConfig {
@@ -411,7 +420,7 @@ impl ClusterConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let fail = |place: String, problem: String| Err(ConfigError { place, problem });
         fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-            let mut seen = std::collections::BTreeSet::new();
+            let mut seen = BTreeSet::new();
             names.into_iter().find(|n| !seen.insert(*n))
         }
         if self.nodes.is_empty() {
@@ -440,9 +449,10 @@ impl ClusterConfig {
                 return fail(format!("node {}", n.name), "has no memory".into());
             }
         }
+        let nodes: BTreeSet<&str> = self.nodes.iter().map(|n| n.name.as_str()).collect();
         for p in &self.partitions {
             let place = || format!("partition {}", p.name);
-            if let Some(n) = p.nodes.iter().find(|n| !self.nodes.iter().any(|c| &c.name == *n)) {
+            if let Some(n) = p.nodes.iter().find(|n| !nodes.contains(n.as_str())) {
                 return fail(place(), format!("names node {n}, which does not exist"));
             }
             if let Some(q) = p.allow_qos.iter().find(|q| self.qos(q).is_none()) {
