@@ -76,6 +76,13 @@ fn its_shape_can_be_that_of_a_slurm_conf() {
     let said = run("--slurm-conf", "conf");
     assert_eq!(said.code, 125);
     assert!(said.err.contains("slurm.conf:3"), "{said:?}");
+    // The name is a folder's: it leads nowhere else, neither to be written nor to be taken away in the end.
+    camp.file("precious/kept", "");
+    camp.file("conf/slurm.conf", &conf.replace("rehearsal", "../../precious/c"));
+    let said = run("--slurm-conf", "conf");
+    assert_eq!(said.code, 125);
+    assert!(said.err.contains("ClusterName=../../precious/c: a cluster's name has letters"), "{said:?}");
+    assert!(camp.path("work/precious/kept").exists());
     nothing_is_left(&camp);
 }
 
@@ -93,6 +100,11 @@ fn exit_codes_are_those_of_a_shell() {
     let said = camp.run("env", ["TMPDIR=/nonexistent", "bivouac", "ephemeral", "--", "true"]);
     assert_eq!(said.code, 125);
     assert!(said.err.contains("/nonexistent (TMPDIR): No such file"), "{said:?}");
+    // PATH ends a folder's name at a colon, and the commands of the host would answer.
+    camp.file("a:b/.keep", "");
+    let said = camp.run("env", ["TMPDIR=a:b", "bivouac", "ephemeral", "--", "true"]);
+    assert_eq!(said.code, 125);
+    assert!(said.err.contains("a path with a colon"), "{said:?}");
 }
 
 #[test]
@@ -143,6 +155,17 @@ fn what_kills_the_guard_leaves_nothing_either() {
     let script = "for p in /proc/[0-9]*; do test \"$(cat $p/comm 2>/dev/null)\" = bivouac-guard || continue
             tr '\\0' '\\n' < $p/environ | grep -qx \"TMPDIR=$TMPDIR\" && kill -9 ${p#/proc/} && exit 3; done";
     assert_eq!(shell(&camp, script).status().unwrap().code(), Some(3));
+    nothing_is_left(&camp);
+}
+
+#[test]
+fn a_controller_that_does_not_answer_is_no_hindrance() {
+    let camp = camp();
+    let script = "sbatch -Q -o pid --wrap 'echo $$; sleep 300'; until test -s pid; do sleep 0.01; done
+        kill -STOP $(cat $BIVOUAC_STATE_DIR/ephemeral/controller.lock)";
+    assert_eq!(shell(&camp, script).status().unwrap().code(), Some(0));
+    let told = camp.read("pid");
+    assert!(!alive(told.lines().next().unwrap().parse().unwrap()), "{told}");
     nothing_is_left(&camp);
 }
 

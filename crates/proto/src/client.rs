@@ -8,6 +8,7 @@ use bivouac_types::info::JobInfo;
 use bivouac_types::priority::JobFactors;
 use std::io::{self, BufReader};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// What the accounting holds.
 #[derive(Default)]
@@ -32,6 +33,15 @@ impl Client {
     /// `NotFound` or `ConnectionRefused` when no controller runs.
     pub fn connect(place: &Place) -> io::Result<Client> {
         Ok(Client { stream: BufReader::new(place.connect()?), admin: false })
+    }
+
+    /// From here on a controller that keeps silent for so long is an error.
+    ///
+    /// # Errors
+    /// What the socket says.
+    pub fn give_up_after(&self, silence: Duration) -> io::Result<()> {
+        self.stream.get_ref().set_read_timeout(Some(silence))?;
+        self.stream.get_ref().set_write_timeout(Some(silence))
     }
 
     /// Sends a request and reads one response.

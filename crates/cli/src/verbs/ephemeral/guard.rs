@@ -17,6 +17,11 @@ use std::time::{Duration, Instant};
 const GRACE: Duration = Duration::from_secs(1);
 /// Daemons that do not end are killed after this.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A controller that says nothing for so long, when it is asked to end, is taken for dead.
+const SILENCE: Duration = Duration::from_secs(5);
+
+const CONTROLLER_LOCK: &str = "controller.lock";
+const REAPER_LOCK: &str = "reaper.lock";
 
 /// The guard, as the process that wants the cluster sees it.
 pub struct Guard {
@@ -159,6 +164,11 @@ fn make_folder() -> Result<PathBuf, String> {
     let above = std::env::var_os("TMPDIR").filter(|d| !d.is_empty()).unwrap_or_else(|| "/tmp".into());
     let failed = |e: io::Error| format!("a folder in {} (TMPDIR): {e}", above.display());
     let template = std::path::absolute(Path::new(&above).join("bivouac-ephemeral.XXXXXX")).map_err(failed)?;
+    // Its folder of commands stands first on PATH, where a colon would end it; messages carry the path as text.
+    if template.to_str().is_none_or(|path| path.contains(':')) {
+        let what = "a path with a colon, or that is not UTF-8, cannot hold a cluster";
+        return Err(format!("a folder in {} (TMPDIR): {what}", above.display()));
+    }
     let mut bytes = CString::new(template.into_os_string().into_vec())
         .map_err(|e| format!("TMPDIR: {e}"))?
         .into_bytes_with_nul();
@@ -172,7 +182,7 @@ fn make_folder() -> Result<PathBuf, String> {
 
 /// Cancels all jobs, ends the daemons and removes the folder.
 fn clean_up(place: &Place) -> Result<(), String> {
-    stop(place);
+    let stopped = stop(place);
     let root = place.state_dir.parent().unwrap_or(&place.state_dir);
     // At once gone under its name: a command that outlived its cluster must not start it again.
     let mut aside = root.as_os_str().to_owned();
@@ -185,7 +195,7 @@ fn clean_up(place: &Place) -> Result<(), String> {
         // SAFETY: no preconditions.
         let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
         match scratch::remove(&aside, uid, gid) {
-            Ok(()) => return Ok(()),
+            Ok(()) => return stopped,
             // A process on its way out may still write there.
             Err(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(5)),
             Err(e) => return Err(failed(e)),
@@ -194,43 +204,59 @@ fn clean_up(place: &Place) -> Result<(), String> {
 }
 
 /// Ends controller, keeper and reaper with all jobs, and waits until they are gone.
-fn stop(place: &Place) {
-    let mut pids = Vec::new();
+fn stop(place: &Place) -> Result<(), String> {
     let client = match Client::connect(place) {
         Ok(client) => Some(client),
         // Jobs outlived their controller: only a controller ends them in order.
         Err(_) if place.has_keeper() => connect_to(place, None).ok(),
         Err(_) => None,
     };
-    if let Some(mut client) = client {
-        if let Ok(Response::Status(status)) = client.call(Ask::Status) {
-            pids.extend(
-                [Some(status.controller_pid), status.reaper_pid, status.keeper_pid].into_iter().flatten(),
-            );
-        }
-        let stubborn = place.clone();
-        std::thread::spawn(move || {
-            std::thread::sleep(GRACE);
-            let _ = kill_jobs(&stubborn);
-        });
-        let _ = client.call(Ask::Shutdown { cancel: true });
+    let mut pids = client.map_or(Some(Vec::new()), |client| ask_to_end(place, client));
+    // A controller that does not answer, as one that is stopped, makes room for another.
+    if pids.is_none() && await_end(place, CONTROLLER_LOCK, &[], Instant::now()).is_ok() && place.has_keeper()
+    {
+        pids = connect_to(place, None).ok().and_then(|client| ask_to_end(place, client));
     }
-    let locks: Vec<File> = ["controller.lock", "reaper.lock"]
-        .iter()
-        .filter_map(|name| File::open(place.state_dir.join(name)).ok())
-        .collect();
+    let pids = pids.unwrap_or_default();
     let until = Instant::now() + PATIENCE;
-    for lock in &locks {
-        // A daemon's lock is free when the daemon is gone.
-        // SAFETY: an open descriptor.
-        while unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
-            if Instant::now() > until {
-                // SAFETY: no pointers.
-                pids.iter().for_each(|pid| _ = unsafe { libc::kill(*pid as i32, libc::SIGKILL) });
+    await_end(place, CONTROLLER_LOCK, &pids, until).and(await_end(place, REAPER_LOCK, &pids, until))
+}
+
+/// Asks the controller to end with everything; the daemons' process ids, or none if it does not answer.
+fn ask_to_end(place: &Place, mut client: Client) -> Option<Vec<u32>> {
+    client.give_up_after(SILENCE).ok()?;
+    let Ok(Response::Status(status)) = client.call(Ask::Status) else { return None };
+    let stubborn = place.clone();
+    std::thread::spawn(move || {
+        std::thread::sleep(GRACE);
+        let _ = kill_jobs(&stubborn);
+    });
+    let _ = client.call(Ask::Shutdown { cancel: true });
+    Some([Some(status.controller_pid), status.reaper_pid, status.keeper_pid].into_iter().flatten().collect())
+}
+
+/// Waits for a daemon's end, which sets its lock free. From `until` on it is killed, and these processes with it.
+fn await_end(place: &Place, lock: &str, pids: &[u32], until: Instant) -> Result<(), String> {
+    let path = place.state_dir.join(lock);
+    let Ok(file) = File::open(&path) else { return Ok(()) };
+    // SAFETY: an open descriptor.
+    while unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
+        if Instant::now() >= until {
+            // The holder has written his number into the file.
+            let holder = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse::<u32>().ok());
+            if Instant::now() > until + PATIENCE {
+                let who = holder.map_or_else(|| "a process".into(), |pid| format!("process {pid}"));
+                return Err(format!("{who} of the cluster does not end"));
             }
-            std::thread::sleep(Duration::from_millis(1));
+            // SAFETY: no pointers.
+            pids.iter()
+                .copied()
+                .chain(holder)
+                .for_each(|pid| _ = unsafe { libc::kill(pid as i32, libc::SIGKILL) });
         }
+        std::thread::sleep(Duration::from_millis(1));
     }
+    Ok(())
 }
 
 /// SIGKILL to every process of every job that is still there.
