@@ -155,4 +155,8 @@ fn commands_are_read_one_a_line() {
     // The exit code is that of the last command.
     assert_eq!((said.code, said.out, said.err.as_str()), (0, expected, "invalid keyword: bogus\n"));
     assert_eq!(camp.feed("scontrol", [] as [&str; 0], "version\nbogus\nquit\n").code, 1);
+    // A line that is no text is told, and the others are carried out.
+    let said = camp.run("sh", ["-c", "printf 'bog\\377us\\nerrnumstr 2017\\n' | scontrol"]);
+    assert!(said.out.contains(text), "{said:?}");
+    assert_eq!((said.code, said.err.as_str()), (0, "scontrol: error: the line is not valid UTF-8\n"));
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 /// one failed.
 pub fn run(mut session: Session) -> Result<(), ExitCode> {
     let echo = !io::stdin().is_terminal();
-    let mut lines = io::stdin().lock().lines();
+    let mut lines = io::stdin().lock().split(b'\n');
     let mut done = Ok(());
     let mut last: Vec<String> = Vec::new();
     loop {
@@ -16,6 +16,13 @@ pub fn run(mut session: Session) -> Result<(), ExitCode> {
         let Some(Ok(line)) = lines.next() else {
             say("\n");
             return done;
+        };
+        let line = match String::from_utf8(line) {
+            Ok(line) => line,
+            Err(_) => {
+                done = Err(session.fail("scontrol: error: the line is not valid UTF-8"));
+                continue;
+            }
         };
         if echo {
             // As a line editor shows it.
