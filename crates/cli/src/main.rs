@@ -22,6 +22,7 @@ mod terminal;
 mod verbs;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// The names under which the binary is a command of Slurm's (`bivouac link` makes them).
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     // A closed pipe (`squeue | head`) ends the program quietly, as it ends any other.
     // SAFETY: called before any thread exists.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    std::panic::set_hook(Box::new(unwritten(std::panic::take_hook())));
     let mut args = std::env::args_os();
     let name = args.next().unwrap_or_default();
     let name = std::path::Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -49,6 +51,24 @@ fn main() -> ExitCode {
             }
             None => verbs::run(&args),
         },
+    }
+}
+
+/// Standard output that takes no more (a full disk, a terminal that is gone) is an error of the program's surroundings,
+/// for which `print!` knows only a panic: it ends the program with a sentence and exit code 1. Everything else goes `on`.
+fn unwritten(
+    on: impl Fn(&std::panic::PanicHookInfo<'_>) + Send + Sync,
+) -> impl Fn(&std::panic::PanicHookInfo<'_>) + Send + Sync {
+    move |panic| match panic
+        .payload()
+        .downcast_ref::<String>()
+        .and_then(|t| t.strip_prefix("failed printing to "))
+    {
+        Some(what) => {
+            let _ = writeln!(std::io::stderr(), "error: writing to {what}");
+            std::process::exit(1);
+        }
+        None => on(panic),
     }
 }
 

@@ -24,6 +24,15 @@ fn refusal(stream: &mut UnixStream) -> String {
 }
 
 #[test]
+fn output_that_cannot_be_written_is_an_error_without_a_panic() {
+    let camp = up();
+    for command in ["sbatch --wrap true", "squeue -i 1", "scontrol show hostnames n1", "bivouac status"] {
+        let said = camp.run("sh", ["-c", &format!("{command} >/dev/full")]);
+        assert_eq!((said.code, said.err.contains("panicked")), (1, false), "{command}: {said:?}");
+    }
+}
+
+#[test]
 fn garbage_oversize_and_foreign_versions_are_refused_while_others_are_served() {
     let camp = up();
     let mut good = camp.place().connect().unwrap();

@@ -133,6 +133,14 @@ fn limits_files_of_variables_and_directives_of_other_systems_reach_the_job() {
     assert_ne!(limited(&["--propagate=NONE"]), "77\n");
     camp.file("variables", "A=1\0B=x\ny\0");
     assert_eq!(run(&["--export-file=variables", "--wrap", "echo \"$A-$B-$HOME\""]), "1-x\ny-\n");
+    let said = camp.run("sbatch", ["--export-file=99", "--wrap", "true"]);
+    assert_eq!(
+        (said.code, said.err.as_str()),
+        (1, "sbatch: error: Could not open user environment file 99\n")
+    );
+    let open = "exec sbatch -W -Q -o out --export-file=9 --wrap 'echo $A' 9<variables";
+    camp.run("sh", ["-c", open]).ok();
+    assert_eq!(camp.read("out"), "1\n");
     camp.file(
         "pbs.sh",
         "#!/bin/sh\n#PBS -N pbs -l nodes=1:ppn=2\n#SBATCH -J own\necho $SLURM_JOB_NAME $SLURM_NTASKS\n",

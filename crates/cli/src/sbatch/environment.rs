@@ -67,8 +67,13 @@ fn from_file(name: &str) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let file = match name.parse::<i32>() {
         Ok(fd) if fd > 2 => {
-            // SAFETY: the number was given by the caller for this purpose; a wrong one fails at the read.
-            unsafe { File::from_raw_fd(fd) }
+            // SAFETY: no pointers; the number may be that of no open file.
+            let own = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) };
+            if own < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // SAFETY: just made, and nobody else's.
+            unsafe { File::from_raw_fd(own) }
         }
         Ok(_) => return Err(io::ErrorKind::InvalidInput.into()),
         Err(_) => File::open(name)?,
