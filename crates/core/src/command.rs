@@ -99,6 +99,8 @@ pub struct StepAsk {
     pub nodelist: Vec<String>,
     /// --ntasks-per-node: at most so many tasks on a node.
     pub ntasks_per_node: Option<u32>,
+    /// --overcommit: more tasks than there are CPUs.
+    pub overcommit: bool,
     /// -x, -r: nodes of the job that the step must not use.
     pub exclude: Vec<String>,
     /// srun's command line, for the accounting.

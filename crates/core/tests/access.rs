@@ -28,6 +28,7 @@ fn another_users_job_is_left_alone() {
             exact: true,
             nodelist: Vec::new(),
             ntasks_per_node: None,
+            overcommit: false,
             exclude: Vec::new(),
             submit_line: String::new(),
             srun: None,

@@ -36,6 +36,7 @@ fn step_on(
             exact: true,
             nodelist: nodelist.iter().map(|n| n.to_string()).collect(),
             ntasks_per_node,
+            overcommit: false,
             exclude: Vec::new(),
             submit_line: String::new(),
             srun: None,
@@ -137,6 +138,7 @@ fn a_step_that_is_not_exact_has_its_nodes_to_itself() {
                 exact,
                 nodelist: vec!["n1".into()],
                 ntasks_per_node: None,
+                overcommit: false,
                 exclude: Vec::new(),
                 submit_line: String::new(),
                 srun: None,
@@ -178,4 +180,18 @@ fn a_step_is_ended_at_its_own_time_limit_once() {
     end(&mut w, job, 0, 0);
     end(&mut w, job, 1, 0);
     assert!(w.pass(430).is_empty(), "a step that has ended is not ended again");
+}
+
+#[test]
+fn more_tasks_than_cpus_go_to_the_nodes_in_turn() {
+    let mut w = World::new();
+    let job = on_two_nodes(&mut w);
+    let mut laid = |ntasks: u32, overcommit: bool| {
+        let ask = StepAsk { ntasks, cpus_per_task: 1, overcommit, overlap: true, ..StepAsk::default() };
+        let changes = w.command(Command::StepStart { caller: user(1000), job, ask })?;
+        let Some(Change::StepStarted { layout, .. }) = changes.first() else { panic!("{changes:?}") };
+        Ok(layout.iter().map(|n| n.tasks).collect::<Vec<_>>())
+    };
+    assert_eq!(laid(9, true).unwrap(), [6, 3]);
+    assert_eq!(laid(9, false), Err(Reject::StepTooLarge));
 }

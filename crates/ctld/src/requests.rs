@@ -92,6 +92,7 @@ impl Controller {
                     exact: s.exact,
                     nodelist: s.nodelist,
                     ntasks_per_node: s.ntasks_per_node,
+                    overcommit: s.overcommit,
                     exclude: s.exclude,
                     submit_line: s.submit_line,
                     srun: peer.pid,

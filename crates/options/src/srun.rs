@@ -54,6 +54,8 @@ pub struct Request {
     pub list_mpi: bool,
     /// --relative: the first of the job's nodes to use, counted from 0.
     pub relative: Option<u32>,
+    /// --overcommit: more tasks than the job has CPUs.
+    pub overcommit: bool,
     /// --exclude: nodes of the job not to use.
     pub exclude: Option<HostList>,
     /// --multi-prog: the command is a file that says what each task runs.
@@ -167,6 +169,7 @@ pub fn request(given: &Given) -> Result<Request, ValueError> {
         verbose: given.count("verbose"),
         list_mpi,
         relative: natural(given, "relative")?,
+        overcommit: given.has("overcommit"),
         exclude: hosts(given, "exclude")?,
         multi_prog: given.has("multi-prog"),
         programs: Around::read(given, "prolog", "epilog").but_none(),

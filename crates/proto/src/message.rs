@@ -313,6 +313,9 @@ pub struct StepRequest {
     /// --ntasks-per-node: at most so many tasks on a node.
     #[serde(default)]
     pub ntasks_per_node: Option<u32>,
+    /// --overcommit: more tasks than there are CPUs.
+    #[serde(default)]
+    pub overcommit: bool,
     /// -x, -r: nodes of the job that the step must not use.
     #[serde(default)]
     pub exclude: Vec<String>,

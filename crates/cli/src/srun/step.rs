@@ -102,6 +102,7 @@ pub fn start(job: JobId, request: &Request, command: &OsStr, sizes: Sizes) -> Re
         exact: request.exact,
         nodelist,
         ntasks_per_node: None,
+        overcommit: request.overcommit,
         exclude,
         submit_line: crate::invocation::submit_line(),
     });

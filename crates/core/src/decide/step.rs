@@ -123,7 +123,10 @@ fn layout(run: &Run, used: &[u32], ask: &StepAsk, nodes: u32) -> Option<Vec<Step
         used if ask.exact || used == 0 => run.alloc[i].cpus.len().saturating_sub(used),
         _ => 0,
     };
-    let room: Vec<u32> = (0..run.alloc.len()).map(|i| (free(i) / ask.cpus_per_task).min(most)).collect();
+    // With --overcommit there is always room.
+    let least = u32::from(ask.overcommit);
+    let mut room: Vec<u32> =
+        (0..run.alloc.len()).map(|i| (free(i) / ask.cpus_per_task).min(most).max(least)).collect();
     let listed = |i: &usize| ask.nodelist.iter().any(|name| *run.alloc[*i].node == **name);
     let (mut chosen, others): (Vec<usize>, Vec<usize>) =
         (0..run.alloc.len()).filter(|&i| room[i] > 0 && !ask.excludes(&run.alloc[i].node)).partition(listed);
@@ -135,14 +138,27 @@ fn layout(run: &Run, used: &[u32], ask: &StepAsk, nodes: u32) -> Option<Vec<Step
         return None;
     }
     chosen.sort_unstable();
+    if ask.overcommit {
+        overfill(&mut room, &chosen, ask.ntasks);
+    }
     let mut left = ask.ntasks - nodes;
     let mut layout = Vec::new();
     for i in chosen {
         let more = left.min(room[i] - 1);
         left -= more;
         let tasks = 1 + more;
-        let cpus = if ask.exact { tasks * ask.cpus_per_task } else { run.alloc[i].cpus.len() };
+        let all = run.alloc[i].cpus.len();
+        let cpus = if ask.exact { (tasks * ask.cpus_per_task).min(all) } else { all };
         layout.push(StepNode { node: run.alloc[i].node.clone(), tasks, cpus });
     }
     (left == 0).then_some(layout)
+}
+
+/// --overcommit: what does not fit goes to the nodes in turn, as observed on 22.05.8.
+fn overfill(room: &mut [u32], nodes: &[usize], tasks: u32) {
+    let fit: u32 = nodes.iter().map(|&i| room[i]).fold(0, u32::saturating_add);
+    let (more, count) = (tasks.saturating_sub(fit), nodes.len().max(1) as u32);
+    for (turn, &i) in (0..).zip(nodes) {
+        room[i] = room[i].saturating_add(more / count + u32::from(turn < more % count));
+    }
 }

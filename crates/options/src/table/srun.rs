@@ -151,9 +151,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .short('o')
         .takes("pattern")
         .env(&["SLURM_STDOUTMODE"]),
-    opt("overcommit", "allow more than one task for each CPU")
-        .short('O')
-        .refused("ask for fewer tasks, or for a job with more CPUs"),
+    opt("overcommit", "allow more than one task for each CPU").short('O').env(&["SLURM_OVERCOMMIT"]),
     opt("overlap", "share CPUs with other steps").env(&["SLURM_OVERLAP"]),
     opt("oversubscribe", "share resources with other jobs").short('s').listed(OF_THE_JOB),
     opt("partition", "partition of the job").short('p').takes("names").listed(OF_THE_JOB),
