@@ -1,17 +1,22 @@
 //! What goes along with a job besides its script: the environment, and in it the umask and the resource limits.
 
 use super::{fail, limits};
+use crate::bounded;
 use bivouac_options::export::ExportList;
 use bivouac_options::sbatch::Request;
 use bivouac_types::Blob;
 use bivouac_types::job::Export;
+use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::FromRawFd;
 use std::process::ExitCode;
 
 /// Tells the job where its script was submitted from, for messages about files that lie beside it.
 const SCRIPT_DIR: &str = "BIVOUAC_SUBMIT_SCRIPT_DIR";
+
+/// The largest file of --export-file, in bytes: more than any environment that a program can be started with.
+const LARGEST: u64 = 16 << 20;
 
 /// The entries, `NAME=value` each. `folder` is the script's.
 ///
@@ -64,7 +69,6 @@ fn tell(limits: &[Blob], umask: &str) {
 
 /// What the file of --export-file holds, or the open file of that number; definitions end with a NUL byte.
 fn from_file(name: &str) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
     let file = match name.parse::<i32>() {
         Ok(fd) if fd > 2 => {
             // SAFETY: no pointers; the number may be that of no open file.
@@ -78,17 +82,24 @@ fn from_file(name: &str) -> io::Result<Vec<u8>> {
         Ok(_) => return Err(io::ErrorKind::InvalidInput.into()),
         Err(_) => File::open(name)?,
     };
-    file.take(16 << 20).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    bounded::read(file, LARGEST)
 }
 
 /// Adds the definitions of a file; they win over what is there.
 fn overlay(env: &mut Vec<Blob>, file: &[u8]) {
-    for entry in file.split(|b| *b == 0) {
-        let Some(at) = entry.iter().position(|b| *b == b'=').filter(|at| *at > 0) else { continue };
-        env.retain(|e| !e.0.starts_with(&entry[..=at]));
-        env.push(Blob(entry.to_vec()));
+    fn name(entry: &[u8]) -> Option<&[u8]> {
+        entry.iter().position(|b| *b == b'=').filter(|at| *at > 0).map(|at| &entry[..at])
     }
+    // Of several definitions of a name the last one counts.
+    let mut defined = HashSet::new();
+    let mut added: Vec<&[u8]> = file
+        .split(|b| *b == 0)
+        .rev()
+        .filter(|entry| name(entry).is_some_and(|name| defined.insert(name)))
+        .collect();
+    added.reverse();
+    env.retain(|e| name(&e.0).is_none_or(|name| !defined.contains(name)));
+    env.extend(added.into_iter().map(|entry| Blob(entry.to_vec())));
 }
 
 fn umask() -> u32 {
@@ -107,7 +118,7 @@ mod tests {
     #[test]
     fn definitions_of_a_file_win() {
         let mut env = vec![Blob(b"A=1".to_vec()), Blob(b"AB=2".to_vec())];
-        overlay(&mut env, b"A=x\ny\0=bad\0nothing\0C=\0");
+        overlay(&mut env, b"A=0\0A=x\ny\0=bad\0nothing\0C=\0");
         let shown: Vec<String> = env.iter().map(|e| String::from_utf8_lossy(&e.0).into_owned()).collect();
         assert_eq!(shown, ["AB=2", "A=x\ny", "C="]);
     }

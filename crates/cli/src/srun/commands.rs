@@ -2,10 +2,12 @@
 
 use super::multi::Programs;
 use super::{fail, launch, shell_word};
+use crate::bounded;
 use bivouac_options::Given;
 use bivouac_options::srun::Request;
 use bivouac_proto::message::StepLayout;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,6 +23,14 @@ pub struct Commands {
     program: PathBuf,
     /// The folder of the tasks; none: srun's.
     pub chdir: Option<PathBuf>,
+}
+
+/// The largest file of --multi-prog, in bytes: a line for each of very many tasks.
+const LARGEST: u64 = 16 << 20;
+
+/// The text of the file of --multi-prog.
+fn read(name: &OsStr) -> Option<String> {
+    String::from_utf8(bounded::read(File::open(name).ok()?, LARGEST).ok()?).ok()
 }
 
 impl Commands {
@@ -40,8 +50,8 @@ impl Commands {
         let program = launch::resolve(name, path.as_deref());
         if request.multi_prog {
             let shown = name.to_string_lossy().into_owned();
-            let text = std::fs::read_to_string(name)
-                .map_err(|_| fail(format_args!("Could not open multi_prog config file {shown}")))?;
+            let text = read(name)
+                .ok_or_else(|| fail(format_args!("Could not open multi_prog config file {shown}")))?;
             file = Some((shown, text));
         } else if program.as_os_str() == name.as_os_str() {
             shell_word(name)?;
