@@ -62,6 +62,7 @@ mod tests {
             threads_per_core,
             memory_mb: 1,
             tmp_disk_mb: 0,
+            weight: 1,
             features: std::collections::BTreeSet::new(),
             gres: Vec::new(),
         }

@@ -1,16 +1,17 @@
 //! The choice of nodes for a job, and the share of each.
 
+mod order;
+
 use crate::alloc::{NodeAlloc, NodeFree};
 use crate::demand::Demand;
 use crate::plan::NodePick;
 use crate::tables::Tables;
 
-/// Chooses nodes for a job: the fewest that hold it, in the order of the demand's nodes, and then more where it asks for as
-/// many as possible. Tasks fill them in that order, at least one on each.
+/// Chooses nodes for a job: in Slurm's order ([`order`]) until they hold it, and then more where it asks for as many as
+/// possible. Tasks fill them as they were chosen, at least one on each.
 ///
-/// Finds a choice whenever one exists: with the nodes that must be among them taken first, the ones that hold
-/// most are best for every number of nodes. With a total of GPUs and a number of tasks the nodes with most GPUs are
-/// taken, which may miss a choice.
+/// Finds a choice whenever one exists: a node is taken only if those with most room could complete it. With a total of GPUs
+/// and a number of tasks the nodes with most GPUs are taken where Slurm's order fails, which may miss a choice.
 pub fn place(demand: &Demand, free: &[NodeFree], tables: &Tables) -> Option<Vec<NodePick>> {
     let cap = |n: usize| Room::new(demand, n, free, tables);
     if demand.min_nodes <= 1 && demand.required.is_empty() && !demand.widen {
@@ -36,21 +37,17 @@ pub fn place(demand: &Demand, free: &[NodeFree], tables: &Tables) -> Option<Vec<
         let all = chosen.into_iter().chain(others).collect();
         return spread_tasks(demand, window(demand, all)?);
     }
-    let mut others: Vec<Room> = others.into_iter().filter(|c| c.tasks >= demand.tasks_each.max(1)).collect();
-    others.sort_by_key(|c| std::cmp::Reverse((c.gpus, c.tasks)));
-    let mut others = others.into_iter();
-    while !demand.is_held_by(&chosen) {
-        chosen.push(others.next()?);
-    }
-    if demand.widen {
-        // As many as there are, up to the most that were asked for, in their order.
-        let mut rest: Vec<Room> = others.collect();
-        rest.sort_by_key(|c| demand.nodes.iter().position(|n| *n == c.node));
-        let most = demand.most_nodes() as usize;
-        let more = most.saturating_sub(chosen.len());
-        chosen.extend(rest.into_iter().take(more));
-    }
-    spread_tasks(demand, chosen)
+    let others: Vec<Room> = others.into_iter().filter(|c| c.tasks >= demand.tasks_each.max(1)).collect();
+    let in_order = order::choose(demand, &chosen, &others, tables);
+    in_order.and_then(|all| spread_tasks(demand, all)).or_else(|| {
+        let mut others = others;
+        others.sort_by_key(|c| std::cmp::Reverse((c.gpus, c.tasks)));
+        let mut others = others.into_iter();
+        while !demand.is_held_by(&chosen) {
+            chosen.push(others.next()?);
+        }
+        spread_tasks(demand, chosen)
+    })
 }
 
 /// What of the job a node can take.
@@ -110,23 +107,24 @@ fn window(demand: &Demand, mut all: Vec<Room>) -> Option<Vec<Room>> {
     None
 }
 
-/// The tasks of each chosen node; none if they are too many nodes.
-fn spread_tasks(demand: &Demand, mut chosen: Vec<Room>) -> Option<Vec<NodePick>> {
+/// The tasks of each chosen node, in the order of the configuration; none if they are too many nodes.
+fn spread_tasks(demand: &Demand, chosen: Vec<Room>) -> Option<Vec<NodePick>> {
     let count = chosen.len() as u32;
     if count > demand.most_nodes() {
         return None;
     }
-    chosen.sort_by_key(|c| demand.nodes.iter().position(|n| *n == c.node));
-    if demand.tasks_each > 0 {
-        return Some(chosen.iter().map(|c| NodePick { node: c.node, tasks: demand.tasks_each }).collect());
-    }
-    let mut left = demand.tasks - count;
+    let mut left = demand.tasks.saturating_sub(count);
     let picks = chosen.into_iter().map(|c| {
+        if demand.tasks_each > 0 {
+            return NodePick { node: c.node, tasks: demand.tasks_each };
+        }
         let more = left.min(c.tasks - 1);
         left -= more;
         NodePick { node: c.node, tasks: 1 + more }
     });
-    Some(picks.collect())
+    let mut picks: Vec<NodePick> = picks.collect();
+    picks.sort_by_key(|p| p.node);
+    Some(picks)
 }
 
 /// What the job gets on the picked nodes, if it fits there. A total of GPUs fills them in order, with at least one on each.

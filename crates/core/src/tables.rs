@@ -34,6 +34,8 @@ pub struct NodeTable {
     pub memory_mb: u64,
     /// TmpDisk, MiB.
     pub tmp_disk_mb: u64,
+    /// Weight: lighter nodes are taken first.
+    pub weight: u32,
     /// Features.
     pub features: BTreeSet<String>,
     /// Generic resources.
@@ -92,6 +94,7 @@ impl Tables {
                     threads_per_core: n.threads_per_core,
                     memory_mb: n.memory_mb,
                     tmp_disk_mb: n.tmp_disk_mb,
+                    weight: n.weight,
                     features: n.features.iter().cloned().collect(),
                     gres,
                 }

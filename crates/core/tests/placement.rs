@@ -52,6 +52,34 @@ fn world() -> impl Strategy<Value = (Tables, Vec<NodeFree>)> {
     })
 }
 
+/// One task of one CPU, anywhere.
+fn plain() -> Demand {
+    Demand {
+        partition: 0,
+        nodes: Vec::new(),
+        required: Vec::new(),
+        tasks: 1,
+        cpus_per_task: 1,
+        true_tasks: None,
+        min_nodes: 1,
+        max_nodes: u32::MAX,
+        tasks_per_node: u32::MAX,
+        exclusive: false,
+        mem: MemDemand::PerNode(0),
+        gres: Vec::new(),
+        gpus: GpuDemand::default(),
+        shape: ShapeDemand::default(),
+        min_node_cpus: 0,
+        overcommit: false,
+        tasks_each: 0,
+        widen: false,
+        contiguous: false,
+        max_cpus_per_node: u32::MAX,
+        max_mem_per_node_mb: u64::MAX,
+        never: None,
+    }
+}
+
 fn demand() -> impl Strategy<Value = Demand> {
     let mem = prop_oneof![
         (0u64..400).prop_map(MemDemand::PerNode),
@@ -69,12 +97,10 @@ fn demand() -> impl Strategy<Value = Demand> {
             let (tasks, cpus_per_task, min, max, tasks_per_node) = n;
             let min_nodes = min.min(tasks);
             Demand {
-                partition: 0,
                 required: nodes.get(required).copied().into_iter().collect(),
                 nodes,
                 tasks,
                 cpus_per_task,
-                true_tasks: None,
                 min_nodes,
                 max_nodes: max.max(min_nodes),
                 tasks_per_node,
@@ -88,16 +114,7 @@ fn demand() -> impl Strategy<Value = Demand> {
                         count,
                     })
                     .collect(),
-                gpus: GpuDemand::default(),
-                shape: ShapeDemand::default(),
-                min_node_cpus: 0,
-                overcommit: false,
-                tasks_each: 0,
-                widen: false,
-                contiguous: false,
-                max_cpus_per_node: u32::MAX,
-                max_mem_per_node_mb: u64::MAX,
-                never: None,
+                ..plain()
             }
         },
     )
@@ -129,8 +146,8 @@ fn most_tasks(demand: &Demand, free: &NodeFree, tables: &Tables, n: usize) -> u3
     (1..=demand.tasks).take_while(|tasks| fits(*tasks)).last().unwrap_or(0)
 }
 
-fn exists(demand: &Demand, free: &[NodeFree], tables: &Tables) -> Option<usize> {
-    let sets = (1u32..1 << NODES).filter(|set| {
+fn exists(demand: &Demand, free: &[NodeFree], tables: &Tables) -> bool {
+    (1u32..1 << NODES).any(|set| {
         let chosen: Vec<usize> = (0..NODES).filter(|n| set & (1 << n) != 0).collect();
         let caps: Vec<u32> = chosen.iter().map(|n| most_tasks(demand, &free[*n], tables, *n)).collect();
         let count = chosen.len() as u32;
@@ -139,8 +156,7 @@ fn exists(demand: &Demand, free: &[NodeFree], tables: &Tables) -> Option<usize> 
             && caps.iter().all(|c| *c > 0)
             && caps.iter().sum::<u32>() >= demand.tasks
             && (demand.min_nodes..=demand.max_nodes.min(demand.tasks)).contains(&count)
-    });
-    sets.map(|set| set.count_ones() as usize).min()
+    })
 }
 
 proptest! {
@@ -149,8 +165,10 @@ proptest! {
     #[test]
     fn a_place_is_found_exactly_when_there_is_one((tables, free) in world(), demand in demand()) {
         let found = place(&demand, &free, &tables);
-        prop_assert_eq!(found.as_ref().map(Vec::len), exists(&demand, &free, &tables), "the fewest nodes, or none");
+        prop_assert_eq!(found.is_some(), exists(&demand, &free, &tables));
         if let Some(picks) = found {
+            prop_assert!(picks.is_sorted_by_key(|p| p.node) && picks.len() >= demand.min_nodes as usize);
+            prop_assert!(picks.len() <= demand.max_nodes as usize);
             prop_assert_eq!(picks.iter().map(|p| p.tasks).sum::<u32>(), demand.tasks);
             prop_assert!(demand.required.iter().all(|n| picks.iter().any(|p| p.node == *n)));
             for pick in picks {
@@ -172,5 +190,78 @@ proptest! {
                 prop_assert_eq!(&rest, free, "taken and given back is as before");
             }
         }
+    }
+}
+
+/// Free CPUs of n1 to n4 on the cluster of the differential tests, where n1 and n2 have weight 1, n3 and n4 weight 2.
+fn slurms(cpus: [u32; 4]) -> (Tables, Vec<NodeFree>) {
+    let mut config = common::config();
+    let shape = config.nodes[0].clone();
+    let node = |i: u32| {
+        let mut node = shape.clone();
+        (node.name, node.weight) = (format!("n{i}"), if i > 2 { 2 } else { 1 });
+        (node.sockets, node.cores_per_socket, node.memory_mb) = (2, 4, 8000);
+        node
+    };
+    config.nodes = (1..=4).map(node).collect();
+    config.partitions.truncate(1);
+    config.partitions[0].nodes = config.nodes.iter().map(|n| n.name.clone()).collect();
+    let tables = Tables::new(&config);
+    let mut free = tables.idle();
+    for (free, cpus) in free.iter_mut().zip(cpus) {
+        free.cpus.take_lowest(8 - cpus, 0, 8);
+    }
+    (tables, free)
+}
+
+#[test]
+fn as_slurm_chooses() {
+    let (idle, first, mixed) = ([8, 8, 8, 8], [1, 8, 8, 8], [8, 2, 5, 8]);
+    // Free CPUs; tasks; nodes, at least and at most (0: any); nodes that must be among them; tasks of each node.
+    let cases: &[([u32; 4], u32, u32, u32, &[usize], [u32; 4])] = &[
+        (idle, 2, 2, 2, &[3], [0, 0, 1, 1]),
+        (idle, 2, 2, 2, &[2], [1, 0, 1, 0]),
+        (idle, 3, 3, 3, &[3], [1, 0, 1, 1]),
+        (idle, 3, 3, 3, &[2], [1, 1, 1, 0]),
+        (idle, 3, 3, 3, &[1, 3], [1, 1, 0, 1]),
+        (idle, 9, 1, 0, &[2], [1, 0, 8, 0]),
+        (idle, 17, 1, 0, &[2], [8, 1, 8, 0]),
+        (idle, 12, 1, 0, &[3], [0, 0, 4, 8]),
+        (idle, 12, 2, 2, &[], [8, 4, 0, 0]),
+        (first, 9, 1, 0, &[], [1, 8, 0, 0]),
+        (first, 2, 2, 2, &[], [1, 1, 0, 0]),
+        (first, 8, 1, 0, &[], [0, 8, 0, 0]),
+        (first, 12, 1, 0, &[], [1, 8, 3, 0]),
+        (first, 10, 2, 2, &[], [0, 8, 2, 0]),
+        (first, 17, 1, 0, &[], [1, 8, 8, 0]),
+        (first, 3, 2, 2, &[], [1, 2, 0, 0]),
+        (mixed, 9, 1, 0, &[], [8, 1, 0, 0]),
+        (mixed, 12, 1, 0, &[], [8, 2, 2, 0]),
+        (mixed, 17, 1, 0, &[], [8, 2, 0, 7]),
+        (mixed, 15, 1, 0, &[], [8, 2, 5, 0]),
+        (mixed, 16, 1, 0, &[], [8, 2, 0, 6]),
+        (mixed, 12, 2, 2, &[], [8, 0, 4, 0]),
+        (mixed, 16, 2, 2, &[], [8, 0, 0, 8]),
+        (mixed, 9, 1, 0, &[3], [0, 0, 1, 8]),
+        (mixed, 9, 1, 0, &[0, 3], [8, 0, 0, 1]),
+        (mixed, 17, 1, 0, &[2, 3], [4, 0, 5, 8]),
+        (mixed, 3, 3, 3, &[3], [0, 1, 1, 1]),
+    ];
+    for case in cases {
+        let &(cpus, tasks, min, max, required, expected) = case;
+        let (tables, free) = slurms(cpus);
+        let demand = Demand {
+            required: required.to_vec(),
+            nodes: vec![0, 1, 2, 3],
+            tasks,
+            min_nodes: min.max(required.len() as u32),
+            max_nodes: if max == 0 { u32::MAX } else { max },
+            ..plain()
+        };
+        let mut got = [0; 4];
+        for pick in place(&demand, &free, &tables).unwrap() {
+            got[pick.node] = pick.tasks;
+        }
+        assert_eq!(got, expected, "{case:?}");
     }
 }
