@@ -59,4 +59,4 @@ pub use info::JobView;
 pub use job::{EndCause, Hold, Job, Launch, Owner, Pending, Phase, Place, Run, Submission};
 pub use ledger::Ledger;
 pub use plan::{NodePick, Plan, Start};
-pub use state::State;
+pub use state::{KeptChanges, State};

@@ -7,7 +7,7 @@
 
 use crate::clock;
 use crate::controller::Controller;
-use bivouac_core::{Caller, Cluster};
+use bivouac_core::{Caller, Cluster, KeptChanges, State};
 use bivouac_proto::message::Response;
 use bivouac_proto::place::Account;
 use bivouac_site::Site;
@@ -93,7 +93,11 @@ pub fn own_account() -> Result<Account, String> {
 /// # Errors
 /// Which running job stands in the way.
 pub fn move_to(cluster: &Cluster, wanted: &Arc<ClusterConfig>) -> Result<Cluster, String> {
-    let moved = Cluster::restore(wanted.clone(), cluster.state().clone()).map_err(|e| e.to_string())?;
+    under(cluster.state().clone(), wanted)
+}
+
+fn under(state: State, wanted: &Arc<ClusterConfig>) -> Result<Cluster, String> {
+    let moved = Cluster::restore(wanted.clone(), state).map_err(|e| e.to_string())?;
     moved.check().map_err(|e| e.to_string())?;
     Ok(moved)
 }
@@ -112,7 +116,8 @@ pub fn keep(store: &Store, site: &Site, config: &ClusterConfig) -> Result<(), St
 }
 
 impl Controller {
-    /// scontrol reconfigure: the profile or the slurm.conf is read again. Running jobs stay as they are.
+    /// scontrol reconfigure: the profile or the slurm.conf is read again, and with it ends what scontrol changed of
+    /// partitions and of nodes' shape. Running jobs stay as they are.
     pub(crate) fn reconfigure(&mut self, caller: &Caller) -> Response {
         if !caller.is_operator() {
             return Response::Rejected(Reject::InvalidUser);
@@ -121,7 +126,8 @@ impl Controller {
             let name = self.store.note(SITE).map_err(|e| e.to_string())?;
             let site = load(name.as_deref().unwrap_or(DEFAULT_SITE))?;
             let config = Arc::new(site.cluster_config(&self.place.cluster).map_err(|e| e.to_string())?);
-            let cluster = move_to(&self.cluster, &config)?;
+            let state = self.cluster.state().as_configured(KeptChanges::of(&config));
+            let cluster = under(state, &config)?;
             Ok((site, config, cluster))
         };
         match read() {
@@ -137,6 +143,11 @@ impl Controller {
                 say!("{}: reconfigured", clock::wall().as_secs());
                 self.take(site, config, cluster);
                 self.triggers.reconfigured = true;
+                // What scontrol had changed is gone from the state without an event of its own.
+                if !self.compact_now() {
+                    let what = "the log cannot be compacted; bivouacd.log in the state folder says why";
+                    return Response::Rejected(Reject::Storage(what.into()));
+                }
                 Response::Done
             }
             Err(e) => Response::Failed(e),

@@ -30,7 +30,7 @@ pub const PROGRAMS: &[Key] = &[
     honoured("PropagateResourceLimits", OneOf(&["ALL", "NONE"]), "ALL"),
     honoured("PropagateResourceLimitsExcept", Text, NULL),
     listed("RebootProgram", Program, NULL, "nodes are not rebooted"),
-    listed("ReconfigFlags", Text, NULL, "`scontrol reconfigure` takes what the files say"),
+    honoured("ReconfigFlags", Words(&["KeepPartInfo", "KeepPartState"]), NULL),
     honoured("RequeueExit", Text, NULL),
     honoured("RequeueExitHold", Text, NULL),
     listed("ResumeFailProgram", Program, NULL, NO_POWER),
