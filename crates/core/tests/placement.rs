@@ -218,7 +218,8 @@ fn slurms(cpus: [u32; 4]) -> (Tables, Vec<NodeFree>) {
 fn as_slurm_chooses() {
     let (idle, first, mixed) = ([8, 8, 8, 8], [1, 8, 8, 8], [8, 2, 5, 8]);
     // Free CPUs; tasks; nodes, at least and at most (0: any); nodes that must be among them; tasks of each node.
-    let cases: &[([u32; 4], u32, u32, u32, &[usize], [u32; 4])] = &[
+    type Case = ([u32; 4], u32, u32, u32, &'static [usize], [u32; 4]);
+    let cases: &[Case] = &[
         (idle, 2, 2, 2, &[3], [0, 0, 1, 1]),
         (idle, 2, 2, 2, &[2], [1, 0, 1, 0]),
         (idle, 3, 3, 3, &[3], [1, 0, 1, 1]),

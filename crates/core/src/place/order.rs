@@ -60,30 +60,43 @@ pub(super) fn choose(
     }
 }
 
+/// Nodes of one weight that follow one another; one that is required goes on with the run before it.
+struct Run {
+    nodes: Vec<usize>,
+    /// That of those that are not required.
+    weight: Option<u32>,
+    /// A required one is among them.
+    required: bool,
+}
+
+fn runs(required: &[Room], others: &[Room], tables: &Tables) -> Vec<Run> {
+    let mut all: Vec<(usize, bool)> = others.iter().map(|c| (c.node, false)).collect();
+    all.extend(required.iter().map(|c| (c.node, true)));
+    all.sort_unstable();
+    let mut runs: Vec<Run> = Vec::new();
+    for (node, must) in all {
+        let weight = Some(tables.nodes[node].weight).filter(|_| !must);
+        match runs.last_mut() {
+            Some(run)
+                if run.nodes.last() == node.checked_sub(1).as_ref()
+                    && (weight.is_none() || run.weight.is_none() || run.weight == weight) =>
+            {
+                run.nodes.push(node);
+                run.weight = run.weight.or(weight);
+                run.required |= must;
+            }
+            _ => runs.push(Run { nodes: vec![node], weight, required: must }),
+        }
+    }
+    runs
+}
+
 /// The others, in groups that are taken one after the other.
 fn groups(demand: &Demand, required: &[Room], others: &[Room], tables: &Tables) -> Vec<Vec<Room>> {
     let mut beside = BTreeSet::new();
     if !required.is_empty() {
-        // Runs of nodes of one weight that follow one another; one that is required goes on with the run before it.
-        let mut all: Vec<(Room, bool)> = others.iter().map(|c| (*c, false)).collect();
-        all.extend(required.iter().map(|c| (*c, true)));
-        all.sort_by_key(|(c, _)| c.node);
-        let mut runs: Vec<(Vec<(Room, bool)>, Option<u32>)> = Vec::new();
-        for (room, must) in all {
-            let weight = tables.nodes[room.node].weight;
-            let follows = |run: &Vec<(Room, bool)>| run.last().is_some_and(|l| l.0.node + 1 == room.node);
-            match runs.last_mut() {
-                Some((run, own)) if follows(run) && (must || own.is_none_or(|own| own == weight)) => {
-                    run.push((room, must));
-                    if !must {
-                        *own = Some(weight);
-                    }
-                }
-                _ => runs.push((vec![(room, must)], (!must).then_some(weight))),
-            }
-        }
-        let with = runs.iter().filter(|(run, _)| run.iter().any(|(_, must)| *must));
-        beside.extend(with.flat_map(|(run, _)| run.iter().map(|(room, _)| room.node)));
+        let with = runs(required, others, tables).into_iter().filter(|run| run.required);
+        beside.extend(with.flat_map(|run| run.nodes));
     }
     let by_node: BTreeMap<usize, Room> = others.iter().map(|c| (c.node, *c)).collect();
     let mut groups: Vec<(bool, u32, Vec<Room>)> = Vec::new();
