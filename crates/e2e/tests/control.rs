@@ -54,7 +54,6 @@ fn a_job_that_is_over_is_run_again_and_requeuehold_waits_for_a_release() {
     camp.run("scontrol", ["requeuehold", &text]).ok();
     assert_eq!(state(&camp, id), "PENDING job requeued in held state");
     camp.run("scontrol", ["release", &text]).ok();
-    camp.start_again(id);
     assert_eq!(camp.wait(id).code, 3);
     assert_eq!(camp.read("out"), "run 1\n", "the file is begun anew");
     camp.run("scontrol", ["requeue", "incomplete", &text]).ok();

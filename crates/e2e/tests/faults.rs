@@ -75,7 +75,6 @@ fn jobs_are_killed_for_memory_and_preempted() {
         camp.sbatch(["-o", "runs", "--open-mode=append", "--requeue", "--wrap", "echo run; sleep 300"]);
     camp.until("it runs", || camp.path("work/runs").exists() && camp.read("runs") == "run\n");
     add(&camp, &format!("preempt {second} --requeue"));
-    camp.start_again(second);
     camp.until("it runs again", || camp.read("runs").lines().filter(|l| *l == "run").count() == 2);
     camp.run("scancel", [second.to_string()]).ok();
     let third = camp.sbatch(["--wrap", "sleep 300"]);
