@@ -324,8 +324,10 @@ impl Sim {
         self.machine.keeper = None;
         self.machine.reaper = false;
         for proc in std::mem::take(&mut self.machine.procs).into_values() {
-            if proc.stage == Stage::Running {
-                self.checker.script_vanished(proc.attempt.job, proc.attempt.restart);
+            match proc.stage {
+                Stage::Running => self.checker.script_vanished(proc.attempt.job, proc.attempt.restart),
+                // It had ended, and the machine went down before that was recorded.
+                _ => self.checker.catastrophe(),
             }
         }
         for slot in self.machine.slots.values_mut().filter(|s| s.claimed.is_some() && s.ended.is_none()) {

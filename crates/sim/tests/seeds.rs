@@ -64,7 +64,7 @@ fn a_seed_does_the_same_twice() {
 #[test]
 fn the_faults_do_happen() {
     let mut sum = Seen::default();
-    for seed in 0..300 {
+    for seed in 0..400 {
         let seen = run(seed, None, false).seen;
         sum.submitted += seen.submitted;
         sum.started += seen.started;
