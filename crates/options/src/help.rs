@@ -27,25 +27,29 @@ fn signature(opt: &Opt) -> String {
 pub fn help(program: Program) -> String {
     const WIDTH: usize = 38;
     let mut out = format!("Usage: {program} [options] {}\n", program.synopsis()).replace(" \n", "\n");
-    let of = |wanted: fn(&Opt) -> bool| program.options().iter().filter(move |o| wanted(o));
     out += "\nOptions:\n";
-    for o in of(|o| o.status == Status::Honoured) {
+    for o in program.options().iter().filter(|o| o.status == Status::Honoured) {
         let left = signature(o);
         let gap = if left.len() + 2 < WIDTH { String::new() } else { format!("\n{:WIDTH$}", "") };
         out += &format!("  {left:<width$}{gap}{}\n", o.help, width = WIDTH - 2);
     }
-    out += "\nAccepted, without effect on this cluster:\n";
-    for o in of(|o| matches!(o.status, Status::Listed(_))) {
-        if let Status::Listed(why) = o.status {
+    let mut others = |heading: &str, reason: fn(&Opt) -> Option<&'static str>| {
+        let told = program.options().iter().filter_map(|o| Some((o, reason(o)?)));
+        for (n, (o, why)) in told.enumerate() {
+            if n == 0 {
+                out += &format!("\n{heading}:\n");
+            }
             out += &format!("  {}: {why}\n", signature(o).trim_start());
         }
-    }
-    out += "\nNot available here:\n";
-    for o in of(|o| matches!(o.status, Status::Refused(_))) {
-        if let Status::Refused(instead) = o.status {
-            out += &format!("  {}: {instead}\n", signature(o).trim_start());
-        }
-    }
+    };
+    others("Accepted, without effect on this cluster", |o| match o.status {
+        Status::Listed(why) => Some(why),
+        _ => None,
+    });
+    others("Not available here", |o| match o.status {
+        Status::Refused(instead) => Some(instead),
+        _ => None,
+    });
     out
 }
 

@@ -1,6 +1,6 @@
 //! `bivouac fault`: what is to go wrong on purpose, for those who test what their tools do then.
 
-use super::{Words, fail, place, usage};
+use super::{Words, fail, place};
 use crate::cluster::connect_to;
 use bivouac_proto::client::Client;
 use bivouac_proto::message::{Ask, Response};
@@ -108,7 +108,10 @@ fn add(kind: &str, operands: &[&str], mut options: Options) -> Result<(), ExitCo
             };
             Fault::Job { job: job.transpose()?, what, after: std::mem::take(&mut after) }
         }
-        _ => return Err(usage(&format!("`fault add {kind} {}` is not understood", operands.join(" ")))),
+        _ => {
+            let said = [&["fault", "add", kind], operands].concat().join(" ");
+            return Err(usage(&format!("`{said}` is not understood")));
+        }
     };
     if !matches!(fault, Fault::Refuse { .. } | Fault::Slow { .. }) && times.take().is_some() {
         return Err(usage("--times is for refuse and slow"));
@@ -128,6 +131,12 @@ fn add(kind: &str, operands: &[&str], mut options: Options) -> Result<(), ExitCo
     };
     added.iter().for_each(|fault| println!("{fault}"));
     Ok(())
+}
+
+/// What is wrong with the command line, and where to look.
+fn usage(what: &str) -> ExitCode {
+    eprintln!("bivouac: {what}; `bivouac fault` lists what there is");
+    ExitCode::from(2)
 }
 
 /// What a command of Slurm's says when the controller does not answer in time.

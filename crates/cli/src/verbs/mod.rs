@@ -36,12 +36,16 @@ usage: bivouac [--cluster NAME] [--admin] VERB [OPTIONS]
   setup --paths [--state-dir DIR]
                             where namespaces are forbidden: make the site's literal paths
                             (needs root once; as root for somebody else: his cluster's state folder)
-  sbatch, srun, squeue, scancel, sinfo, scontrol, sacct
+  sbatch, srun, squeue, scancel, sinfo, scontrol, sacct, sprio, sshare, sdiag, strigger
                             Slurm's commands; each has its --help
 
   --cluster NAME            another cluster beside the usual one (or BIVOUAC_CLUSTER)
-  --admin                   on a site's profile the owner is an ordinary user; with this he acts as the operator, for
-                            example `bivouac --admin scontrol update JobId=7 Nice=-100`
+  --admin                   on a site's profile, or where a slurm.conf names a SlurmUser, the owner is an ordinary user;
+                            with this he acts as the operator, for example
+                            `bivouac --admin scontrol update JobId=7 Nice=-100`
+
+  BIVOUAC_STATE_DIR         the folder that holds the clusters, instead of ~/.local/state/bivouac
+  BIVOUAC_HINTS             0: no remarks that Slurm would not make; 1: also where standard error is no terminal
 ";
 
 /// Runs a verb. `args` begins after the program's name.

@@ -95,10 +95,10 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("licenses", "licences to hold while running, as matlab:2,ansys").short('L').takes("list"),
     opt("mail-type", "events to be told of by mail")
         .takes("types")
-        .listed("recorded with the job; mail is not sent yet"),
+        .listed("recorded with the job; mail is sent on a slurm.conf only, by its MailProg"),
     opt("mail-user", "who is told by mail")
         .takes("user")
-        .listed("recorded with the job; mail is not sent yet"),
+        .listed("recorded with the job; mail is sent on a slurm.conf only, by its MailProg"),
     opt("mcs-label", "multi-category security label").takes("label").listed("no security plugin is in use"),
     opt("mem", "memory of each node, as 500M or 4G; 0: all of it")
         .takes("size")
