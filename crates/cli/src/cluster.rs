@@ -4,6 +4,7 @@ use bivouac_proto::client::Client;
 use bivouac_proto::frame::FrameError;
 use bivouac_proto::message::{Ask, Response};
 use bivouac_proto::place::Place;
+use bivouac_site::Site;
 use bivouac_types::Duration;
 use bivouac_types::fault::Greeting;
 use std::ffi::{OsStr, OsString};
@@ -253,4 +254,17 @@ pub fn sibling(name: &str) -> io::Result<PathBuf> {
 /// See [`Unreachable`].
 pub fn ask(body: Ask) -> Result<Response, Unreachable> {
     Ok(connect()?.call(body)?)
+}
+/// The site that a running cluster has. On a slurm.conf it is what the controller has read: the file may have changed.
+///
+/// # Errors
+/// A sentence.
+pub fn site_of(client: &mut Client, name: &str, home: &Path) -> Result<Site, String> {
+    if !Site::has_slurm_conf(name) {
+        return Site::load(name, home).map_err(|e| e.to_string());
+    }
+    match client.call(Ask::Config).map_err(|e| e.to_string())? {
+        Response::Config(config) => Site::of_config(*config).map_err(|e| e.to_string()),
+        other => Err(format!("unexpected answer {other:?}")),
+    }
 }

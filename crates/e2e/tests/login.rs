@@ -135,3 +135,14 @@ fn the_owner_is_an_ordinary_user_on_a_site_unless_he_says_admin() {
     camp.bivouac(["--admin"].into_iter().chain(change)).ok();
     assert!(camp.run("scontrol", ["show", "job", "1"]).ok().contains("Nice=-100"));
 }
+
+/// A slurm.conf has no paths of its own: the login node is this machine, with the cluster's commands.
+#[test]
+fn a_slurm_conf_has_a_login_node_too() {
+    let camp = Camp::new();
+    camp.file("conf/slurm.conf", "ClusterName=c\nNodeName=n1 CPUs=2\nPartitionName=p Nodes=n1 Default=YES\n");
+    camp.bivouac(["up", "--slurm-conf", camp.path("work/conf").to_str().unwrap()]).ok();
+    // What the file says by now is not what runs.
+    camp.file("conf/slurm.conf", "ClusterName=c\nNonsense=1\n");
+    assert_eq!(camp.bivouac(["login", "--", "sinfo", "-h", "-o", "%P %N"]).ok(), "p* n1\n");
+}

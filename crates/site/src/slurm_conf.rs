@@ -21,6 +21,11 @@ impl Site {
         name.contains('/') && Path::new(name).is_dir()
     }
 
+    /// Whether a site's name is that of a cluster on a slurm.conf: the file's absolute path.
+    pub fn has_slurm_conf(name: &str) -> bool {
+        name.starts_with('/') && name.ends_with(&format!("/{}", bivouac_slurmconf::SLURM_CONF))
+    }
+
     /// Reads the slurm.conf in a folder, and the files beside it. The site's name is the file's absolute path.
     ///
     /// # Errors

@@ -1,11 +1,11 @@
 //! `bivouac login`: the user's shell, or one command, on the site's login node.
 
 use super::{Words, fail, place};
-use crate::cluster::{connect_to, sibling};
+use crate::cluster::{connect_to, sibling, site_of};
 use crate::terminal::hint;
 use bivouac_proto::message::{Ask, Response};
 use bivouac_proto::place::{Account, Place};
-use bivouac_site::{Access, Cluster, Session, Site, User};
+use bivouac_site::{Access, Cluster, Session, User};
 use bivouac_view::Marker;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -58,7 +58,7 @@ fn session(place: &Place, account: &Account) -> Result<(Session, String), ExitCo
         Response::Status(status) => status,
         other => return Err(fail(format!("unexpected answer {other:?}"))),
     };
-    let site = Site::load(&status.site, &account.home).map_err(fail)?;
+    let site = site_of(&mut client, &status.site, &account.home).map_err(fail)?;
     let exe = sibling("").map_err(fail)?;
     let cluster = Cluster { name: place.cluster.clone(), state_dir: place.state_dir.clone(), exe_dir: exe };
     let installed = site.installed(&cluster).map_err(fail)?;

@@ -1,10 +1,11 @@
 //! `bivouac setup --paths`: where namespaces are forbidden, makes the site's literal paths once, as root.
 
 use super::{Words, fail, place, usage};
+use crate::cluster::{sibling, site_of};
 use bivouac_proto::client::Client;
 use bivouac_proto::message::{Ask, Response};
 use bivouac_proto::place::{Account, Place};
-use bivouac_site::{Cluster, Site, User};
+use bivouac_site::{Cluster, User};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -44,8 +45,8 @@ fn setup(state_dir: Option<PathBuf>) -> Result<ExitCode, ExitCode> {
     let Response::Status(status) = client.call(Ask::Status).map_err(fail)? else {
         return Err(fail("the controller did not say which site it runs"));
     };
-    let site = Site::load(&status.site, &account.home).map_err(fail)?;
-    let exe_dir = crate::cluster::sibling("").map_err(fail)?;
+    let site = site_of(&mut client, &status.site, &account.home).map_err(fail)?;
+    let exe_dir = sibling("").map_err(fail)?;
     let cluster = Cluster { name: place.cluster.clone(), state_dir: place.state_dir.clone(), exe_dir };
     let installed = site.installed(&cluster).map_err(fail)?;
     let user = User { name: account.name.clone(), home: account.home.clone() };
