@@ -4,6 +4,7 @@ use crate::cores;
 use crate::demand::Demand;
 use crate::index_set::IndexSet;
 use crate::tables::{GresTable, NodeTable};
+use bivouac_types::Uid;
 use bivouac_types::tres::GresRequest;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -22,6 +23,19 @@ pub struct NodeAlloc {
     /// Generic resources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gres: Vec<GresAlloc>,
+    /// Whose job it is; none in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Holder>,
+}
+
+/// The user of a job on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Holder {
+    /// Who.
+    pub user: Uid,
+    /// Only this user's jobs may be there beside it (--exclusive=user, ExclusiveUser of the partition).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
 }
 
 /// Generic resources of one name and type that a job has of a node.
@@ -46,6 +60,8 @@ pub struct NodeFree {
     pub gres: Vec<IndexSet>,
     /// How many jobs are on the node.
     pub jobs: u32,
+    /// Whose they are, in ascending order.
+    pub holders: Vec<Holder>,
     /// Whether new jobs may use it: it is in service.
     pub usable: bool,
 }
@@ -61,6 +77,10 @@ impl NodeFree {
             }
         }
         self.jobs += 1;
+        if let Some(holder) = alloc.holder {
+            let at = self.holders.partition_point(|h| *h < holder);
+            self.holders.insert(at, holder);
+        }
     }
 
     /// Gives it back.
@@ -73,6 +93,15 @@ impl NodeFree {
             }
         }
         self.jobs = self.jobs.saturating_sub(1);
+        if let Some(at) = self.holders.iter().position(|h| Some(*h) == alloc.holder) {
+            self.holders.remove(at);
+        }
+    }
+
+    /// Whether a job of this holder may be beside those on the node.
+    pub(crate) fn admits(&self, holder: Holder) -> bool {
+        let suits = |other: &Holder| other.user == holder.user || !(other.alone || holder.alone);
+        self.holders.iter().all(suits)
     }
 
     /// What a job with so many tasks and so many of its total of GPUs gets of the node: the lowest free indices. None if
@@ -89,7 +118,8 @@ impl NodeFree {
         };
         // Whole nodes come with all that is on them.
         let gres = if demand.exclusive { self.all_gres(node) } else { gres };
-        Some(NodeAlloc { node: node.name.clone(), cpus, mem_mb: need.mem_mb, tasks, gres })
+        let (node, mem_mb, holder) = (node.name.clone(), need.mem_mb, demand.holder);
+        Some(NodeAlloc { node, cpus, mem_mb, tasks, gres, holder })
     }
 
     fn all_gres(&self, node: &NodeTable) -> Vec<GresAlloc> {

@@ -6,7 +6,7 @@ use bivouac_types::info::Usage;
 use bivouac_types::node::{Misfortune, NodeChange};
 use bivouac_types::partition::PartitionChange;
 use bivouac_types::{
-    Attempt, ExitStatus, Gid, JobChange, JobId, JobSpec, StepLimit, TaskSet, Timestamp, Uid,
+    Attempt, Distribution, ExitStatus, Gid, JobChange, JobId, JobSpec, StepLimit, TaskSet, Timestamp, Uid,
 };
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -103,6 +103,8 @@ pub struct StepAsk {
     pub overcommit: bool,
     /// -x, -r: nodes of the job that the step must not use.
     pub exclude: Vec<String>,
+    /// --distribution.
+    pub distribution: Distribution,
     /// srun's command line, for the accounting.
     pub submit_line: String,
     /// The process id of srun.

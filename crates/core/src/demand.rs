@@ -1,14 +1,15 @@
 //! What a job needs in one of its partitions, in numbers: `-n -N -c --ntasks-per-node --mem ...` resolved
 //! against the partition's defaults and nodes.
 
+use crate::alloc::Holder;
 use crate::constraint::Constraint;
 use crate::need::{GpuDemand, ShapeDemand};
 use crate::place::place;
 use crate::tables::Tables;
 use bivouac_types::config::{ClusterConfig, PartitionConfig};
-use bivouac_types::job::{NodeRange, ResourceRequest};
+use bivouac_types::job::{NodeRange, OnlyFor, ResourceRequest};
 use bivouac_types::tres::GresRequest;
-use bivouac_types::{HostList, MemRequest, PendingReason, Reject};
+use bivouac_types::{HostList, JobSpec, MemRequest, PendingReason, Reject, Uid};
 
 /// A job's needs in one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +58,12 @@ pub struct Demand {
     pub max_mem_per_node_mb: u64,
     /// Why it can never start in this partition, though it is accepted.
     pub never: Option<PendingReason>,
+    /// Of these nodes at least so many (feature counts of --constraint, and --batch).
+    pub counts: Vec<(u32, Vec<usize>)>,
+    /// All nodes are of the same one of these sets (`[a|b]` of --constraint); empty: there is no such choice.
+    pub choices: Vec<Vec<usize>>,
+    /// Whose job it is; none: it is not known yet, and nobody is in its way.
+    pub holder: Option<Holder>,
 }
 
 /// Memory on each node, MiB.
@@ -124,6 +131,9 @@ impl Demand {
         let constraint = ask.constraint.as_deref().map(|c| features(c, tables)).transpose()?;
         let preference = match ask.prefer.as_deref().map(|p| features(p, tables)) {
             Some(Err(Reject::InvalidFeature(_))) => return Err(Reject::InvalidPrefer),
+            Some(Ok(p)) if !p.counts().is_empty() || !p.choices().is_empty() => {
+                return Err(Reject::InvalidPrefer);
+            }
             Some(read) => Some(read?),
             None => None,
         };
@@ -145,13 +155,19 @@ impl Demand {
         };
         let cpus_per_task = nonzero(ask.cpus_per_task, "cpus-per-task")?.unwrap_or(1);
         let per_node = nonzero(ask.ntasks_per_node, "ntasks-per-node")?;
+        let have = |c: &Constraint, of: &[usize]| -> Vec<usize> {
+            of.iter().copied().filter(|n| c.holds(&tables.nodes[*n].features)).collect()
+        };
+        let counted = constraint.as_ref().map_or(Vec::new(), Constraint::counts);
+        let all: Vec<usize> = (0..tables.nodes.len()).collect();
+        let of_counts = apart(&counted.iter().map(|(c, n)| (*n, have(c, &all))).collect::<Vec<_>>());
         let (tasks, min_nodes) = match nonzero(ask.ntasks, "ntasks")? {
             Some(tasks) => {
                 let for_tasks = per_node.map_or(1, |n| tasks.div_ceil(n));
-                (tasks, range.min.max(for_tasks).max(wanted.len() as u32).min(tasks))
+                (tasks, range.min.max(for_tasks).max(wanted.len() as u32).max(of_counts).min(tasks))
             }
             None => {
-                let nodes = range.min.max(wanted.len() as u32);
+                let nodes = range.min.max(wanted.len() as u32).max(of_counts);
                 let tasks = nodes.checked_mul(per_node.unwrap_or(1));
                 (tasks.ok_or_else(|| Reject::InvalidValue("ntasks-per-node".into()))?, nodes)
             }
@@ -174,6 +190,8 @@ impl Demand {
         };
         let mut nodes = large_enough(ask, &table.nodes, tables)?;
         nodes.retain(fits_name);
+        let counts = counted.iter().map(|(c, count)| (*count, have(c, &nodes))).collect();
+        let choices = constraint.iter().flat_map(Constraint::choices).map(|c| have(c, &nodes)).collect();
         nodes.sort_by_key(|n| preference.as_ref().is_some_and(|p| !p.holds(&tables.nodes[*n].features)));
         let max_nodes = range.max.unwrap_or(u32::MAX).min(p.max_nodes.unwrap_or(u32::MAX));
         let ranged = range.max.is_some_and(|max| max > range.min);
@@ -206,6 +224,9 @@ impl Demand {
             max_cpus_per_node: p.max_cpus_per_node.unwrap_or(u32::MAX),
             max_mem_per_node_mb: p.max_mem_per_node_mb.unwrap_or(u64::MAX),
             never: None,
+            counts,
+            choices,
+            holder: None,
         };
         demand.buy_memory_with_cpus(p);
         // Asked for by node, it waits; asked for by CPU, the job gets nodes enough.
@@ -224,6 +245,18 @@ impl Demand {
             Err(refusal) => Some(refusal),
         };
         Ok((demand, refusal))
+    }
+
+    /// The same for a job of this user, with a node for its batch script.
+    pub fn of(mut self, user: Uid, spec: &JobSpec, config: &ClusterConfig, tables: &Tables) -> Demand {
+        let exclusive = config.partitions[self.partition].exclusive_user;
+        let alone = spec.resources.only_for == Some(OnlyFor::User) || exclusive;
+        self.holder = Some(Holder { user, alone });
+        if let Some(wanted) = spec.batch_features.as_deref().and_then(Constraint::parse) {
+            let fits = |n: &usize| wanted.holds(&tables.nodes[*n].features);
+            self.counts.push((1, self.nodes.iter().copied().filter(fits).collect()));
+        }
+        self
     }
 
     /// MaxMemPerCPU: whoever wants more memory for a CPU gets more CPUs, as in Slurm.
@@ -284,6 +317,10 @@ impl Demand {
     ) -> Result<Option<PendingReason>, Reject> {
         let nodes = &tables.partitions[self.partition].nodes;
         let in_partition = nodes.len() as u32;
+        let too_few = |(count, set): &(u32, Vec<usize>)| *count as usize > set.len();
+        if self.counts.iter().any(too_few) || apart(&self.counts) > asked_max.unwrap_or(u32::MAX) {
+            return Err(Reject::NodeConfigUnavailable);
+        }
         if self.min_nodes > self.max_nodes
             || self.min_nodes > in_partition
             || asked_max.is_some_and(|max| max < p.min_nodes)
@@ -360,6 +397,22 @@ fn with_job_defaults(ask: &ResourceRequest, p: &PartitionConfig) -> Option<Resou
     Some(ask)
 }
 
+/// How many nodes it takes to have so many of each set, at least: sets without a common node add up.
+fn apart(counts: &[(u32, Vec<usize>)]) -> u32 {
+    let mut sum: u32 = 0;
+    let mut taken: Vec<usize> = Vec::new();
+    let mut most = 0;
+    for (count, nodes) in counts {
+        most = most.max(*count);
+        if nodes.iter().any(|n| taken.contains(n)) {
+            continue;
+        }
+        taken.extend(nodes);
+        sum = sum.saturating_add(*count);
+    }
+    sum.max(most)
+}
+
 /// Nodes with the temporary disk, sockets, cores and threads that are asked for at least.
 fn large_enough(ask: &ResourceRequest, of: &[usize], tables: &Tables) -> Result<Vec<usize>, Reject> {
     let at_least = |wanted: Option<u32>, has: u32| wanted.is_none_or(|w| has >= w);
@@ -405,11 +458,7 @@ fn names(list: &Option<HostList>, tables: &Tables) -> Result<Vec<usize>, Reject>
 }
 
 fn features(text: &str, tables: &Tables) -> Result<Constraint, Reject> {
-    let whole = |open, close| text.matches(open).count() == text.matches(close).count();
-    let constraint = Constraint::parse(text).map_err(|what| match whole('[', ']') && whole('(', ')') {
-        true => Reject::Other(what),
-        false => Reject::InvalidFeature(text.to_owned()),
-    })?;
+    let constraint = Constraint::parse(text).ok_or_else(|| Reject::InvalidFeature(text.to_owned()))?;
     for name in constraint.names() {
         if !tables.nodes.iter().any(|n| n.features.contains(name)) {
             return Err(Reject::InvalidFeature(name.to_string()));

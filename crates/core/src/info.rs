@@ -3,7 +3,6 @@
 use crate::alloc::NodeAlloc;
 use crate::cluster::Cluster;
 use crate::demand::Demand;
-use crate::index_set::IndexSet;
 use crate::job::{
     EndCause, Ended, Job, Launch, Pending, Phase, Place, Run, Step, Submission, Wait, WaitOn, WaitState,
 };
@@ -11,17 +10,15 @@ use crate::ledger::Ledger;
 use crate::limits::Use;
 use crate::plan::Plan;
 use crate::world::{Gate, World};
-use bivouac_types::config::PartitionConfig;
 use bivouac_types::depend::DependencyTerm;
 use bivouac_types::hostlist::compress;
 use bivouac_types::info::{
-    Accounting, ArrayInfo, ArrayTasks, GresShare, JobInfo, LicenseInfo, NodeInfo, NodeShare, PartitionInfo,
-    Scheduler, StepInfo, Unmet, Usage,
+    Accounting, ArrayInfo, ArrayTasks, GresShare, JobInfo, NodeShare, Scheduler, StepInfo, Unmet, Usage,
 };
 use bivouac_types::{
-    Duration, ExitStatus, JobId, JobState, Now, Outcome, PendingReason, StepKind, TimeLimit, Timestamp,
+    Duration, ExitStatus, JobId, JobState, MemRequest, Now, Outcome, PendingReason, StepKind, TimeLimit,
+    Timestamp,
 };
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// All that a job's row is made of, taken out of the cluster cheaply, so that rows can be made where nobody waits
@@ -83,6 +80,12 @@ impl JobView {
             end,
             elapsed,
             nodes: run.map_or(Vec::new(), |r| r.alloc.iter().map(node_share).collect()),
+            batch_node: submission
+                .spec
+                .batch_features
+                .as_ref()
+                .and_then(|_| world.batch_part(run?, submission))
+                .map(|part| part.node.to_string()),
             num_nodes: run
                 .map_or(first.map_or(1, |d| d.node_estimate(&world.tables)), |r| r.alloc.len() as u32),
             num_cpus: run.map_or(ask.cpus.unwrap_or(first.map_or(1, Demand::min_cpus)), Run::cpus),
@@ -95,6 +98,10 @@ impl JobView {
             },
             cpus_per_task: ask.cpus_per_task.unwrap_or(1),
             mem_mb: run.map_or(first.map_or(0, |d| d.shown_mem_mb(ask, &world.tables)), Run::mem_mb),
+            default_mem: match ask.mem {
+                Some(MemRequest::PerGpu(_)) => world.default_mem(run, first),
+                _ => None,
+            },
             exit: outcome.map_or(ExitStatus::default(), Outcome::status),
             cancelled_by,
             restarts: job.restarts,
@@ -106,7 +113,11 @@ impl JobView {
             },
             suspended: run.and_then(|r| r.suspension.last),
             resized: run.and_then(|r| r.resized),
-            steps: steps(job, run, world.config.parameters.contains_jobs()),
+            steps: steps(
+                job,
+                run.map(|r| (r, world.batch_part(r, submission))),
+                world.config.parameters.contains_jobs(),
+            ),
             pid: job.run().and_then(|r| match r.launch {
                 Launch::Launched { pid } => Some(pid),
                 Launch::Granted => None,
@@ -341,87 +352,6 @@ impl Cluster {
         };
         Some(format!("Job's {what} not permitted to use this partition ({lists})"))
     }
-
-    /// Every node, in the configuration's order. `plan` is the latest, `up_since` when the controller started.
-    pub fn node_infos(&self, plan: &Plan, up_since: Timestamp) -> Vec<NodeInfo> {
-        let mut on_node = vec![OnNode::default(); self.world.tables.nodes.len()];
-        for job in self.index.releases.iter().filter_map(|r| self.job(r.1)) {
-            let held = job.run().map(Run::held).unwrap_or_default();
-            for part in held.iter() {
-                let Some(n) = self.world.tables.node(&part.node) else { continue };
-                if matches!(job.phase, Phase::Ending(..)) {
-                    on_node[n].completing = true;
-                    continue;
-                }
-                on_node[n].cpus += part.cpus.len();
-                on_node[n].mem_mb += part.mem_mb;
-                for g in &part.gres {
-                    let key = (g.name.to_string(), g.kind.as_deref().map(str::to_string));
-                    on_node[n].gres.entry(key).or_default().add(&g.indices);
-                }
-            }
-        }
-        for name in plan.expected.values().flat_map(|(_, nodes)| nodes) {
-            if let Some(n) = self.world.tables.node(name) {
-                on_node[n].planned = true;
-            }
-        }
-        on_node.into_iter().enumerate().map(|(n, on_node)| self.node_info(n, on_node, up_since)).collect()
-    }
-
-    fn node_info(&self, n: usize, on_node: OnNode, up_since: Timestamp) -> NodeInfo {
-        let config = &self.world.config.nodes[n];
-        let within = |p: &&PartitionConfig| p.nodes.contains(&config.name);
-        let share = |((name, kind), indices): (_, IndexSet)| GresShare {
-            name,
-            kind,
-            indices: indices.iter().collect(),
-        };
-        NodeInfo {
-            config: config.clone(),
-            stand: self.world.stands[n].clone(),
-            partitions: self.world.config.partitions.iter().filter(within).map(|p| p.name.clone()).collect(),
-            alloc_cpus: on_node.cpus,
-            alloc_mem_mb: on_node.mem_mb,
-            alloc_gres: on_node.gres.into_iter().map(share).collect(),
-            completing: on_node.completing,
-            planned: on_node.planned,
-            last_busy: self.state.last_busy.get(&config.name).copied(),
-            up_since,
-        }
-    }
-
-    /// Every licence, by name.
-    pub fn license_infos(&self) -> Vec<LicenseInfo> {
-        let used = |name: &str| self.index.licenses.get(name).copied().unwrap_or(0);
-        let licenses = self.world.config.parameters.licenses.iter();
-        let mut infos: Vec<LicenseInfo> = licenses
-            .map(|l| LicenseInfo { name: l.name.clone(), total: l.count, used: used(&l.name) })
-            .collect();
-        infos.sort_by(|a, b| a.name.cmp(&b.name));
-        infos
-    }
-
-    /// Every partition, in the configuration's order.
-    pub fn partition_infos(&self) -> Vec<PartitionInfo> {
-        let tables = self.world.tables.partitions.iter();
-        let info =
-            |(config, table): (&bivouac_types::config::PartitionConfig, &crate::tables::PartitionTable)| {
-                PartitionInfo { config: config.clone(), total_cpus: table.cpus }
-            };
-        self.world.config.partitions.iter().zip(tables).map(info).collect()
-    }
-}
-
-/// What jobs have on a node.
-#[derive(Clone, Default)]
-struct OnNode {
-    /// Of jobs that are not being ended, as Slurm counts.
-    cpus: u32,
-    mem_mb: u64,
-    completing: bool,
-    planned: bool,
-    gres: BTreeMap<(String, Option<String>), IndexSet>,
 }
 
 impl Ended {
@@ -476,8 +406,8 @@ fn node_share(part: &NodeAlloc) -> NodeShare {
 }
 
 /// The batch step and the steps of srun.
-fn steps(job: &Job, run: Option<&Run>, contained: bool) -> Vec<StepInfo> {
-    let Some(run) = run else { return Vec::new() };
+fn steps(job: &Job, run: Option<(&Run, Option<&NodeAlloc>)>, contained: bool) -> Vec<StepInfo> {
+    let Some((run, batch)) = run else { return Vec::new() };
     let (state, end, exit, usage) = match &job.phase {
         Phase::Ended(e) => (batch_state(e.outcome), Some(e.end), e.outcome.status(), e.usage),
         _ => (JobState::Running, None, ExitStatus::default(), Usage::default()),
@@ -487,8 +417,8 @@ fn steps(job: &Job, run: Option<&Run>, contained: bool) -> Vec<StepInfo> {
         name: "batch".into(),
         state,
         num_tasks: 1,
-        num_cpus: run.alloc.first().map_or(0, |n| n.cpus.len()),
-        nodes: run.alloc.first().map(|n| n.node.to_string()).into_iter().collect(),
+        num_cpus: batch.map_or(0, |n| n.cpus.len()),
+        nodes: batch.map(|n| n.node.to_string()).into_iter().collect(),
         start: run.start.wall,
         end,
         exit,

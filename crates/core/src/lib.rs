@@ -40,6 +40,7 @@ pub mod job;
 pub mod ledger;
 pub mod limits;
 pub mod need;
+mod node_info;
 pub mod place;
 pub mod plan;
 pub mod priority;

@@ -95,7 +95,12 @@ impl Demand {
             gres.push(GresRequest { count: g.count.checked_mul(tasks)?, ..g.clone() });
         }
         if let Some(each) = self.gpus.tasks_per_gpu {
-            gres.push(GresRequest { name: "gpu".into(), kind: None, count: tasks.div_ceil(each.max(1)) });
+            gres.push(GresRequest {
+                name: "gpu".into(),
+                kind: None,
+                count: tasks.div_ceil(each.max(1)),
+                bare: false,
+            });
         }
         if let Some(g) = self.gpus.total.as_ref().filter(|_| gpus > 0) {
             gres.push(GresRequest { count: gpus, ..g.clone() });
@@ -120,7 +125,10 @@ impl Demand {
 impl NodeFree {
     /// How many tasks of the job fit, at most; 0 also if the job cannot be on the node at all.
     pub fn tasks_that_fit(&self, demand: &Demand, node: &NodeTable) -> u32 {
-        if !self.usable || demand.exclusive && self.jobs > 0 {
+        if !self.usable
+            || demand.exclusive && self.jobs > 0
+            || demand.holder.is_some_and(|holder| !self.admits(holder))
+        {
             return 0;
         }
         let most = demand.tasks_per_node.min(demand.shape.tasks(node));

@@ -13,34 +13,49 @@ use crate::tables::Tables;
 /// Finds a choice whenever one exists: a node is taken only if those with most room could complete it. With a total of GPUs
 /// and a number of tasks the nodes with most GPUs are taken where Slurm's order fails, which may miss a choice.
 pub fn place(demand: &Demand, free: &[NodeFree], tables: &Tables) -> Option<Vec<NodePick>> {
+    if demand.choices.is_empty() {
+        return place_among(&demand.nodes, demand, free, tables);
+    }
+    demand.choices.iter().find_map(|nodes| place_among(nodes, demand, free, tables))
+}
+
+fn place_among(
+    nodes: &[usize],
+    demand: &Demand,
+    free: &[NodeFree],
+    tables: &Tables,
+) -> Option<Vec<NodePick>> {
+    if !demand.required.iter().all(|n| nodes.contains(n)) {
+        return None;
+    }
     let cap = |n: usize| Room::new(demand, n, free, tables);
-    if demand.min_nodes <= 1 && demand.required.is_empty() && !demand.widen {
+    if demand.min_nodes <= 1 && demand.required.is_empty() && demand.counts.is_empty() && !demand.widen {
         // By far the most frequent case: the first node that holds it all.
         let whole = |n: &&usize| {
             let room = cap(**n);
             room.tasks >= demand.tasks && room.gpus >= demand.total_gpus()
         };
-        if let Some(&node) = demand.nodes.iter().find(whole) {
+        if let Some(&node) = nodes.iter().find(whole) {
             return Some(vec![NodePick { node, tasks: demand.tasks }]);
         }
         if demand.max_nodes <= 1 {
             return None;
         }
     }
-    let mut chosen: Vec<Room> = demand.required.iter().map(|&n| cap(n)).collect();
+    let chosen: Vec<Room> = demand.required.iter().map(|&n| cap(n)).collect();
     if chosen.iter().any(|c| c.tasks < demand.tasks_each.max(1)) {
         return None;
     }
-    let others: Vec<Room> =
-        demand.nodes.iter().filter(|n| !demand.required.contains(n)).map(|&n| cap(n)).collect();
+    let others: Vec<Room> = nodes.iter().filter(|n| !demand.required.contains(n)).map(|&n| cap(n)).collect();
     if demand.contiguous {
         let all = chosen.into_iter().chain(others).collect();
         return spread_tasks(demand, window(demand, all)?);
     }
-    let others: Vec<Room> = others.into_iter().filter(|c| c.tasks >= demand.tasks_each.max(1)).collect();
+    let mut others: Vec<Room> = others.into_iter().filter(|c| c.tasks >= demand.tasks_each.max(1)).collect();
+    let chosen = with_counted(demand, chosen, &mut others)?;
     let in_order = order::choose(demand, &chosen, &others, tables);
     in_order.and_then(|all| spread_tasks(demand, all)).or_else(|| {
-        let mut others = others;
+        let (mut chosen, mut others) = (chosen, others);
         others.sort_by_key(|c| std::cmp::Reverse((c.gpus, c.tasks)));
         let mut others = others.into_iter();
         while !demand.is_held_by(&chosen) {
@@ -48,6 +63,19 @@ pub fn place(demand: &Demand, free: &[NodeFree], tables: &Tables) -> Option<Vec<
         }
         spread_tasks(demand, chosen)
     })
+}
+
+/// Adds as many nodes of each feature as are asked for, those with most room first. None: there are not so many.
+fn with_counted(demand: &Demand, mut chosen: Vec<Room>, others: &mut Vec<Room>) -> Option<Vec<Room>> {
+    for (count, of) in &demand.counts {
+        let have = chosen.iter().filter(|c| of.contains(&c.node)).count();
+        for _ in have..*count as usize {
+            let fits = others.iter().enumerate().filter(|(_, c)| of.contains(&c.node));
+            let best = fits.max_by_key(|(at, c)| (c.gpus, c.tasks, std::cmp::Reverse(*at)));
+            chosen.push(others.remove(best?.0));
+        }
+    }
+    Some(chosen)
 }
 
 /// What of the job a node can take.
@@ -79,6 +107,15 @@ impl Demand {
         self.max_nodes.min(by_tasks).min(by_gpus)
     }
 
+    /// Whether it may have these nodes together: all that are required, as many of each feature as are asked for, and one of
+    /// its choices.
+    pub(crate) fn suits(&self, nodes: &[usize]) -> bool {
+        let of = |set: &[usize]| nodes.iter().filter(|n| set.contains(n)).count();
+        self.required.iter().all(|n| nodes.contains(n))
+            && self.counts.iter().all(|(count, set)| of(set) >= *count as usize)
+            && (self.choices.is_empty() || self.choices.iter().any(|set| of(set) == nodes.len()))
+    }
+
     fn is_held_by(&self, chosen: &[Room]) -> bool {
         let sum = |of: fn(&Room) -> u32| chosen.iter().map(|c| u64::from(of(c))).sum::<u64>();
         chosen.len() >= self.min_nodes as usize
@@ -92,7 +129,8 @@ fn window(demand: &Demand, mut all: Vec<Room>) -> Option<Vec<Room>> {
     all.sort_by_key(|c| c.node);
     let most = demand.most_nodes() as usize;
     let holds = |run: &[Room]| {
-        demand.is_held_by(run) && demand.required.iter().all(|n| run.iter().any(|c| c.node == *n))
+        let nodes: Vec<usize> = run.iter().map(|c| c.node).collect();
+        demand.is_held_by(run) && demand.suits(&nodes)
     };
     let fits = |c: &Room| c.tasks >= demand.tasks_each.max(1);
     for from in 0..all.len() {

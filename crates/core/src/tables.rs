@@ -146,6 +146,7 @@ impl NodeTable {
             mem_mb: self.memory_mb,
             gres: self.gres.iter().map(|g| (g.from..g.to).collect()).collect(),
             jobs: 0,
+            holders: Vec::new(),
             usable: true,
         }
     }

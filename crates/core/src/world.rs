@@ -1,6 +1,7 @@
 //! What changes only when an operator changes it: the configuration in force, and judgements that follow from it alone.
 
-use crate::alloc::NodeFree;
+use crate::alloc::{NodeAlloc, NodeFree};
+use crate::constraint::Constraint;
 use crate::demand::Demand;
 use crate::job::{Job, Pending, Run, Submission, WaitState};
 use crate::limits::{self, Use};
@@ -13,7 +14,7 @@ use bivouac_types::config::{
 };
 use bivouac_types::node::NodeStand;
 use bivouac_types::parameters::Association;
-use bivouac_types::{Duration, JobId, Now, PendingReason, TimeLimit, Timestamp};
+use bivouac_types::{Duration, JobId, MemRequest, Now, PendingReason, TimeLimit, Timestamp};
 use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
@@ -204,6 +205,27 @@ impl World {
         Some(Timestamp(deadline.0.saturating_sub_unsigned(needed.0)))
     }
 
+    /// What a run has of the node of its batch script: the first one with the features of --batch.
+    pub fn batch_part<'a>(&self, run: &'a Run, submission: &Submission) -> Option<&'a NodeAlloc> {
+        let wanted = submission.spec.batch_features.as_deref().and_then(Constraint::parse);
+        let features =
+            |part: &&NodeAlloc| self.tables.node(&part.node).map(|n| &self.tables.nodes[n].features);
+        let fits = |part: &&NodeAlloc| {
+            wanted.as_ref().zip(features(part)).is_some_and(|(wanted, has)| wanted.holds(has))
+        };
+        run.alloc.iter().find(fits).or(run.alloc.first())
+    }
+
+    /// What the partition gives to jobs that say nothing of memory.
+    pub(crate) fn default_mem(&self, run: Option<&Run>, demand: Option<&Demand>) -> Option<MemRequest> {
+        let partition = match run {
+            Some(run) => self.config.partition(&run.partition),
+            None => self.config.partitions.get(demand?.partition),
+        }?;
+        let per_cpu = partition.def_mem_per_cpu_mb.map(MemRequest::PerCpu);
+        per_cpu.or(partition.def_mem_per_node_mb.map(MemRequest::PerNode))
+    }
+
     /// When its resources are expected back, by [`World::limit_clock`].
     pub fn expected_end(&self, run: &Run) -> u64 {
         let unlimited = || self.limit_clock(run.start).saturating_add(UNLIMITED_AS.0);
@@ -213,9 +235,9 @@ impl World {
     /// The job's needs in each of its partitions; none where it has nothing to go to (any more).
     pub fn demands(&self, submission: &Submission) -> Vec<Option<Arc<Demand>>> {
         let demand = |name: &String| {
-            let partition = self.tables.partition(name)?;
-            let ask = &submission.spec.resources;
-            Demand::of_accepted(ask, partition, &self.config, &self.tables).ok().map(Arc::new)
+            let (spec, partition) = (&submission.spec, self.tables.partition(name)?);
+            let demand = Demand::of_accepted(&spec.resources, partition, &self.config, &self.tables).ok()?;
+            Some(Arc::new(demand.of(submission.owner.uid, spec, &self.config, &self.tables)))
         };
         submission.partitions.iter().map(demand).collect()
     }

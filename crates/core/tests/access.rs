@@ -30,6 +30,7 @@ fn another_users_job_is_left_alone() {
             ntasks_per_node: None,
             overcommit: false,
             exclude: Vec::new(),
+            distribution: Default::default(),
             submit_line: String::new(),
             srun: None,
         },

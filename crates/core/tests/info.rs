@@ -96,7 +96,7 @@ fn arrays_and_who_cancelled() {
 fn nodes_and_partitions() {
     let mut w = World::new();
     let mut spec = spec();
-    spec.resources.gres = vec![GresRequest { name: "gpu".into(), kind: None, count: 1 }];
+    spec.resources.gres = vec![GresRequest { name: "gpu".into(), kind: None, count: 1, bare: false }];
     let id = w.submit(spec);
     w.try_start(id, None, 1).unwrap();
     let nodes = w.cluster.node_infos(&Plan::default(), Timestamp(0));

@@ -29,7 +29,11 @@ fn config() -> ClusterConfig {
 }
 
 fn gpus(count: u32) -> Vec<GresRequest> {
-    if count == 0 { Vec::new() } else { vec![GresRequest { name: "gpu".into(), kind: None, count }] }
+    if count == 0 {
+        Vec::new()
+    } else {
+        vec![GresRequest { name: "gpu".into(), kind: None, count, bare: false }]
+    }
 }
 
 fn request() -> impl Strategy<Value = ResourceRequest> {

@@ -49,7 +49,7 @@ fn jobs_with_gpus_take_the_partitions_defaults_for_them() {
     let mut of = |cpus, mem| {
         let mut spec = spec();
         spec.resources.gpus = GpuRequest {
-            per_job: vec![GresRequest { name: "gpu".into(), kind: None, count: 2 }],
+            per_job: vec![GresRequest { name: "gpu".into(), kind: None, count: 2, bare: false }],
             ..GpuRequest::default()
         };
         (spec.resources.cpus_per_task, spec.resources.mem) = (cpus, mem);

@@ -77,6 +77,9 @@ fn plain() -> Demand {
         max_cpus_per_node: u32::MAX,
         max_mem_per_node_mb: u64::MAX,
         never: None,
+        counts: Vec::new(),
+        choices: Vec::new(),
+        holder: None,
     }
 }
 
@@ -112,6 +115,7 @@ fn demand() -> impl Strategy<Value = Demand> {
                         name: "gpu".into(),
                         kind: kind.map(str::to_string),
                         count,
+                        bare: false,
                     })
                     .collect(),
                 ..plain()

@@ -102,7 +102,7 @@ fn two_nodes() -> JobSpec {
 
 fn two_gpus() -> JobSpec {
     let mut spec = spec();
-    spec.resources.gres = vec![GresRequest { name: "gpu".into(), kind: None, count: 2 }];
+    spec.resources.gres = vec![GresRequest { name: "gpu".into(), kind: None, count: 2, bare: false }];
     spec
 }
 

@@ -29,7 +29,7 @@ fn hosts(names: &[&str]) -> Option<HostList> {
 }
 
 fn gres(name: &str, kind: Option<&str>, count: u32) -> Vec<GresRequest> {
-    vec![GresRequest { name: name.into(), kind: kind.map(str::to_string), count }]
+    vec![GresRequest { name: name.into(), kind: kind.map(str::to_string), count, bare: false }]
 }
 
 #[test]
@@ -105,7 +105,10 @@ fn numbers_that_cannot_be() {
         s.resources.cpus_per_task = Some(2);
     });
     assert_eq!(w.refusal(huge), Reject::TooManyCpus);
-    assert!(matches!(w.refusal(asking(|s| s.resources.constraint = Some("big*2".into()))), Reject::Other(_)));
+    // One node is big.
+    let constraint = |text: &'static str| asking(move |s| s.resources.constraint = Some(text.into()));
+    assert_eq!(w.refusal(constraint("big*2")), Reject::NodeConfigUnavailable);
+    assert_eq!(w.refusal(constraint("big*0")), Reject::InvalidFeature("big*0".into()));
     let throttled = |tasks| JobSpec { array: Some(ArraySpec { tasks, max_running: None }), ..spec() };
     assert_eq!(w.refusal(throttled(TaskSet::default())), Reject::InvalidArray);
     assert_eq!(w.refusal(array("0-1001")), Reject::InvalidArray);

@@ -11,7 +11,7 @@ pub fn batch(job: &JobInfo, config: &ClusterConfig) -> Vec<(&'static str, String
     let mut env: Vec<(&'static str, String)> = Vec::with_capacity(48);
     let mut set = |name, value: String| env.push((name, value));
     let nodes = HostList { names: job.nodes.iter().map(|n| n.node.clone()).collect() }.to_string();
-    let first = job.nodes.first();
+    let first = job.batch_share();
     let head = first.map(|n| n.node.clone()).unwrap_or_default();
     let request = &job.spec.resources;
 
@@ -122,10 +122,7 @@ fn requested(job: &JobInfo) -> Vec<(&'static str, String)> {
     let ask = &job.spec.resources;
     let number = |n: Option<u32>| n.map(|n| n.to_string());
     let list = |list: &[GresRequest]| {
-        let one = |g: &GresRequest| match &g.kind {
-            Some(kind) => format!("{kind}:{}", g.count),
-            None => g.count.to_string(),
-        };
+        let one = |g: &GresRequest| g.to_string().trim_start_matches("gpu:").to_owned();
         Some(list.iter().map(one).collect::<Vec<_>>().join(",")).filter(|t| !t.is_empty())
     };
     let all = [

@@ -110,7 +110,7 @@ impl Controller {
         let script =
             spool::script(&self.place.state_dir, &payload_id, &payload.script.0, row.uid.0, row.gid.0)
                 .map_err(later)?;
-        let node = row.nodes.first().map(|n| n.node.clone()).unwrap_or_default();
+        let node = row.batch_host().unwrap_or_default().to_owned();
         let kept = row.spec.kept_dir.as_deref().map(Into::into);
         let session = self.session(&account, &JobPlace { job: row.id.to_string(), node, kept })?;
         let script = match &session.plan {
@@ -190,7 +190,7 @@ impl Controller {
         }
         let machine = own_cpus();
         let cpus: Vec<u32> =
-            row.nodes.first()?.cpus.iter().filter_map(|c| machine.get(*c as usize).copied()).collect();
+            row.batch_share()?.cpus.iter().filter_map(|c| machine.get(*c as usize).copied()).collect();
         (!cpus.is_empty()).then_some(cpus)
     }
 }

@@ -1,7 +1,7 @@
 //! What stands in a job's output when it is ended from outside, in slurmstepd's words.
 
 use crate::controller::Controller;
-use bivouac_core::{Effect, EndCause, Job, Phase, SignalScope};
+use bivouac_core::{Cluster, Effect, EndCause, Job, Phase, SignalScope};
 use bivouac_types::time::TimeFormat;
 use bivouac_types::{Attempt, JobId, Timestamp};
 
@@ -14,11 +14,11 @@ impl Controller {
                 let job = self.cluster.job(attempt.job).filter(|j| j.attempt() == attempt)?;
                 let Phase::Ending(_, ending) = &job.phase else { return None };
                 let fresh = ending.since.wall >= self.up_since;
-                fresh.then(|| (attempt, text(job, ending.cause.into(), ending.since.wall)))
+                fresh.then(|| (attempt, text(&self.cluster, job, ending.cause.into(), ending.since.wall)))
             }
             Effect::Signal { attempt, signal, scope } if ends(signal, scope) => {
                 let job = self.cluster.job(attempt.job).filter(|j| j.attempt() == attempt)?;
-                Some((attempt, text(job, Why::Cancelled, self.clock.now().wall)))
+                Some((attempt, text(&self.cluster, job, Why::Cancelled, self.clock.now().wall)))
             }
             _ => None,
         }
@@ -59,8 +59,9 @@ impl From<EndCause> for Why {
     }
 }
 
-fn text(job: &Job, why: Why, at: Timestamp) -> String {
-    let node = job.run().and_then(|r| r.alloc.first()).map_or("", |n| &n.node);
+fn text(cluster: &Cluster, job: &Job, why: Why, at: Timestamp) -> String {
+    let part = job.run().zip(cluster.submission(job)).and_then(|(r, s)| cluster.world().batch_part(r, s));
+    let node = part.map_or("", |n| &n.node);
     line(job.id, node, why, &at.format(&jiff::tz::TimeZone::system(), &TimeFormat::Standard, at))
 }
 

@@ -242,7 +242,7 @@ fn fill_files(row: &mut JobInfo) {
         array_task,
         user: &row.user,
         name: &row.spec.name,
-        node: row.nodes.first().map_or("", |n| &n.node),
+        node: row.batch_host().unwrap_or_default(),
         node_id: 0,
         task_id: 0,
         step: None,

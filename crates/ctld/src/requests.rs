@@ -94,6 +94,7 @@ impl Controller {
                     ntasks_per_node: s.ntasks_per_node,
                     overcommit: s.overcommit,
                     exclude: s.exclude,
+                    distribution: s.distribution,
                     submit_line: s.submit_line,
                     srun: peer.pid,
                 };
@@ -167,6 +168,25 @@ impl Controller {
                 || parameters.associations.iter().any(is_admin))
     }
 
+    /// Whose job it becomes with --uid and --gid, which root alone may give. What he may do, the job may ask for.
+    fn submits_as(&mut self, caller: Caller, uid: Option<u32>, gid: Option<u32>) -> Option<Caller> {
+        if (uid, gid) == (None, None) {
+            return Some(caller);
+        }
+        if caller.uid != Uid::ROOT {
+            return None;
+        }
+        let (uid, gid) = (uid.unwrap_or(caller.uid.0), gid.unwrap_or(caller.gid.0));
+        Some(Caller {
+            uid: Uid(uid),
+            gid: Gid(gid),
+            user: self.names.user(uid),
+            group: self.names.group(gid),
+            groups: self.further_groups(uid),
+            operator: caller.operator,
+        })
+    }
+
     /// Who updates a job with `scontrol -u`: root may, as the job's owner and as himself.
     fn caller_for(&mut self, caller: Caller, user: Option<u32>, job: JobId) -> Option<Caller> {
         match user {
@@ -228,6 +248,9 @@ impl Controller {
         if submission.payload.script.0.len() > MAX_SCRIPT {
             return Response::Rejected(Reject::Other("Job script size exceeds limits".into()));
         }
+        let Some(caller) = self.submits_as(caller, submission.uid, submission.gid) else {
+            return Response::Rejected(Reject::AccessDenied);
+        };
         let Ok(key) = u128::from_str_radix(&submission.key, 16).map(RequestKey) else {
             return Response::Failed("the submission's key is not 32 hexadecimal digits".into());
         };

@@ -50,7 +50,7 @@ pub fn words(data: &[u8]) {
     if let Some(limit) = TimeLimit::parse(text) {
         assert_eq!(TimeLimit::parse(&limit.squeue()), Some(limit), "{text:?}");
     }
-    if let Ok(constraint) = Constraint::parse(text) {
+    if let Some(constraint) = Constraint::parse(text) {
         constraint.names();
     }
     when::parse(text, &now());
@@ -93,7 +93,7 @@ pub fn command_line(data: &[u8]) {
         Program::Sbatch => {
             drop(sbatch::request(&given, &now(), &|_| Err(std::io::ErrorKind::NotFound.into())))
         }
-        Program::Srun => drop(srun::request(&given)),
+        Program::Srun => drop(srun::request(&given, None)),
         _ => drop(scancel::request(&given)),
     }
 }

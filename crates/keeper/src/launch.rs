@@ -158,13 +158,34 @@ fn set_up(order: &LaunchOrder, setting: Setting) -> Result<Program, LaunchFailur
     if let Some(view) = &order.view {
         apply_view(view)?;
     }
+    let script = script_of_another(order);
     become_user(order)?;
     let mut complaints = Vec::new();
     let env = environment(order, setting.marks, &mut complaints);
     change_folder(order, &mut complaints)?;
     open_streams(order)?;
     complaints.iter().for_each(|c| tell(c));
-    program(order, &env).map_err(|e| fail(FailedStep::Refused, "The order cannot be carried out", &e))
+    let refuse = |e| fail(FailedStep::Refused, "The order cannot be carried out", &e);
+    let mut program = program(order, &env).map_err(refuse)?;
+    // SAFETY: a valid string.
+    let reaches = unsafe { libc::access(program.path.as_ptr(), libc::X_OK) } == 0;
+    if let Some(file) = script.filter(|_| !reaches) {
+        program.path = file;
+    }
+    Ok(program)
+}
+
+/// The script of another user's job (sbatch --uid), opened while root can: its owner may not come as far as its folder. The
+/// file stays open, and the interpreter opens it by this name.
+fn script_of_another(order: &LaunchOrder) -> Option<CString> {
+    // SAFETY: no arguments.
+    if order.uid == unsafe { libc::geteuid() } {
+        return None;
+    }
+    let path = CString::new(order.argv.first()?.clone()).ok()?;
+    // SAFETY: a valid string. The descriptor is to be inherited.
+    let file = sys::check(unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_NOFOLLOW) }).ok()?;
+    CString::new(format!("/proc/self/fd/{file}")).ok()
 }
 
 fn set_limit(limit: &Limit) -> io::Result<()> {

@@ -3,8 +3,9 @@
 use crate::export::ExportList;
 use crate::getopt::Given;
 use crate::value::{self, ValueError};
+use bivouac_types::distribution::Method;
 use bivouac_types::job::OpenMode;
-use bivouac_types::{HostList, TimeLimit};
+use bivouac_types::{Distribution, HostList, TimeLimit};
 
 /// What srun is asked to do.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Request {
     pub cpus_per_task: Option<u32>,
     /// --ntasks-per-node.
     pub ntasks_per_node: Option<u32>,
+    /// --distribution.
+    pub distribution: Option<Distribution>,
     /// --nodelist.
     pub nodelist: Option<HostList>,
     /// --overlap.
@@ -121,13 +124,18 @@ impl Stream {
     }
 }
 
-/// Reads all values.
+/// Reads all values. `plane_size` is SLURM_DIST_PLANESIZE.
 ///
 /// # Errors
 /// [`ValueError`] for the first value that is wrong, or an option that is given here and not handled.
-pub fn request(given: &Given) -> Result<Request, ValueError> {
+pub fn request(given: &Given, plane_size: Option<u32>) -> Result<Request, ValueError> {
     let text = |long| given.value(long).filter(|v| !v.is_empty()).map(str::to_owned);
-    value::distribution(given)?;
+    let distribution = value::distribution(given, plane_size)?;
+    if distribution.as_ref().is_some_and(|d| d.method == Method::Arbitrary) {
+        return Err(ValueError::plain(
+            "--distribution=arbitrary is not available here: use --distribution=cyclic, block or plane=size",
+        ));
+    }
     let list_mpi = mpi(given)?;
     let per_node = value::count(given, "ntasks-per-node")?;
     let range = value::node_range(given)?;
@@ -144,6 +152,7 @@ pub fn request(given: &Given) -> Result<Request, ValueError> {
         nodes: range.map(|r| r.max.unwrap_or(r.min)),
         cpus_per_task: value::count(given, "cpus-per-task")?,
         ntasks_per_node: per_node,
+        distribution,
         nodelist: hosts(given, "nodelist")?,
         overlap: given.has("overlap"),
         // All are read, so that none of them counts as not handled.

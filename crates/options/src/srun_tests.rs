@@ -9,7 +9,7 @@ fn asked(args: &[&str], variables: &[(&str, &str)]) -> Result<Request, ValueErro
     let args: Vec<OsString> = args.iter().map(OsString::from).collect();
     let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
     match getopt::read(Program::Srun, &args, variable) {
-        Ok(Invocation::Run(given)) => request(&given),
+        Ok(Invocation::Run(given)) => request(&given, None),
         other => panic!("{other:?}"),
     }
 }

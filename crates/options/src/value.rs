@@ -2,6 +2,8 @@
 
 use crate::getopt::{Given, UsageError};
 use crate::table::Program;
+use bivouac_types::Distribution;
+use bivouac_types::distribution::Invalid;
 use bivouac_types::job::{NodeRange, OpenMode};
 use std::fmt;
 
@@ -144,21 +146,21 @@ pub fn nice(given: &Given) -> Result<i32, ValueError> {
     nice.ok_or_else(|| ValueError::invalid("nice"))
 }
 
-/// The words that --mail-type takes, and what ALL stands for.
+/// The words that --mail-type takes, in the order in which Slurm shows them; ALL stands for those of [`MAIL_ALL`].
 const MAIL_TYPES: [&str; 11] = [
+    "ARRAY_TASKS",
     "INVALID_DEPEND",
     "BEGIN",
     "END",
     "FAIL",
     "REQUEUE",
     "STAGE_OUT",
-    "TIME_LIMIT",
-    "TIME_LIMIT_90",
-    "TIME_LIMIT_80",
     "TIME_LIMIT_50",
-    "ARRAY_TASKS",
+    "TIME_LIMIT_80",
+    "TIME_LIMIT_90",
+    "TIME_LIMIT",
 ];
-const MAIL_ALL: usize = 6;
+const MAIL_ALL: std::ops::Range<usize> = 1..7;
 
 /// --mail-type in capitals, ALL written out.
 ///
@@ -179,7 +181,7 @@ pub fn mail_type_words(text: &str) -> Option<Vec<String>> {
                 types.clear();
                 continue;
             }
-            "ALL" => &MAIL_TYPES[..MAIL_ALL],
+            "ALL" => &MAIL_TYPES[MAIL_ALL],
             w => {
                 let at = MAIL_TYPES.iter().position(|t| *t == w)?;
                 &MAIL_TYPES[at..=at]
@@ -196,33 +198,20 @@ pub fn mail_type_words(text: &str) -> Option<Vec<String>> {
     Some(types)
 }
 
-/// --distribution: tasks are placed node after node here, so only that can be asked for.
+/// --distribution. `plane_size` is SLURM_DIST_PLANESIZE.
 ///
 /// # Errors
-/// A refusal for the other methods of Slurm, `Invalid --distribution specification` for none of them.
-pub fn distribution(given: &Given) -> Result<(), ValueError> {
-    let Some(text) = given.value("distribution") else { return Ok(()) };
-    let (methods, packing) = text.split_once(',').unwrap_or((text, "NoPack"));
-    let mut methods = methods.split(':');
-    let across_nodes = methods.next().unwrap_or_default().to_ascii_lowercase();
-    let within =
-        methods.all(|m| matches!(m.to_ascii_lowercase().as_str(), "*" | "block" | "cyclic" | "fcyclic"));
-    let packed = packing.eq_ignore_ascii_case("pack") || packing.eq_ignore_ascii_case("nopack");
-    match across_nodes.as_str() {
-        _ if !within || !packed => Err(ValueError::invalid("distribution")),
-        "*" | "block" => Ok(()),
-        m if m == "plane" || m.strip_prefix("plane=").is_some_and(|n| n.parse::<u32>().is_err()) => {
-            let text =
-                "Invalid plane size or size not specified\nInvalid --distribution specification".into();
-            Err(ValueError { level: "error", text, code: 255 })
-        }
-        m if m == "cyclic" || m == "arbitrary" || m == "plane" || m.starts_with("plane=") => {
-            Err(ValueError::plain(format!(
-                "--distribution={text} is not available here: tasks are placed node after node (block)"
-            )))
-        }
-        _ => Err(ValueError::invalid("distribution")),
-    }
+/// In Slurm's words.
+pub fn distribution(given: &Given, plane_size: Option<u32>) -> Result<Option<Distribution>, ValueError> {
+    let Some(text) = given.value("distribution") else { return Ok(None) };
+    Distribution::parse(text, plane_size).map(Some).map_err(|e| match e {
+        Invalid::Text => ValueError::invalid("distribution"),
+        Invalid::PlaneSize => ValueError {
+            level: "error",
+            text: "Invalid plane size or size not specified\nInvalid --distribution specification".to_owned(),
+            code: 255,
+        },
+    })
 }
 
 /// Whether --get-user-env was given, with or without `[timeout][S|L]`.

@@ -9,7 +9,8 @@ use bivouac_types::partition::PartitionChange;
 use bivouac_types::priority::JobFactors;
 use bivouac_types::trigger::{Trigger, TriggerSelect, TriggerSpec};
 use bivouac_types::{
-    Blob, Duration, ExitStatus, JobChange, JobId, JobSpec, Reject, StepId, StepLimit, TaskSet, Timestamp,
+    Blob, Distribution, Duration, ExitStatus, JobChange, JobId, JobSpec, Reject, StepId, StepLimit, TaskSet,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -206,6 +207,12 @@ pub struct Submission {
     pub spec: JobSpec,
     /// What is run.
     pub payload: Payload,
+    /// --uid: whose job it is, which root alone may say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// --gid: the group it runs as, which root alone may say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gid: Option<u32>,
 }
 
 /// What a job runs; stored once per distinct content.
@@ -319,6 +326,9 @@ pub struct StepRequest {
     /// -x, -r: nodes of the job that the step must not use.
     #[serde(default)]
     pub exclude: Vec<String>,
+    /// --distribution.
+    #[serde(default)]
+    pub distribution: Distribution,
     /// srun's command line, for the accounting.
     #[serde(default)]
     pub submit_line: String,

@@ -43,6 +43,7 @@ fn node(name: &str, shape: (u32, u32), memory_mb: u64, features: &[&str], partit
         alloc_mem_mb: 0,
         alloc_gres: Vec::new(),
         stand: NodeStand::default(),
+        owner: None,
         completing: false,
         planned: false,
         last_busy: None,
@@ -159,11 +160,13 @@ pub fn job(id: u32, name: &str) -> JobInfo {
         end: None,
         elapsed: Duration::ZERO,
         nodes: Vec::new(),
+        batch_node: None,
         num_nodes: 1,
         num_cpus: 1,
         num_tasks: 1,
         cpus_per_task: 1,
         mem_mb: 100,
+        default_mem: None,
         exit: ExitStatus::default(),
         cancelled_by: None,
         restarts: 0,
@@ -301,7 +304,8 @@ pub fn jobs() -> Vec<JobInfo> {
     gres.mem_mb = 8000;
     gres.spec.comment = Some("a comment".into());
     gres.spec.resources.mem = Some(MemRequest::PerNode(0));
-    gres.spec.resources.gres = vec![GresRequest { name: "gpu".into(), kind: Some("a100".into()), count: 2 }];
+    gres.spec.resources.gres =
+        vec![GresRequest { name: "gpu".into(), kind: Some("a100".into()), count: 2, bare: false }];
     let mut gres = running(gres, vec![share("g1", 0..1, 8000)]);
     gres.nodes[0].gres = vec![gpus()];
 

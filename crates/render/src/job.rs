@@ -169,6 +169,8 @@ pub fn min_memory(job: &JobInfo) -> MemRequest {
     let by_gpu = job.accounting.job_defaults.iter().any(|(key, _)| key == "DefMemPerGPU");
     match job.spec.resources.mem {
         None if by_gpu => MemRequest::PerGpu(0),
+        // MemPerTres says what was asked for.
+        Some(MemRequest::PerGpu(_)) => job.default_mem.unwrap_or(MemRequest::PerNode(0)),
         Some(asked) if !matches!(asked, MemRequest::PerGpu(_)) => asked,
         _ if job.mem_mb.is_multiple_of(cpus) && job.mem_mb > 0 => MemRequest::PerCpu(job.mem_mb / cpus),
         _ => MemRequest::PerNode(job.mem_mb / nodes),

@@ -1,6 +1,6 @@
 //! What a job asked for beyond counts, as scontrol, squeue and sacct print it.
 
-use bivouac_types::job::ResourceRequest;
+use bivouac_types::job::{OnlyFor, ResourceRequest};
 use bivouac_types::{GresRequest, JobSpec, MemRequest};
 
 /// `*` for what was not asked for.
@@ -8,12 +8,14 @@ pub fn or_star(value: Option<u32>) -> String {
     value.map_or_else(|| "*".to_owned(), |n| n.to_string())
 }
 
-/// squeue's OVER_SUBSCRIBE: `NO` for whole nodes, `YES` for -s, else `OK`.
+/// squeue's OVER_SUBSCRIBE: `NO` for whole nodes, `YES` for -s, `USER` and `MCS`, else `OK`.
 pub fn over_subscribe(ask: &ResourceRequest) -> &'static str {
-    match (ask.exclusive, ask.oversubscribe) {
-        (true, _) => "NO",
-        (false, true) => "YES",
-        (false, false) => "OK",
+    match (ask.exclusive, ask.only_for, ask.oversubscribe) {
+        (true, ..) => "NO",
+        (false, Some(OnlyFor::User), _) => "USER",
+        (false, Some(OnlyFor::Mcs), _) => "MCS",
+        (false, None, true) => "YES",
+        (false, None, false) => "OK",
     }
 }
 
@@ -38,7 +40,8 @@ pub fn licenses(spec: &JobSpec) -> String {
 
 /// scontrol's lines of the GPU family that were asked for, `TresPerJob=gres:gpu:2` and so on; what the partition's
 /// `defaults` say is shown without `gres:`, as by Slurm.
-pub fn tres_lines(ask: &ResourceRequest, defaults: &[(String, u64)]) -> Vec<String> {
+pub fn tres_lines(spec: &JobSpec, defaults: &[(String, u64)]) -> Vec<String> {
+    let ask = &spec.resources;
     let default = |name: &str| {
         let found = defaults.iter().find(|(key, _)| key == name);
         found.map_or_else(String::new, |(_, value)| format!("gpu:{value}"))
@@ -63,6 +66,8 @@ pub fn tres_lines(ask: &ResourceRequest, defaults: &[(String, u64)]) -> Vec<Stri
         _ => default("DefMemPerGPU"),
     };
     line("MemPerTres", mem);
+    line("TresBind", spec.noted.gpu_bind.clone().unwrap_or_default());
+    line("TresFreq", spec.noted.gpu_freq.clone().unwrap_or_default());
     line("TresPerJob", tres(&gpus.per_job));
     line("TresPerNode", tres_per_node(ask));
     line("TresPerSocket", tres(&gpus.per_socket));

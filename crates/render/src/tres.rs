@@ -27,7 +27,11 @@ fn asked_gres(job: &JobInfo, nodes: u32) -> BTreeMap<&str, u64> {
     let mut all = requests(&ask.gres, nodes);
     let sum = |list: &[GresRequest]| list.iter().map(|g| u64::from(g.count)).sum::<u64>();
     let by_tasks = match ask.ntasks_per_gpu {
-        Some(each) if ask.gpus.per_job.is_empty() && ask.gpus.per_node.is_empty() => {
+        Some(each)
+            if ask.gpus.per_job.is_empty()
+                && ask.gpus.per_node.is_empty()
+                && !ask.gres.iter().any(|g| g.name == "gpu") =>
+        {
             u64::from(job.num_tasks.div_ceil(each.max(1)))
         }
         _ => 0,

@@ -86,6 +86,7 @@ impl Reservation {
             mem_mb: free.mem_mb.min(spare.mem_mb),
             gres: free.gres.iter().zip(&spare.gres).map(|(have, limit)| fewer(have, limit)).collect(),
             jobs: free.jobs.max(spare.jobs),
+            holders: free.holders.iter().chain(&spare.holders).copied().collect(),
             usable: free.usable,
         }
     }

@@ -5,7 +5,8 @@ mod common;
 
 use bivouac_core::{Change, Command, Plan};
 use bivouac_sched::plan;
-use bivouac_types::config::{ClusterConfig, QosConfig};
+use bivouac_types::config::{ClusterConfig, NodeConfig, QosConfig};
+use bivouac_types::job::OnlyFor;
 use bivouac_types::tres::GresRequest;
 use bivouac_types::{JobId, JobSpec, PendingReason as R, TimeLimit, Timestamp};
 use common::*;
@@ -169,7 +170,7 @@ fn whole_nodes_and_gpus() {
     let mut w = World::new();
     let gpu = |n| {
         let mut spec = wants(1, 10);
-        spec.resources.gres = vec![GresRequest { name: "gpu".into(), kind: None, count: n }];
+        spec.resources.gres = vec![GresRequest { name: "gpu".into(), kind: None, count: n, bare: false }];
         spec
     };
     let (one, two) = (w.submit(gpu(1)), w.submit(gpu(2)));
@@ -238,4 +239,72 @@ fn test_only_says_when_and_where() {
     nowhere.partitions = vec!["nope".into()];
     assert_eq!(ask(&w, &nowhere), Err(Reject::InvalidPartition("nope".into())));
     assert_ne!(&before, w.cluster.state());
+}
+
+#[test]
+fn a_node_kept_for_one_user() {
+    let alone = || {
+        let mut spec = wants(1, 10);
+        spec.resources.only_for = Some(OnlyFor::User);
+        spec
+    };
+    let mut w = World::with(one_node());
+    let kept = w.submit(alone());
+    let (mine, others) = (w.submit(wants(1, 10)), w.try_submit(user(1001), wants(1, 10)).unwrap());
+    assert_eq!(started(&mut w), [kept, mine]);
+    let (_, plan) = go(&mut w);
+    assert_eq!(plan.reasons[&others], R::Resources);
+    assert_eq!(w.cluster.node_infos(&plan, Timestamp(0))[0].owner.as_deref(), Some("u1000(1000)"));
+
+    // Nor does it come to where others are.
+    let mut w = World::with(one_node());
+    let others = w.try_submit(user(1001), wants(1, 10)).unwrap();
+    assert_eq!(started(&mut w), [others]);
+    let kept = w.submit(alone());
+    let (starts, plan) = go(&mut w);
+    assert_eq!((starts.len(), plan.reasons[&kept]), (0, R::Resources));
+
+    // ExclusiveUser of a partition asks for it in the name of all its jobs.
+    let mut config = one_node();
+    config.partitions[0].exclusive_user = true;
+    let mut w = World::with(config);
+    let first = w.submit(wants(1, 10));
+    w.try_submit(user(1001), wants(1, 10)).unwrap();
+    assert_eq!(started(&mut w), [first]);
+}
+
+#[test]
+fn feature_counts_choices_and_the_node_of_the_batch_script() {
+    let mut config = config();
+    config.nodes.push(NodeConfig { name: "n3".into(), ..config.nodes[0].clone() });
+    config.partitions[0].nodes = vec!["n1".into(), "n2".into(), "n3".into()];
+    for (node, feature) in config.nodes.iter_mut().zip(["a", "a", "b"]) {
+        node.features = vec![feature.into()];
+    }
+    let on = |constraint: &str, batch: Option<&str>, tasks: Option<u32>| {
+        let mut w = World::with(config.clone());
+        let mut spec = JobSpec { batch_features: batch.map(str::to_owned), ..wants(1, 10) };
+        spec.resources.ntasks = tasks;
+        spec.resources.constraint = Some(constraint.into());
+        let job = w.try_submit(user(1000), spec).map_err(|e| e.to_string())?;
+        let nodes = go(&mut w).0.remove(0).1;
+        let batch = w
+            .cluster
+            .job_info(w.job(job), &Plan::default(), w.now())
+            .unwrap()
+            .batch_host()
+            .map(str::to_owned);
+        let names: Vec<String> = nodes.iter().map(|n| n.split(':').next().unwrap().to_owned()).collect();
+        Ok::<_, String>((names.join(","), batch.unwrap()))
+    };
+    let is = |nodes: &str, batch: &str| Ok((nodes.to_owned(), batch.to_owned()));
+    assert_eq!(on("[a*1&b*1]", None, None), is("n1,n3", "n1"));
+    assert_eq!(on("[a*1&b*1]", Some("b"), None), is("n1,n3", "n3"));
+    assert_eq!(on("a*2", None, None), is("n1,n2", "n1"));
+    assert_eq!(on("[b|a]", None, Some(2)), is("n3", "n3"));
+    assert_eq!(on("[a*3&b*1]", None, None), Err("Requested node configuration is not available".into()));
+    assert_eq!(
+        on("a", Some("b"), None),
+        Err("Job --batch option is invalid or not a subset of --constraints".into())
+    );
 }

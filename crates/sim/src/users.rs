@@ -287,7 +287,8 @@ impl Sim {
         }
         if rng.chance(15) {
             let kind = if rng.chance(40) { Some("a100".to_string()) } else { None };
-            r.gres = vec![GresRequest { name: "gpu".into(), kind, count: rng.range(1, 2) as u32 }];
+            r.gres =
+                vec![GresRequest { name: "gpu".into(), kind, count: rng.range(1, 2) as u32, bare: false }];
         }
         r.exclusive = rng.chance(10);
         if rng.chance(10) {

@@ -68,6 +68,7 @@ impl Build {
             qos: entry.get("QOS").map(str::to_owned),
             alternate: entry.get("Alternate").map(str::to_owned),
             hidden: entry.yes(self, "Hidden"),
+            exclusive_user: entry.yes(self, "ExclusiveUser"),
             root_only: entry.yes(self, "RootOnly"),
             disable_root_jobs: entry.yes(self, "DisableRootJobs"),
             over_subscribe: self.over_subscribe(entry),

@@ -147,7 +147,7 @@ impl JobChange {
             JobChange::Nodes(range) => r.nodes = Some(range),
             JobChange::Tasks(n) => r.ntasks = Some(n),
             JobChange::TasksPerNode(n) => r.ntasks_per_node = Some(n),
-            JobChange::OverSubscribe(is) => (r.oversubscribe, r.exclusive) = (is, !is),
+            JobChange::OverSubscribe(is) => (r.oversubscribe, r.exclusive, r.only_for) = (is, !is, None),
             JobChange::Partitions(names) => spec.partitions = names,
             JobChange::Priority(n) => spec.priority = Some(n).filter(|n| *n > 0),
             JobChange::Qos(name) => spec.qos = name,

@@ -5,6 +5,7 @@ use crate::config::{NodeConfig, PartitionConfig};
 use crate::depend::DependencyTerm;
 use crate::ids::{Gid, JobId, StepKind, Uid};
 use crate::job::JobSpec;
+use crate::memory::MemRequest;
 use crate::node::{NodeBase, NodeFlag, NodeStand, NodeState, Standing};
 use crate::reason::PendingReason;
 use crate::state::{ExitStatus, JobState};
@@ -61,6 +62,9 @@ pub struct JobInfo {
     pub elapsed: Duration,
     /// Its nodes, in order of allocation; empty while pending.
     pub nodes: Vec<NodeShare>,
+    /// The node of the batch script, where that is not the first (--batch).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_node: Option<String>,
     /// Number of nodes: allocated, or the least asked for.
     pub num_nodes: u32,
     /// Number of CPUs: allocated, or asked for.
@@ -71,6 +75,9 @@ pub struct JobInfo {
     pub cpus_per_task: u32,
     /// Memory in MiB, all nodes together.
     pub mem_mb: u64,
+    /// What the partition gives where memory is asked for by GPU, which scontrol shows beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_mem: Option<MemRequest>,
     /// How the script ended.
     pub exit: ExitStatus,
     /// Who cancelled it.
@@ -106,6 +113,19 @@ pub struct JobInfo {
     /// What only the accounting tells.
     #[serde(default)]
     pub accounting: Accounting,
+}
+
+impl JobInfo {
+    /// The node on which the batch script runs or ran.
+    pub fn batch_host(&self) -> Option<&str> {
+        self.batch_share().map(|share| share.node.as_str())
+    }
+
+    /// What it has of that node.
+    pub fn batch_share(&self) -> Option<&NodeShare> {
+        let named = self.batch_node.as_ref().and_then(|node| self.nodes.iter().find(|s| s.node == *node));
+        named.or(self.nodes.first())
+    }
 }
 
 /// What only the accounting tells of a job.
@@ -276,6 +296,9 @@ pub struct NodeInfo {
     pub alloc_mem_mb: u64,
     /// Generic resources given to jobs, by name and type.
     pub alloc_gres: Vec<GresShare>,
+    /// The user who has it alone, with the number: `alice(1000)` (--exclusive=user).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// A job is being ended on it.
     pub completing: bool,
     /// The planner keeps it for a job.

@@ -6,6 +6,7 @@ use crate::depend::Dependency;
 use crate::hostlist::HostList;
 use crate::license::LicenseRequest;
 use crate::memory::MemRequest;
+use crate::noted::Noted;
 use crate::time::{Duration, TimeLimit, Timestamp};
 use crate::tres::GresRequest;
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,9 @@ pub struct JobSpec {
     pub network: Option<String>,
     /// --batch: features wanted of the node of the batch script.
     pub batch_features: Option<String>,
+    /// What changes nothing here.
+    #[serde(skip_serializing_if = "Noted::is_empty")]
+    pub noted: Noted,
     /// The command line of the submission (sacct's SubmitLine).
     pub submit_line: String,
     /// The host on which sbatch ran (SLURM_SUBMIT_HOST, scontrol's AllocNode).
@@ -165,6 +169,9 @@ pub struct ResourceRequest {
     pub exclude: Option<HostList>,
     /// --exclusive: whole nodes.
     pub exclusive: bool,
+    /// --exclusive=user and --exclusive=mcs: whose jobs alone may be on its nodes beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_for: Option<OnlyFor>,
     /// -s: shares its resources with others where the partition lets it.
     pub oversubscribe: bool,
     /// -O: one CPU for each node, whatever the number of tasks.
@@ -201,6 +208,15 @@ impl ResourceRequest {
         self.gres.iter().any(|g| g.name == "gpu" && g.count > 0)
             || lists.iter().any(|list| list.iter().any(|g| g.count > 0))
     }
+}
+
+/// Whose jobs may be on a job's nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnlyFor {
+    /// Those of the same user.
+    User,
+    /// Those with the same security label; there are none, so it means nothing.
+    Mcs,
 }
 
 /// What is set aside for the system on each node.

@@ -10,14 +10,17 @@ pub struct LicenseRequest {
     pub name: String,
     /// How many, at least 1.
     pub count: u32,
+    /// The count was written, be it 1.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counted: bool,
 }
 
 impl fmt::Display for LicenseRequest {
-    /// `matlab:2`; a single one has its name alone, as scontrol prints it.
+    /// `matlab:2`; a single one as it was written, `matlab` or `matlab:1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.count {
-            1 => f.write_str(&self.name),
-            count => write!(f, "{}:{count}", self.name),
+        match (self.count, self.counted) {
+            (1, false) => f.write_str(&self.name),
+            (count, _) => write!(f, "{}:{count}", self.name),
         }
     }
 }
@@ -28,16 +31,18 @@ impl LicenseRequest {
     pub fn parse_list(text: &str) -> Option<Vec<LicenseRequest>> {
         let mut list: Vec<LicenseRequest> = Vec::new();
         for entry in text.split([',', ';']).filter(|e| !e.is_empty()) {
-            let (name, count) = match entry.split_once([':', '*']) {
-                Some((name, count)) => (name, count.parse::<i32>().ok().filter(|c| *c > 0)?.unsigned_abs()),
-                None => (entry, 1),
+            let (name, count, counted) = match entry.split_once([':', '*']) {
+                Some((name, count)) => {
+                    (name, count.parse::<i32>().ok().filter(|c| *c > 0)?.unsigned_abs(), true)
+                }
+                None => (entry, 1, false),
             };
             if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
                 return None;
             }
             match list.iter_mut().find(|l| l.name == name) {
                 Some(same) => same.count = same.count.checked_add(count)?,
-                None => list.push(LicenseRequest { name: name.to_owned(), count }),
+                None => list.push(LicenseRequest { name: name.to_owned(), count, counted }),
             }
         }
         Some(list)
@@ -58,6 +63,7 @@ mod tests {
     fn lists_with_counts() {
         for (given, is) in [
             ("foo:4,bar", Some("foo:4,bar")),
+            ("foo:1,bar", Some("foo:1,bar")),
             ("nastran@slurmdb:12", Some("nastran@slurmdb:12")),
             ("foo;foo:2", Some("foo:3")),
             ("", Some("")),

@@ -85,6 +85,8 @@ pub enum Reject {
     InvalidCpuCount,
     /// A licence that the cluster does not have, or not so many.
     InvalidLicenses,
+    /// --batch names what --constraint does not.
+    InvalidBatchFeatures,
     /// A reservation that does not exist, or that the job may not use.
     InvalidReservation,
     /// A preferred feature that no node has.
@@ -157,6 +159,7 @@ impl fmt::Display for Reject {
             Reject::NotSupported => "Requested operation not supported on this system",
             Reject::InvalidCpuCount => "CPU count specification invalid",
             Reject::InvalidLicenses => "Invalid license specification",
+            Reject::InvalidBatchFeatures => "Job --batch option is invalid or not a subset of --constraints",
             Reject::InvalidReservation => "Requested reservation is invalid",
             Reject::InvalidPrefer => "Invalid preferred feature specification",
             Reject::InvalidTimeMin => "Invalid time-min specification (exceeds job's time or other limits)",

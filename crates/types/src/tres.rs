@@ -12,15 +12,17 @@ pub struct GresRequest {
     pub kind: Option<String>,
     /// How many on each node.
     pub count: u32,
+    /// The count was left out, which means 1.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bare: bool,
 }
 
 impl fmt::Display for GresRequest {
-    /// `gpu:a100:2`, `gpu:1`.
+    /// `gpu:a100:2`, `gpu:1`; without a count where it was written so.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
-            Some(k) => write!(f, "{}:{}:{}", self.name, k, self.count),
-            None => write!(f, "{}:{}", self.name, self.count),
-        }
+        f.write_str(&self.name)?;
+        self.kind.iter().try_for_each(|kind| write!(f, ":{kind}"))?;
+        if self.bare { Ok(()) } else { write!(f, ":{}", self.count) }
     }
 }
 
@@ -39,17 +41,17 @@ impl GresRequest {
         let text = text.strip_prefix("gres:").or_else(|| text.strip_prefix("gres/")).unwrap_or(text);
         let mut parts = text.split(':');
         let name = parts.next().filter(|n| is_name(n))?.to_owned();
-        let (kind, count) = match (parts.next(), parts.next(), parts.next()) {
-            (None, ..) => (None, 1),
+        let (kind, written) = match (parts.next(), parts.next(), parts.next()) {
+            (None, ..) => (None, None),
             (Some(last), None, _) => match count(last) {
-                Some(n) => (None, n),
+                Some(n) => (None, Some(n)),
                 // A number that does not fit, or a negative one, is no type.
                 None if last.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && !is_name(last) => {
                     return None;
                 }
-                None => (Some(last), 1),
+                None => (Some(last), None),
             },
-            (Some(kind), Some(last), None) => (Some(kind), count(last)?),
+            (Some(kind), Some(last), None) => (Some(kind), Some(count(last)?)),
             _ => return None,
         };
         let kind = match kind {
@@ -57,7 +59,7 @@ impl GresRequest {
             Some(_) => return None,
             None => None,
         };
-        Some(GresRequest { name, kind, count })
+        Some(GresRequest { name, kind, count: written.unwrap_or(1), bare: written.is_none() })
     }
 }
 
@@ -88,9 +90,9 @@ mod tests {
     #[test]
     fn lists_with_types_and_counts() {
         for (given, shown) in [
-            ("gpu", "gpu:1"),
+            ("gpu", "gpu"),
             ("gpu:2", "gpu:2"),
-            ("gpu:a100", "gpu:a100:1"),
+            ("gpu:a100", "gpu:a100"),
             ("gpu:a100:2,gpu:1", "gpu:a100:2,gpu:1"),
             ("tmp:4k", "tmp:4096"),
             ("gres:gpu:2", "gpu:2"),

@@ -49,7 +49,8 @@ fn tell(line: std::fmt::Arguments<'_>) {
 }
 
 fn srun(given: &Given) -> Result<ExitCode, ExitCode> {
-    let request = request(given).map_err(|e| invocation::fail_value(Program::Srun, &e))?;
+    let request = request(given, number("SLURM_DIST_PLANESIZE"))
+        .map_err(|e| invocation::fail_value(Program::Srun, &e))?;
     if request.list_mpi {
         return Ok(invocation::print("MPI plugin types are...\n\tnone\n"));
     }
@@ -151,7 +152,8 @@ fn around(step: &Step<'_>, command: &[OsString], guard: &mut Guard) -> Result<Ou
 fn run_step(step: &Step<'_>, guard: &mut Guard) -> Result<Outcome, ExitCode> {
     let Step { request, layout, commands, environment, asked } = step;
     let signals = watch::signals().map_err(|e| fail(format_args!("signals cannot be watched: {e}")))?;
-    let tasks = plan::tasks(layout);
+    let way = plan::distribution(request, layout);
+    let tasks = plan::tasks(layout, &way);
     let cwd = std::env::current_dir().unwrap_or_default();
     let task_dir = commands.chdir.clone().unwrap_or(cwd);
     let mut wiring =
@@ -166,7 +168,7 @@ fn run_step(step: &Step<'_>, guard: &mut Guard) -> Result<Outcome, ExitCode> {
     let rename = layout.nodes.iter().any(|n| n.name.as_bytes() != here) && launch::can_rename_host();
     let mut started: Vec<Started> = Vec::with_capacity(tasks.len());
     for task in tasks {
-        let mut own = plan::variables(layout, &task, request.cpus_per_task);
+        let mut own = plan::variables(layout, &way, &task, request.cpus_per_task);
         own.extend(asked.iter().cloned());
         let mut env = with_variables(environment, own);
         let node = &layout.nodes[task.node].name;

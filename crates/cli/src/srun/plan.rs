@@ -1,7 +1,9 @@
 //! The tasks of a step: where each runs and what it finds in its environment. Pure.
 
+use bivouac_options::srun::Request;
 use bivouac_proto::message::{StepLayout, StepNode};
-use bivouac_types::{HostList, StepKind};
+use bivouac_types::distribution::Method;
+use bivouac_types::{Distribution, HostList, StepKind};
 use std::fmt::Write;
 
 /// A task.
@@ -15,16 +17,28 @@ pub struct Task {
     pub local: u32,
 }
 
-/// The tasks of a layout, node after node.
-pub fn tasks(layout: &StepLayout) -> Vec<Task> {
-    let on_nodes =
-        layout.nodes.iter().enumerate().flat_map(|(node, n)| (0..n.tasks).map(move |local| (node, local)));
-    (0u32..).zip(on_nodes).map(|(rank, (node, local))| Task { rank, node, local }).collect()
+/// How the tasks are spread: as was asked for, else in turn if there are no more of them than nodes.
+pub fn distribution(request: &Request, layout: &StepLayout) -> Distribution {
+    let few = layout.nodes.iter().all(|n| n.tasks <= 1);
+    request.distribution.clone().unwrap_or_else(|| if few { Method::Cyclic } else { Method::Block }.into())
+}
+
+/// The tasks of a layout, by their rank.
+pub fn tasks(layout: &StepLayout, way: &Distribution) -> Vec<Task> {
+    let counts: Vec<u32> = layout.nodes.iter().map(|n| n.tasks).collect();
+    let mut next = vec![0; counts.len()];
+    let task = |(rank, node): (u32, usize)| {
+        let local = next[node];
+        next[node] += 1;
+        Task { rank, node, local }
+    };
+    (0u32..).zip(way.nodes(&counts)).map(task).collect()
 }
 
 /// The variables of a task. `cpus_per_task` is set if it was asked for.
 pub fn variables(
     layout: &StepLayout,
+    way: &Distribution,
     task: &Task,
     cpus_per_task: Option<u32>,
 ) -> Vec<(&'static str, String)> {
@@ -36,8 +50,9 @@ pub fn variables(
     let total: u32 = layout.nodes.iter().map(|n| n.tasks).sum();
     let nodes: HostList = layout.nodes.iter().map(|n| n.name.clone()).collect();
     let per_node = counts(&layout.nodes);
-    let first: u32 = layout.nodes[..task.node].iter().map(|n| n.tasks).sum();
-    let ranks: Vec<String> = (first..first + node.tasks).map(|r| r.to_string()).collect();
+    let here = |t: &Task| t.node == task.node;
+    let ranks: Vec<String> =
+        tasks(layout, way).iter().filter(|t| here(t)).map(|t| t.rank.to_string()).collect();
     let mut set = vec![
         ("SLURM_STEP_ID", step.clone()),
         ("SLURM_STEPID", step),
@@ -54,7 +69,7 @@ pub fn variables(
         ("SLURM_NODEID", task.node.to_string()),
         ("SLURM_GTIDS", ranks.join(",")),
         ("SLURM_CPUS_ON_NODE", node.cpus.to_string()),
-        ("SLURM_DISTRIBUTION", "block".to_owned()),
+        ("SLURM_DISTRIBUTION", way.to_string()),
         ("SLURM_LAUNCH_NODE_IPADDR", "127.0.0.1".to_owned()),
         ("SLURM_SRUN_COMM_HOST", "127.0.0.1".to_owned()),
         ("SLURM_TOPOLOGY_ADDR", node.name.clone()),
@@ -63,6 +78,7 @@ pub fn variables(
         ("HOSTNAME", node.name.clone()),
         ("SRUN_DEBUG", "3".to_owned()),
     ];
+    set.extend(way.plane_size().map(|size| ("SLURM_DIST_PLANESIZE", size.to_string())));
     if let Some(cpus) = cpus_per_task {
         set.push(("SLURM_CPUS_PER_TASK", cpus.to_string()));
     }
@@ -115,9 +131,11 @@ mod tests {
     #[test]
     fn a_task_knows_its_place() {
         let layout = layout(&[2, 2, 1]);
-        let all = tasks(&layout);
+        let block = Distribution::default();
+        let all = tasks(&layout, &block);
         assert_eq!(all[3], Task { rank: 3, node: 1, local: 1 });
-        let set: std::collections::BTreeMap<_, _> = variables(&layout, &all[3], None).into_iter().collect();
+        let set: std::collections::BTreeMap<_, _> =
+            variables(&layout, &block, &all[3], None).into_iter().collect();
         for (name, value) in [
             ("SLURM_STEP_ID", "3"),
             ("SLURM_PROCID", "3"),
@@ -133,6 +151,20 @@ mod tests {
             assert_eq!(set.get(name).map(String::as_str), Some(value), "{name}");
         }
         assert!(!set.contains_key("SLURM_CPUS_PER_TASK"));
+    }
+
+    #[test]
+    fn tasks_are_dealt_in_turn() {
+        let layout = layout(&[3, 2]);
+        let cyclic = Distribution::from(Method::Cyclic);
+        let all = tasks(&layout, &cyclic);
+        assert_eq!(
+            all.iter().map(|t| (t.node, t.local)).collect::<Vec<_>>(),
+            [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2)]
+        );
+        let set = variables(&layout, &cyclic, &all[1], None);
+        assert!(set.contains(&("SLURM_GTIDS", "1,3".to_owned())), "{set:?}");
+        assert!(set.contains(&("SLURM_DISTRIBUTION", "cyclic".to_owned())), "{set:?}");
     }
 
     #[test]

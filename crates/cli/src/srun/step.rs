@@ -104,6 +104,7 @@ pub fn start(job: JobId, request: &Request, command: &OsStr, sizes: Sizes) -> Re
         ntasks_per_node: None,
         overcommit: request.overcommit,
         exclude,
+        distribution: request.distribution.clone().unwrap_or_default(),
         submit_line: crate::invocation::submit_line(),
     });
     let begun = Instant::now();

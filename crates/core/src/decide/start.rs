@@ -54,7 +54,7 @@ impl Starting<'_> {
         if tasks != counted
             || !(choice.min_nodes..=choice.max_nodes).contains(&count)
             || !start.nodes.iter().all(|pick| allowed(&pick.node))
-            || !choice.required.iter().all(|n| start.nodes.iter().any(|pick| pick.node == *n))
+            || !choice.suits(&start.nodes.iter().map(|pick| pick.node).collect::<Vec<_>>())
             || start.nodes.iter().enumerate().any(|(i, a)| start.nodes[..i].iter().any(|b| a.node == b.node))
         {
             return None;

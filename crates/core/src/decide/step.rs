@@ -14,7 +14,7 @@ impl Cluster {
         let listed = ask.nodelist.len() as u32;
         let left = run.alloc.iter().filter(|n| !ask.excludes(&n.node)).count() as u32;
         let all = if listed > 0 { listed } else { left.min(ask.ntasks) };
-        let nodes = ask.nodes.unwrap_or(all).max(listed);
+        let mut nodes = ask.nodes.unwrap_or(all).max(listed);
         if ask.ntasks == 0 || ask.cpus_per_task == 0 || nodes == 0 || ask.ntasks_per_node == Some(0) {
             return Err(Reject::InvalidValue("ntasks, cpus-per-task, ntasks-per-node or nodes is 0".into()));
         }
@@ -23,6 +23,11 @@ impl Cluster {
         }
         if nodes > left || nodes > ask.ntasks {
             return Err(Reject::InvalidNodeCount);
+        }
+        if ask.distribution.pack == Some(true) && ask.nodes.is_none() {
+            // As few as hold it.
+            let holds = |n: &u32| layout(run, &[], &ask, *n).is_some();
+            nodes = (listed.max(1)..=nodes).find(holds).unwrap_or(nodes);
         }
         layout(run, &[], &ask, nodes).ok_or(Reject::StepTooLarge)?;
         let used: Vec<u32> =
@@ -116,7 +121,7 @@ fn in_steps(job: &Job, node: &str) -> u32 {
 }
 
 /// Tasks of a step on the job's nodes, in their order: the listed nodes and as many others as are wanted, one task on
-/// each, the rest as they fit. A step that is not exact has its nodes to itself, with all the job's CPUs on them.
+/// each, the rest as --distribution says and as they fit. A step that is not exact has its nodes to itself, with all the job's CPUs on them.
 fn layout(run: &Run, used: &[u32], ask: &StepAsk, nodes: u32) -> Option<Vec<StepNode>> {
     let most = ask.ntasks_per_node.unwrap_or(u32::MAX);
     let free = |i: usize| match used.get(i).copied().unwrap_or(0) {
@@ -141,17 +146,14 @@ fn layout(run: &Run, used: &[u32], ask: &StepAsk, nodes: u32) -> Option<Vec<Step
     if ask.overcommit {
         overfill(&mut room, &chosen, ask.ntasks);
     }
-    let mut left = ask.ntasks - nodes;
-    let mut layout = Vec::new();
-    for i in chosen {
-        let more = left.min(room[i] - 1);
-        left -= more;
-        let tasks = 1 + more;
+    let here: Vec<u32> = chosen.iter().map(|&i| room[i]).collect();
+    let on_node = |(i, tasks): (usize, u32)| {
         let all = run.alloc[i].cpus.len();
         let cpus = if ask.exact { (tasks * ask.cpus_per_task).min(all) } else { all };
-        layout.push(StepNode { node: run.alloc[i].node.clone(), tasks, cpus });
-    }
-    (left == 0).then_some(layout)
+        StepNode { node: run.alloc[i].node.clone(), tasks, cpus }
+    };
+    let counts = ask.distribution.counts(&here, ask.ntasks)?;
+    Some(chosen.into_iter().zip(counts).map(on_node).collect())
 }
 
 /// --overcommit: what does not fit goes to the nodes in turn, as observed on 22.05.8.

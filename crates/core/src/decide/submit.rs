@@ -7,6 +7,7 @@
 use super::Changes;
 use crate::cluster::Cluster;
 use crate::command::{Caller, PayloadId, RequestKey};
+use crate::constraint::Constraint;
 use crate::demand::Demand;
 use crate::deps::{self, Identity};
 use crate::event::Change;
@@ -72,6 +73,7 @@ impl Cluster {
         }
         self.check_nodes(&spec, &partitions)?;
         self.check_times(&spec, &partitions, now)?;
+        check_batch_features(&spec)?;
         if spec.reservation.is_some() {
             return Err(Reject::InvalidReservation);
         }
@@ -198,6 +200,21 @@ fn tasks_of_their_own(submission: &Submission) -> Vec<TaskSet> {
     let Some(array) = submission.spec.array.as_ref().filter(|_| corresponding) else { return Vec::new() };
     let all = array.tasks.len().saturating_sub(1) as usize;
     array.tasks.iter().take(all).map(TaskSet::single).collect()
+}
+
+/// --batch names features of --constraint only.
+fn check_batch_features(spec: &JobSpec) -> Result<(), Reject> {
+    let Some(text) = &spec.batch_features else { return Ok(()) };
+    let constraint = spec.resources.constraint.as_deref().and_then(Constraint::parse);
+    let wanted = Constraint::parse(text).filter(|w| w.counts().is_empty() && w.choices().is_empty());
+    let (Some(constraint), Some(wanted)) = (constraint, wanted) else {
+        return Err(Reject::InvalidBatchFeatures);
+    };
+    let known = constraint.names();
+    match wanted.names().iter().all(|name| known.contains(name)) {
+        true => Ok(()),
+        false => Err(Reject::InvalidBatchFeatures),
+    }
 }
 
 /// Whether a user may submit to a partition at all.

@@ -51,7 +51,7 @@ pub(super) fn settle(ask: &mut ResourceRequest) -> Result<(), ValueError> {
     let sum = |list: &[GresRequest]| list.iter().fold(0u32, |n, g| n.saturating_add(g.count));
     let gpus = &ask.gpus;
     let (per_job, per_node, per_task) = (sum(&gpus.per_job), sum(&gpus.per_node), sum(&gpus.per_task));
-    let in_gres = ask.gres.iter().any(|g| g.name == "gpu" && g.count > 0);
+    let in_gres = ask.gres.iter().filter(|g| g.name == "gpu").fold(0u32, |n, g| n.saturating_add(g.count));
     if gpus.cpus_per_gpu.is_some() && ask.cpus_per_task.is_some() {
         return fail("--cpus-per-gpu is mutually exclusive with --cpus-per-task");
     }
@@ -71,7 +71,7 @@ pub(super) fn settle(ask: &mut ResourceRequest) -> Result<(), ValueError> {
         ask.ntasks = Some(per_job / per_task);
     }
     if let Some(each) = ask.ntasks_per_gpu {
-        let tasks = match (ask.ntasks, per_job, per_node) {
+        let tasks = match (ask.ntasks, per_job, per_node.saturating_add(in_gres)) {
             (Some(tasks), ..) => tasks,
             (None, 0, 0) => {
                 return fail(
@@ -87,7 +87,7 @@ pub(super) fn settle(ask: &mut ResourceRequest) -> Result<(), ValueError> {
     if let Some(MemRequest::PerGpu(mb)) = ask.mem
         && per_job + per_node + per_task == 0
         && ask.ntasks_per_gpu.is_none()
-        && !in_gres
+        && in_gres == 0
     {
         return fail(&format!("Requested mem_per_tres=gres:gpu:{mb} but did not request any GPU."));
     }

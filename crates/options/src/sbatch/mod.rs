@@ -1,14 +1,17 @@
 //! What the options of sbatch ask for: a [`JobSpec`] and what the command itself is to do.
 
 mod gpus;
-mod listed;
+mod noted;
 mod resources;
 
 use crate::export::ExportList;
 use crate::getopt::Given;
 use crate::value::{self, ValueError};
+use bivouac_types::distribution::Method;
 use bivouac_types::job::{Export, SignalRequest, SwitchRequest};
-use bivouac_types::{ArraySpec, Dependency, Duration, JobSpec, LicenseRequest, TimeLimit, Timestamp, when};
+use bivouac_types::{
+    ArraySpec, Dependency, Distribution, Duration, JobSpec, LicenseRequest, TimeLimit, Timestamp, when,
+};
 use jiff::Zoned;
 use std::io;
 
@@ -36,6 +39,10 @@ pub struct Request {
     pub wrap: Option<String>,
     /// --chdir as given.
     pub chdir: Option<String>,
+    /// --uid as given.
+    pub uid: Option<String>,
+    /// --gid as given.
+    pub gid: Option<String>,
     /// --clusters as given.
     pub clusters: Option<String>,
     /// --parsable.
@@ -80,7 +87,7 @@ pub fn request(given: &Given, now: &Zoned, read: ReadFile<'_>) -> Result<Request
         return Err(ValueError::plain("don't specify both --verbose (-v) and --quiet (-Q)"));
     }
     let mut warnings = Vec::new();
-    listed::check(given, &mut warnings)?;
+    let noted = noted::read(given, &mut warnings)?;
     let spec = JobSpec {
         name: text(given, "job-name").unwrap_or_default(),
         account: text(given, "account"),
@@ -117,9 +124,19 @@ pub fn request(given: &Given, now: &Zoned, read: ReadFile<'_>) -> Result<Request
         switches: switches(given)?,
         delay_boot: parsed(given, "delay-boot", delay)?,
         network: text(given, "network"),
+        batch_features: given.value("batch").map(str::to_owned),
+        reboot: given.has("reboot"),
+        noted,
         ..JobSpec::default()
     };
-    value::distribution(given)?;
+    let distribution = value::distribution(given, None)?;
+    if distribution.as_ref().is_some_and(|d| d.method == Method::Arbitrary)
+        && spec.resources.nodelist.is_none()
+    {
+        return Err(ValueError::plain(
+            "With Arbitrary distribution you need to specify a nodelist or hostfile with the -w option",
+        ));
+    }
     given.last_of(&["ignore-pbs"]);
     let request = Request {
         spec,
@@ -127,10 +144,12 @@ pub fn request(given: &Given, now: &Zoned, read: ReadFile<'_>) -> Result<Request
         export_text: text(given, "export"),
         export_file: text(given, "export-file"),
         propagate: given.get("propagate").map(|c| c.value.clone().unwrap_or_else(|| "ALL".to_owned())),
-        variables: variables(given),
+        variables: variables(given, distribution.as_ref()),
         warnings,
         wrap: given.value("wrap").map(str::to_owned),
         chdir: text(given, "chdir"),
+        uid: given.value("uid").map(str::to_owned),
+        gid: given.value("gid").map(str::to_owned),
         clusters: text(given, "clusters"),
         parsable: given.has("parsable"),
         quiet: given.has("quiet"),
@@ -143,15 +162,16 @@ pub fn request(given: &Given, now: &Zoned, read: ReadFile<'_>) -> Result<Request
 }
 
 /// The options that srun in the job reads from variables.
-fn variables(given: &Given) -> Vec<(&'static str, String)> {
+fn variables(given: &Given, distribution: Option<&Distribution>) -> Vec<(&'static str, String)> {
     let open_mode = given.value("open-mode").map(|m| m[..1].to_owned());
     let all = [
-        ("SLURM_DISTRIBUTION", text(given, "distribution")),
+        ("SLURM_DISTRIBUTION", distribution.map(ToString::to_string)),
+        ("SLURM_DIST_PLANESIZE", distribution.and_then(Distribution::plane_size).map(|n| n.to_string())),
         ("SLURM_HINT", text(given, "hint")),
         ("SLURM_OPEN_MODE", open_mode),
     ];
     let mut all: Vec<_> = all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    all.extend(listed::variables(given));
+    all.extend(noted::variables(given));
     all
 }
 

@@ -3,7 +3,7 @@
 use super::{ReadFile, gpus, text};
 use crate::getopt::{Choice, Given, Source};
 use crate::value::{self, ValueError};
-use bivouac_types::job::{NodeRange, ResourceRequest};
+use bivouac_types::job::{NodeRange, OnlyFor, ResourceRequest};
 use bivouac_types::{GresRequest, HostList, MemRequest, memory};
 
 /// Reads the values.
@@ -53,6 +53,9 @@ pub(super) fn read(
         ..ResourceRequest::default()
     };
     sharing(given, &mut ask)?;
+    if given.has("reboot") {
+        (ask.exclusive, ask.only_for, ask.oversubscribe) = (true, None, false);
+    }
     if ask.ntasks.is_none()
         && let Some(tasks) = shape.tasks
     {
@@ -214,13 +217,8 @@ fn sharing(given: &Given, ask: &mut ResourceRequest) -> Result<(), ValueError> {
     }
     match choice.value.as_deref() {
         None | Some("exclusive") => ask.exclusive = true,
-        // Without an MCS plugin it means nothing to Slurm either.
-        Some("mcs") => {}
-        Some("user") => {
-            return Err(ValueError::plain(
-                "--exclusive=user is not available here: use --exclusive for whole nodes",
-            ));
-        }
+        Some("mcs") => ask.only_for = Some(OnlyFor::Mcs),
+        Some("user") => ask.only_for = Some(OnlyFor::User),
         Some(_) => return Err(ValueError::invalid("exclusive")),
     }
     Ok(())

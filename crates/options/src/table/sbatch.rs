@@ -12,10 +12,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .short('a')
         .takes("indices")
         .env(&["SBATCH_ARRAY_INX"]),
-    opt("batch", "features wanted of the node of the batch script")
-        .takes("list")
-        .env(&["SBATCH_BATCH"])
-        .refused("the batch script runs on the job's first node; use --constraint"),
+    opt("batch", "features wanted of the node of the batch script").takes("list").env(&["SBATCH_BATCH"]),
     opt("bb", "burst buffer request").takes("spec").listed("there is no burst buffer"),
     opt("bbf", "file with a burst buffer request").takes("file").listed("there is no burst buffer"),
     opt("begin", "do not start before this time, as 16:00, now+1hour or 2030-01-20T12:34")
@@ -49,7 +46,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .env(&["SBATCH_DELAY_BOOT"])
         .listed("nodes are never booted"),
     opt("dependency", "wait for other jobs, as afterok:12:13,singleton").short('d').takes("conditions"),
-    opt("distribution", "how tasks are spread over nodes: block")
+    opt("distribution", "how srun spreads tasks over nodes: block, cyclic or plane=size")
         .short('m')
         .takes("method")
         .env(&["SBATCH_DISTRIBUTION"]),
@@ -66,7 +63,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("get-user-env", "add the variables of the user's login environment")
         .may_take("timeout][mode")
         .env(&["SBATCH_GET_USER_ENV"]),
-    opt("gid", "group of the job").takes("group").refused("submit under newgrp(1)"),
+    opt("gid", "group of the job; for root").takes("group"),
     opt("gpu-bind", "how tasks are bound to GPUs").takes("type").env(&["SBATCH_GPU_BIND"]).refused(LATER),
     opt("gpu-freq", "GPU frequency")
         .takes("value")
@@ -184,7 +181,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .takes("time")
         .listed("no job is given less than its time limit so as to start earlier"),
     opt("tmp", "least temporary disk space of a node").takes("size"),
-    opt("uid", "user of the job").takes("user").refused("submit as that user, for example with su"),
+    opt("uid", "user of the job; for root, whose cluster the job's own commands do not reach").takes("user"),
     USAGE,
     opt("use-min-nodes", "prefer the smaller number of nodes").env(&["SBATCH_USE_MIN_NODES"]),
     VERBOSE.env(&["SBATCH_DEBUG"]),

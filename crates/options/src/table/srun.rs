@@ -56,7 +56,10 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("disable-status", "let one interrupt end the step")
         .short('X')
         .listed("one interrupt always ends the step"),
-    opt("distribution", "how tasks are spread over nodes: block").short('m').takes("method"),
+    opt("distribution", "how tasks are spread over nodes: block, cyclic or plane=size")
+        .short('m')
+        .takes("method")
+        .env(&["SLURM_DISTRIBUTION"]),
     opt("epilog", "program to run on this host after the step").takes("program").env(&["SLURM_EPILOG"]),
     opt("error", "file for standard error, as %x.%t.err; none or all")
         .short('e')

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// The record of a job.
 pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
-    let (spec, ask) = (&job.spec, &job.spec.resources);
+    let (spec, ask, noted) = (&job.spec, &job.spec.resources, &job.spec.noted);
     let time = |at: Option<Timestamp>| text(|out| s.time(out, at, "Unknown"));
     let hosts = |list: &Option<HostList>| list.as_ref().map_or("(null)".to_owned(), ToString::to_string);
     let or_null = |text: &Option<String>| text.clone().unwrap_or_else(|| "(null)".to_owned());
@@ -21,7 +21,14 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
 
     let mut lines = vec![
         title(job, s),
-        format!("UserId={}({}) GroupId={}({}) MCS_label=N/A", job.user, job.uid, job.group, job.gid),
+        format!(
+            "UserId={}({}) GroupId={}({}) MCS_label={}",
+            job.user,
+            job.uid,
+            job.group,
+            job.gid,
+            noted.mcs_label.as_deref().unwrap_or("N/A")
+        ),
         format!(
             "Priority={} Nice={} Account={} QOS={}",
             job.priority,
@@ -73,15 +80,16 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
         ),
         format!("NodeList={}", text(|out| job::write_nodes(out, job))),
     ]);
-    match job.nodes.first() {
-        Some(first) => lines.push(format!("BatchHost={}", first.node)),
-        None if job.planned_nodes.is_empty() => {}
-        None => lines.push(format!(
-            "SchedNodeList={}",
-            bivouac_types::hostlist::compress(job.planned_nodes.iter().map(String::as_str))
-        )),
+    if job.nodes.is_empty() && !job.planned_nodes.is_empty() {
+        let planned = bivouac_types::hostlist::compress(job.planned_nodes.iter().map(String::as_str));
+        lines.push(format!("SchedNodeList={planned}"));
     }
-    lines.extend(spec.batch_features.iter().map(|features| format!("BatchFeatures={features}")));
+    let batch = [
+        spec.batch_features.as_ref().map(|features| format!("BatchFeatures={features}")),
+        job.batch_host().map(|node| format!("BatchHost={node}")),
+    ];
+    let batch: Vec<String> = batch.into_iter().flatten().collect();
+    lines.extend(Some(batch.join(" ")).filter(|line| !line.is_empty()));
     // Of a job that never ran, nobody counts tasks.
     let unrun = Some("N/A").filter(|_| job.state.is_ended() && job.nodes.is_empty());
     lines.extend([
@@ -121,6 +129,7 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
         ),
         format!("Features={} DelayBoot={}", or_null(&ask.constraint), spec.delay_boot.unwrap_or_default()),
     ]);
+    lines.extend(noted.cluster_features.iter().map(|features| format!("ClusterFeatures={features}")));
     lines.extend(ask.prefer.iter().map(|features| format!("Prefer={features}")));
     lines.extend(spec.reservation.iter().map(|name| format!("Reservation={name}")));
     lines.extend([
@@ -145,14 +154,18 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
         let wait = switches.wait.unwrap_or(SWITCH_WAIT).min(SWITCH_WAIT);
         lines.push(format!("Switches={}@{wait}", switches.count));
     }
-    lines.push("Power=".to_owned());
-    let kill = spec
-        .kill_on_invalid_dep
-        .map_or("", |k| if k { "KillOInInvalidDependent=Yes" } else { "KillOInInvalidDependent=No" });
-    // Where both are there, Slurm leaves nothing between them.
-    let flags = format!("{kill}{}", if ask.spread_job { "SpreadJob=Yes" } else { "" });
+    lines.extend(noted.burst_buffer.iter().map(|text| format!("BurstBuffer={text}")));
+    lines.extend(Some(noted.cpu_freq.to_string()).filter(|text| !text.is_empty()));
+    lines.push(format!("Power={}", if noted.power_level { "LEVEL" } else { "" }));
+    // Slurm leaves nothing between these.
+    let flag = |name: &str, set: Option<bool>| {
+        set.map_or_else(String::new, |set| format!("{name}={}", if set { "Yes" } else { "No" }))
+    };
+    let flags = flag("GresEnforceBind", noted.gres_binding)
+        + &flag("KillOInInvalidDependent", spec.kill_on_invalid_dep)
+        + &flag("SpreadJob", ask.spread_job.then_some(true));
     lines.extend(Some(flags).filter(|f| !f.is_empty()));
-    lines.extend(request::tres_lines(ask, &job.accounting.job_defaults));
+    lines.extend(request::tres_lines(spec, &job.accounting.job_defaults));
     if !spec.mail_types.is_empty() {
         let user = spec.mail_user.as_ref().unwrap_or(&job.user);
         lines.push(format!("MailUser={user} MailType={}", spec.mail_types.join(",")));

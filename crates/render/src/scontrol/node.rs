@@ -72,11 +72,12 @@ pub fn show_node(node: &NodeInfo, form: Form, s: &Settings) -> String {
             config.boards
         ),
         format!(
-            "State={} ThreadsPerCore={} TmpDisk={} Weight={} Owner=N/A MCS_label=N/A",
+            "State={} ThreadsPerCore={} TmpDisk={} Weight={} Owner={} MCS_label=N/A",
             node.state(),
             config.threads_per_core,
             config.tmp_disk_mb,
-            config.weight
+            config.weight,
+            node.owner.as_deref().unwrap_or("N/A")
         ),
         format!("Partitions={} ", node.partitions.join(",")),
         format!("BootTime={boot} SlurmdStartTime={}", time(Some(node.up_since), "None")),

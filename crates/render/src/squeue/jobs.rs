@@ -2,6 +2,7 @@
 
 use super::JobRow;
 use crate::job;
+use crate::request::over_subscribe;
 use crate::settings::{DEFAULT_TASK_CHARS, Settings, push};
 use crate::table::{Column, Table};
 use crate::tres::Tres;
@@ -78,14 +79,6 @@ fn zero(_: &Row<'_>, _: &Settings, out: &mut String) {
 }
 fn number(out: &mut String, n: impl std::fmt::Display) {
     push(out, format_args!("{n}"));
-}
-
-fn sharing(job: &JobInfo) -> &'static str {
-    match (job.spec.resources.exclusive, job.spec.resources.oversubscribe) {
-        (true, _) => "NO",
-        (false, true) => "YES",
-        (false, false) => "OK",
-    }
 }
 
 /// A number, or a word where none was asked for.
@@ -223,7 +216,10 @@ static COLUMNS: &[Column<Jobs>] = &[
     .text(),
     C::new('g', "groupname", "GROUP", |r, _, o| o.push_str(&r.job.group))
         .by(|a, b, _| a.job.group.cmp(&b.job.group)),
-    C::new('h', "oversubscribe", "OVER_SUBSCRIBE", |r, _, o| o.push_str(sharing(r.job))).text(),
+    C::new('h', "oversubscribe", "OVER_SUBSCRIBE", |r, _, o| {
+        o.push_str(over_subscribe(&r.job.spec.resources))
+    })
+    .text(),
     C::new('i', "jobarrayid", "JOBID", |r, s, o| {
         let from = o.len();
         job::write_id(o, r.job, r.task, s.task_chars);
@@ -267,7 +263,7 @@ static COLUMNS: &[Column<Jobs>] = &[
     C::new('z', "sct", "S:C:T", shape).text(),
     C::new('A', "jobid", "JOBID", |r, _, o| number(o, r.job.id)),
     C::new('B', "batchhost", "EXEC_HOST", |r, _, o| {
-        job::write_or(o, r.job.nodes.first().map(|n| n.node.as_str()), "n/a");
+        job::write_or(o, r.job.batch_host(), "n/a");
     })
     .text(),
     C::new('C', "numcpus", "CPUS", |r, _, o| number(o, r.job.num_cpus))
@@ -333,10 +329,14 @@ static COLUMNS: &[Column<Jobs>] = &[
     C::new('\0', "associd", "ASSOC_ID", |r, _, o| number(o, r.job.accounting.association.unwrap_or(0))),
     C::new('\0', "batchflag", "BATCH_FLAG", |_, _, o| o.push('1')),
     C::new('\0', "boardspernode", "BOARDS_PER_NODE", zero),
-    C::new('\0', "burstbuffer", "BURST_BUFFER", null),
+    C::new('\0', "burstbuffer", "BURST_BUFFER", |r, _, o| {
+        job::write_or(o, r.job.spec.noted.burst_buffer.as_deref(), "(null)")
+    }),
     C::new('\0', "burstbufferstate", "BURST_BUFFER_STATE", null),
     C::new('\0', "cluster", "CLUSTER", |_, s, o| o.push_str(&s.cluster)),
-    C::new('\0', "clusterfeature", "CLUSTER_FEATURES", null),
+    C::new('\0', "clusterfeature", "CLUSTER_FEATURES", |r, _, o| {
+        job::write_or(o, r.job.spec.noted.cluster_features.as_deref(), "(null)")
+    }),
     C::new('\0', "container", "CONTAINER", null),
     C::new('\0', "cpus-per-task", "CPUS_PER_TASK", |r, _, o| number(o, r.job.cpus_per_task)),
     C::new('\0', "cpus-per-tres", "CPUS_PER_TRES", |r, _, o| {
@@ -357,7 +357,9 @@ static COLUMNS: &[Column<Jobs>] = &[
     C::new('\0', "maxnodes", "MAX_NODES", |r, _, o| {
         number(o, r.job.spec.resources.nodes.and_then(|n| n.max).unwrap_or(r.job.num_nodes));
     }),
-    C::new('\0', "mcslabel", "MCSLABEL", null),
+    C::new('\0', "mcslabel", "MCSLABEL", |r, _, o| {
+        job::write_or(o, r.job.spec.noted.mcs_label.as_deref(), "(null)")
+    }),
     C::new('\0', "mem-per-tres", "MEM_PER_TRES", |r, _, o| {
         let mem = match r.job.spec.resources.mem {
             Some(MemRequest::PerGpu(mb)) => Some(format!("gres:gpu:{mb}")),
@@ -389,7 +391,7 @@ static COLUMNS: &[Column<Jobs>] = &[
         job::write_or(o, r.job.spec.resources.prefer.as_deref(), "(null)");
     }),
     C::new('\0', "profile", "PROFILE", |_, _, o| o.push_str("NotSet")),
-    C::new('\0', "reboot", "REBOOT", zero),
+    C::new('\0', "reboot", "REBOOT", |r, _, o| number(o, u8::from(r.job.spec.reboot))),
     C::new('\0', "reqswitch", "REQ_SWITCH", |r, _, o| number(o, r.job.spec.switches.map_or(0, |s| s.count))),
     C::new('\0', "requeue", "REQUEUE", |r, _, o| number(o, u8::from(r.job.requeue))),
     C::new('\0', "resizetime", "RESIZE_TIME", not_applicable),
@@ -412,8 +414,12 @@ static COLUMNS: &[Column<Jobs>] = &[
     // Older names of two fields.
     C::new('\0', "tres", "TRES_ALLOC", |r, s, o| Tres::of_job(r.job).write(o, s)),
     C::new('\0', "gres", "TRES_PER_NODE", |r, _, o| job::write_gres(o, r.job, "N/A")),
-    C::new('\0', "tres-bind", "TRES_BIND", not_applicable),
-    C::new('\0', "tres-freq", "TRES_FREQ", not_applicable),
+    C::new('\0', "tres-bind", "TRES_BIND", |r, _, o| {
+        job::write_or(o, r.job.spec.noted.gpu_bind.as_deref(), "N/A")
+    }),
+    C::new('\0', "tres-freq", "TRES_FREQ", |r, _, o| {
+        job::write_or(o, r.job.spec.noted.gpu_freq.as_deref(), "N/A")
+    }),
     C::new('\0', "tres-per-job", "TRES_PER_JOB", |r, _, o| {
         job::write_requests(o, &r.job.spec.resources.gpus.per_job, "N/A");
     }),

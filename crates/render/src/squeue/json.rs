@@ -2,6 +2,7 @@
 
 use crate::job;
 use crate::json::{self, Interface, Value, object};
+use crate::request::over_subscribe;
 use crate::settings::Settings;
 use crate::tres::Tres;
 use bivouac_types::config::NodeConfig;
@@ -59,7 +60,7 @@ fn begin(job: &JobInfo, settings: &Settings) -> Fields {
         ArrayTasks::One(task) => Some(task),
         ArrayTasks::Pending(_) => None,
     });
-    let batch_host = job.nodes.first().map(|n| n.node.as_str());
+    let batch_host = job.batch_host();
     let specialized = |of: fn(Specialized) -> Option<u32>| Value::from(ask.specialized.and_then(of));
     let gres_detail = job.nodes.iter().filter(|n| !n.gres.is_empty()).map(|n| gres(&n.gres));
     vec![
@@ -75,10 +76,10 @@ fn begin(job: &JobInfo, settings: &Settings) -> Fields {
         ("batch_flag", true.into()),
         ("batch_host", optional(batch_host)),
         ("flags", flags(job)),
-        ("burst_buffer", "".into()),
+        ("burst_buffer", optional(spec.noted.burst_buffer.as_deref())),
         ("burst_buffer_state", "".into()),
         ("cluster", settings.cluster.as_str().into()),
-        ("cluster_features", "".into()),
+        ("cluster_features", optional(spec.noted.cluster_features.as_deref())),
         ("command", optional(spec.command.as_deref())),
         ("comment", optional(spec.comment.as_deref())),
         ("container", "".into()),
@@ -130,7 +131,7 @@ fn middle(job: &JobInfo, shapes: &Shapes<'_>) -> Fields {
         ("licenses", spec.licenses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",").into()),
         ("max_cpus", 0u32.into()),
         ("max_nodes", max_nodes.into()),
-        ("mcs_label", "".into()),
+        ("mcs_label", optional(spec.noted.mcs_label.as_deref())),
         ("memory_per_tres", per_tres),
         ("name", (&spec.name).into()),
         ("nodes", text(|o| job::write_nodes(o, job))),
@@ -156,7 +157,7 @@ fn middle(job: &JobInfo, shapes: &Shapes<'_>) -> Fields {
         ("priority", job.priority.into()),
         ("profile", Value::Null),
         ("qos", optional(job.qos.as_deref())),
-        ("reboot", false.into()),
+        ("reboot", spec.reboot.into()),
         ("required_nodes", ask.nodelist.as_ref().map_or(String::new(), ToString::to_string).into()),
         ("requeue", job.requeue.into()),
         ("resize_time", 0u32.into()),
@@ -169,10 +170,12 @@ fn middle(job: &JobInfo, shapes: &Shapes<'_>) -> Fields {
 /// From `shared` to `current_working_directory`.
 fn end(job: &JobInfo, settings: &Settings) -> Fields {
     let (spec, ask) = (&job.spec, &job.spec.resources);
-    let shared = match (ask.exclusive, ask.oversubscribe) {
-        (true, _) => "none".into(),
-        (false, true) => "shared".into(),
-        (false, false) => Value::Null,
+    let shared = match over_subscribe(ask) {
+        "NO" => "none".into(),
+        "YES" => "shared".into(),
+        "USER" => "user".into(),
+        "MCS" => "mcs".into(),
+        _ => Value::Null,
     };
     let file = |pattern: Option<&str>, missing: &str| match pattern {
         Some("none") => "/dev/null".to_owned(),
@@ -198,8 +201,8 @@ fn end(job: &JobInfo, settings: &Settings) -> Fields {
         ("time_limit", minutes(Some(job.time_limit), Value::Null)),
         ("time_minimum", minutes(spec.time_min, 0u32.into())),
         ("threads_per_core", ask.threads_per_core.into()),
-        ("tres_bind", "".into()),
-        ("tres_freq", "".into()),
+        ("tres_bind", optional(spec.noted.gpu_bind.as_deref())),
+        ("tres_freq", optional(spec.noted.gpu_freq.as_deref())),
         ("tres_per_job", requests(&ask.gpus.per_job)),
         ("tres_per_node", text(|o| job::write_gres(o, job, ""))),
         ("tres_per_socket", requests(&ask.gpus.per_socket)),

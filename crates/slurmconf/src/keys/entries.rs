@@ -62,7 +62,7 @@ pub const PARTITION: &[Key] = &[
     honoured("DenyAccounts", Text, ""),
     honoured("DenyQos", Text, ""),
     honoured("DisableRootJobs", YesNo, "NO"),
-    refused("ExclusiveUser", YesNo, "NO", "nodes are not kept for one user: leave it out"),
+    honoured("ExclusiveUser", YesNo, "NO"),
     listed("GraceTime", Count, "0", "running jobs are not preempted"),
     honoured("Hidden", YesNo, "NO"),
     refused("LLN", YesNo, "NO", "nodes are filled one after the other: leave it out"),
