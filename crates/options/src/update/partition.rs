@@ -42,7 +42,6 @@ enum Told {
 }
 
 const ONE_MACHINE: Told = Told::Unavailable("the nodes are one machine, and the load of one is that of all");
-const ONE_USER: Told = Told::Unavailable("nodes are not kept for one user");
 const NO_SHARING: &str = "jobs do not share CPUs; FORCE:1 and NO are the same here";
 
 const YES_OR_NO: Told = Told::Choice("YES and NO");
@@ -129,7 +128,6 @@ pub fn read(pairs: &[Pair<'_>]) -> Result<PartitionUpdate, Refusal> {
 fn unavailable(change: &Change) -> Option<Told> {
     match change {
         Change::LeastLoaded(true) => Some(ONE_MACHINE),
-        Change::ExclusiveUser(true) => Some(ONE_USER),
         Change::OverSubscribe(Some(text)) if text.starts_with("FORCE:") && text != "FORCE:1" => {
             Some(Told::Unavailable(NO_SHARING))
         }

@@ -75,10 +75,7 @@ fn partitions() {
             "scontrol: error: lln=yes is not available here: the nodes are one machine, and the load of one is that of \
              all",
         ),
-        (
-            "part=p exclusiveuser=yes",
-            "scontrol: error: exclusiveuser=yes is not available here: nodes are not kept for one user",
-        ),
+        ("part=p exclusiveuser=yes", "p [ExclusiveUser(true)]"),
         ("part=p nodes= qos= alternate=none", "p [Nodes([]), Qos(None), Alternate(None)]"),
         (
             "part=p state=foo",
