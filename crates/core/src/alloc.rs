@@ -113,6 +113,8 @@ impl NodeFree {
         let (need, gres) = self.holds(demand, tasks, gpus, node)?;
         let cpus = if demand.exclusive {
             self.cpus.clone()
+        } else if demand.fill_sockets {
+            self.cpus.clone().take_lowest(need.cpus, 0, IndexSet::LIMIT)?
         } else {
             cores::choose(&self.cpus, need.cpus, demand.cpus_per_task, node)?
         };

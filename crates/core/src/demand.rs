@@ -50,6 +50,8 @@ pub struct Demand {
     pub tasks_each: u32,
     /// More nodes are taken than are needed, up to the most that were asked for.
     pub widen: bool,
+    /// The CPUs of a node are those of one socket after the other.
+    pub fill_sockets: bool,
     /// Nodes that follow one another.
     pub contiguous: bool,
     /// The partition's MaxCPUsPerNode, applied to each job.
@@ -220,6 +222,7 @@ impl Demand {
             overcommit: ask.overcommit,
             tasks_each: if by_nodes { per_node.unwrap_or(1) } else { 0 },
             widen: ask.spread_job || ranged && !ask.use_min_nodes,
+            fill_sockets: ask.fill_sockets,
             contiguous: ask.contiguous,
             max_cpus_per_node: p.max_cpus_per_node.unwrap_or(u32::MAX),
             max_mem_per_node_mb: p.max_mem_per_node_mb.unwrap_or(u64::MAX),

@@ -73,6 +73,7 @@ fn plain() -> Demand {
         overcommit: false,
         tasks_each: 0,
         widen: false,
+        fill_sockets: false,
         contiguous: false,
         max_cpus_per_node: u32::MAX,
         max_mem_per_node_mb: u64::MAX,

@@ -88,6 +88,11 @@ impl Distribution {
         Ok(Distribution { method, within, pack })
     }
 
+    /// Whether the sockets of a node are filled one after the other, instead of in turn.
+    pub fn fills_sockets(&self) -> bool {
+        matches!(self.method, Method::Plane(_)) || self.within.starts_with(":block")
+    }
+
     /// How many tasks each node gets, at least one: `room` says how many there can be at most, at least one. None: they are too
     /// many, or too few for so many nodes.
     pub fn counts(&self, room: &[u32], tasks: u32) -> Option<Vec<u32>> {
@@ -161,6 +166,19 @@ mod tests {
     use super::*;
 
     /// The texts of SLURM_DISTRIBUTION are those of Slurm 22.05.8.
+    #[test]
+    fn planes_and_blocks_fill_sockets() {
+        for (text, fills) in [
+            ("block", false),
+            ("cyclic:block", true),
+            ("block:cyclic", false),
+            ("plane=2", true),
+            ("*:*:block", false),
+        ] {
+            assert_eq!(Distribution::parse(text, None).unwrap().fills_sockets(), fills, "{text}");
+        }
+    }
+
     #[test]
     fn texts_are_read_and_shown() {
         for (given, shown) in [

@@ -176,6 +176,8 @@ pub struct ResourceRequest {
     pub oversubscribe: bool,
     /// -O: one CPU for each node, whatever the number of tasks.
     pub overcommit: bool,
+    /// --distribution with `:block`, or by planes: a node's sockets are filled one after the other.
+    pub fill_sockets: bool,
     /// --contiguous: adjacent nodes.
     pub contiguous: bool,
     /// --spread-job: as many nodes as possible.

@@ -88,7 +88,7 @@ pub fn request(given: &Given, now: &Zoned, read: ReadFile<'_>) -> Result<Request
     }
     let mut warnings = Vec::new();
     let noted = noted::read(given, &mut warnings)?;
-    let spec = JobSpec {
+    let mut spec = JobSpec {
         name: text(given, "job-name").unwrap_or_default(),
         account: text(given, "account"),
         partitions: value::list(given.value("partition")),
@@ -137,6 +137,7 @@ pub fn request(given: &Given, now: &Zoned, read: ReadFile<'_>) -> Result<Request
             "With Arbitrary distribution you need to specify a nodelist or hostfile with the -w option",
         ));
     }
+    spec.resources.fill_sockets = distribution.as_ref().is_some_and(Distribution::fills_sockets);
     given.last_of(&["ignore-pbs"]);
     let request = Request {
         spec,
