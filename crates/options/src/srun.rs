@@ -132,9 +132,13 @@ pub fn request(given: &Given, plane_size: Option<u32>) -> Result<Request, ValueE
     let text = |long| given.value(long).filter(|v| !v.is_empty()).map(str::to_owned);
     let distribution = value::distribution(given, plane_size)?;
     if distribution.as_ref().is_some_and(|d| d.method == Method::Arbitrary) {
-        return Err(ValueError::plain(
-            "--distribution=arbitrary is not available here: use --distribution=cyclic, block or plane=size",
-        ));
+        return Err(ValueError::plain(match given.has("nodelist") {
+            // Without the list of nodes there is no number of tasks.
+            false => "invalid number of tasks (-n 0)",
+            true => {
+                "--distribution=arbitrary is not available here: use --distribution=cyclic, block or plane=size"
+            }
+        }));
     }
     let list_mpi = mpi(given)?;
     let per_node = value::count(given, "ntasks-per-node")?;

@@ -11,12 +11,17 @@ use std::process::ExitCode;
 const GPU_LISTS: [&str; 4] =
     ["CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK"];
 
-/// The variables of a step that asks for some of its job's resources.
+/// The variables that follow from a step's share of its job's resources: all of them, unless it asks for less.
 ///
 /// # Errors
 /// The exit code; the error is printed.
 pub fn variables(job: JobId, text: Option<&str>) -> Result<Vec<(&'static str, String)>, ExitCode> {
-    let Some(text) = text else { return Ok(Vec::new()) };
+    let of_job = std::env::var("SLURM_JOB_GPUS").unwrap_or_default();
+    let first = |count: usize| {
+        let gpus: Vec<&str> = of_job.split(',').filter(|g| !g.is_empty()).take(count).collect();
+        (!gpus.is_empty()).then(|| ("SLURM_STEP_GPUS", gpus.join(",")))
+    };
+    let Some(text) = text else { return Ok(first(usize::MAX).into_iter().collect()) };
     let invalid = "Invalid generic resource (gres) specification";
     let asked = GresRequest::parse_list(text).ok_or_else(|| fail(invalid))?;
     if asked.is_empty() {
@@ -37,6 +42,7 @@ pub fn variables(job: JobId, text: Option<&str>) -> Result<Vec<(&'static str, St
         return Ok(Vec::new());
     }
     let mut set = vec![("SLURM_GPUS_ON_NODE", gpus.to_string())];
+    set.extend(first(gpus as usize));
     for name in GPU_LISTS {
         if let Ok(all) = std::env::var(name) {
             let first: Vec<&str> = all.split(',').take(gpus as usize).collect();
