@@ -3,6 +3,7 @@
 //! Owns the command lines and what is printed. Must never know how the controller decides; it asks
 //! ([`bivouac_proto`]) and prints. A reader starts at [`main`], then at the module of a command.
 
+mod anew;
 mod bounded;
 mod cluster;
 mod clusters;

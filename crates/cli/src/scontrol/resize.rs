@@ -1,14 +1,15 @@
 //! What scontrol adds when a running job is made smaller: the files that set a shell's variables right again.
 
 use super::Session;
-use crate::report;
+use crate::{anew, report};
 use bivouac_options::job_update::Asked;
 use bivouac_proto::client::Client;
 use bivouac_proto::message::{Ask, JobQuery, JobTarget};
 use bivouac_types::info::{JobInfo, repeated};
 use bivouac_types::{JobChange, JobId, hostlist};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 fn is_resize(asked: &[Asked]) -> bool {
     asked.iter().any(|a| matches!(a, Asked::Change(JobChange::Nodes(_) | JobChange::NodeList(_))))
@@ -40,7 +41,8 @@ pub fn tell_shell(client: &mut Client, id: &str, asked: &[Asked], session: Sessi
     for shell in [Shell::Sh, Shell::Csh] {
         let path = format!("slurm_job_{id}_resize.{}", shell.extension());
         let text = assignments(&row, shell, |name| variable(name).is_some());
-        if let Err(e) = write_anew(&path, &text) {
+        // A shell will run what is in it.
+        if let Err(e) = anew::write(Path::new(&path), text.as_bytes(), Permissions::from_mode(0o700)) {
             session.fail(format_args!("Could not create file {path}: {e}"));
             return;
         }
@@ -48,17 +50,6 @@ pub fn tell_shell(client: &mut Client, id: &str, asked: &[Asked], session: Sessi
     println!("To reset Slurm environment variables, execute");
     println!("  For bash or sh shells:  . ./slurm_job_{id}_resize.sh");
     println!("  For csh shells:         source ./slurm_job_{id}_resize.csh");
-}
-
-/// Makes a file that is the caller's own. The name is easily guessed and the folder may be everybody's: what lies there
-/// already, a link or somebody else's file, is neither followed nor written to, as a shell will run what is in it.
-fn write_anew(path: &str, text: &str) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o700).open(path)?;
-    file.write_all(text.as_bytes())
 }
 
 /// For which shell a file is.
@@ -106,28 +97,4 @@ fn assignments(row: &JobInfo, shell: Shell, is_set: impl Fn(&str) -> bool) -> St
     let set = values.into_iter().filter(|(name, _)| is_set(name)).map(|(name, value)| shell.set(name, value));
     let gone = ["SLURM_NPROCS", "SLURM_NTASKS", "SLURM_TASKS_PER_NODE"];
     set.chain(gone.into_iter().filter(|name| is_set(name)).map(|name| shell.unset(name))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::write_anew;
-
-    #[test]
-    fn what_lies_there_already_is_not_written_to() {
-        let dir = tempfile::tempdir().unwrap();
-        let (file, other) = (dir.path().join("slurm_job_1_resize.sh"), dir.path().join("other"));
-        std::fs::write(&other, "precious").unwrap();
-        for link in [true, false] {
-            let _ = std::fs::remove_file(&file);
-            let laid = if link {
-                std::os::unix::fs::symlink(&other, &file)
-            } else {
-                std::fs::hard_link(&other, &file)
-            };
-            laid.unwrap();
-            write_anew(file.to_str().unwrap(), "text").unwrap();
-            assert_eq!(std::fs::read_to_string(&other).unwrap(), "precious");
-            assert_eq!(std::fs::read_to_string(&file).unwrap(), "text");
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! `srun --bcast`: the program is copied before the tasks run the copy.
 
 use super::{fail, launch, os_text, tell};
+use crate::anew;
 use bivouac_proto::message::StepLayout;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -43,41 +44,8 @@ pub fn copy(source: &Path, to: &str, layout: &StepLayout) -> Result<PathBuf, Exi
     })
 }
 
-/// Copies a file in place of another one: what a link of that name leads to is not touched.
 fn replace(source: &Path, target: &Path) -> io::Result<()> {
-    let mut from = File::open(source)?;
-    let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name);
-    hidden.push(format!(".{}", std::process::id()));
-    let new = target.with_file_name(hidden);
-    let copied = File::options().write(true).create_new(true).open(&new).and_then(|mut to| {
-        io::copy(&mut from, &mut to)?;
-        to.set_permissions(from.metadata()?.permissions())?;
-        std::fs::rename(&new, target)
-    });
-    copied.inspect_err(|e| {
-        if e.kind() != io::ErrorKind::AlreadyExists {
-            let _ = std::fs::remove_file(&new);
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_link_leads_to_stays() {
-        let dir = tempfile::tempdir().unwrap();
-        let (source, victim, link) = (dir.path().join("s"), dir.path().join("v"), dir.path().join("l"));
-        std::fs::write(&source, "program").unwrap();
-        std::fs::write(&victim, "precious").unwrap();
-        std::os::unix::fs::symlink(&victim, &link).unwrap();
-        replace(&source, &link).unwrap();
-        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
-        assert_eq!(std::fs::read_to_string(&link).unwrap(), "program");
-        assert!(replace(&source, &dir.path().join("nope/x")).is_err());
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3, "nothing is left behind");
-    }
+    let from = File::open(source)?;
+    let permissions = from.metadata()?.permissions();
+    anew::write(target, from, permissions)
 }

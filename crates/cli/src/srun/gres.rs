@@ -16,12 +16,10 @@ const GPU_LISTS: [&str; 4] =
 /// # Errors
 /// The exit code; the error is printed.
 pub fn variables(job: JobId, text: Option<&str>) -> Result<Vec<(&'static str, String)>, ExitCode> {
-    let of_job = std::env::var("SLURM_JOB_GPUS").unwrap_or_default();
-    let first = |count: usize| {
-        let gpus: Vec<&str> = of_job.split(',').filter(|g| !g.is_empty()).take(count).collect();
-        (!gpus.is_empty()).then(|| ("SLURM_STEP_GPUS", gpus.join(",")))
+    let of_job = std::env::var("SLURM_JOB_GPUS").ok().filter(|gpus| !gpus.is_empty());
+    let Some(text) = text else {
+        return Ok(of_job.map(|gpus| ("SLURM_STEP_GPUS", gpus)).into_iter().collect());
     };
-    let Some(text) = text else { return Ok(first(usize::MAX).into_iter().collect()) };
     let invalid = "Invalid generic resource (gres) specification";
     let asked = GresRequest::parse_list(text).ok_or_else(|| fail(invalid))?;
     if asked.is_empty() {
@@ -42,13 +40,9 @@ pub fn variables(job: JobId, text: Option<&str>) -> Result<Vec<(&'static str, St
         return Ok(Vec::new());
     }
     let mut set = vec![("SLURM_GPUS_ON_NODE", gpus.to_string())];
-    set.extend(first(gpus as usize));
-    for name in GPU_LISTS {
-        if let Ok(all) = std::env::var(name) {
-            let first: Vec<&str> = all.split(',').take(gpus as usize).collect();
-            set.push((name, first.join(",")));
-        }
-    }
+    let first = |all: String| all.split(',').take(gpus as usize).collect::<Vec<_>>().join(",");
+    set.extend(of_job.map(|all| ("SLURM_STEP_GPUS", first(all))));
+    set.extend(GPU_LISTS.into_iter().filter_map(|name| Some((name, first(std::env::var(name).ok()?)))));
     Ok(set)
 }
 
