@@ -26,7 +26,10 @@ impl Cluster {
         let at = event.at;
         match &event.change {
             Change::Submitted(submission) => self.submitted(submission, at),
-            Change::Split { from, tasks, job } => self.split(*from, tasks, *job, at),
+            Change::Split { from, tasks, job } => {
+                self.split(*from, tasks, *job, at);
+                [*from, *job].into_iter().for_each(|id| self.edit(id, |record| record.place.ordinary()));
+            }
             Change::Dropped { from, tasks } => self.dropped(*from, tasks, at),
             Change::Started { job, from, task, partition, time_limit, alloc, backfill, waited } => {
                 let grant = |eligible| Run {
@@ -271,6 +274,7 @@ impl Cluster {
                 if let Place::Tasks(set) = &mut job.place {
                     set.remove(task);
                 }
+                job.place.ordinary();
             });
             self.insert(part);
         }

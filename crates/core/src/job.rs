@@ -130,10 +130,22 @@ pub struct Job {
 pub enum Place {
     /// The whole of it: no array.
     Whole,
-    /// One task of an array.
+    /// One task of an array, with a record of its own.
     Task(u32),
-    /// Array tasks that have not started (or were cancelled before they did), at least one.
+    /// Array tasks in one record, which have not started (or were cancelled before they did), at least one.
     Tasks(TaskSet),
+}
+
+impl Place {
+    /// A task that is left alone when others got records of their own is an ordinary one. (One that is left alone when
+    /// others were cancelled is not, in Slurm.)
+    pub(crate) fn ordinary(&mut self) {
+        if let Place::Tasks(set) = self
+            && let (1, Some(task)) = (set.len(), set.first())
+        {
+            *self = Place::Task(task);
+        }
+    }
 }
 
 /// Where a job stands.

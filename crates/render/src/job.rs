@@ -3,7 +3,7 @@
 use crate::settings::{Settings, push};
 use bivouac_types::info::{ArrayTasks, JobInfo};
 use bivouac_types::{
-    Duration, ExitStatus, GresRequest, JobState, MemRequest, PendingReason, TaskSet, TimeLimit, Timestamp,
+    Duration, ExitStatus, GresRequest, JobState, MemRequest, PendingReason, TimeLimit, Timestamp,
 };
 
 /// The job's id as squeue's %i shows it: `12`, `12_3`, `12_[4-6%2]`. `task` is one of the pending tasks that this
@@ -14,9 +14,6 @@ pub fn write_id(out: &mut String, job: &JobInfo, task: Option<u32>, task_chars: 
         (Some(array), Some(task)) => push(out, format_args!("{}_{task}", array.job)),
         (Some(array), None) => match &array.tasks {
             ArrayTasks::One(task) => push(out, format_args!("{}_{task}", array.job)),
-            ArrayTasks::Pending(set) if is_last(job, set) => {
-                push(out, format_args!("{}_{set}", array.job));
-            }
             ArrayTasks::Pending(_) => {
                 push(out, format_args!("{}_[", array.job));
                 write_tasks(out, job, None, task_chars);
@@ -34,7 +31,6 @@ pub fn write_tasks(out: &mut String, job: &JobInfo, task: Option<u32>, limit: us
         (Some(_), Some(task)) => push(out, format_args!("{task}")),
         (Some(array), None) => match &array.tasks {
             ArrayTasks::One(task) => push(out, format_args!("{task}")),
-            ArrayTasks::Pending(set) if is_last(job, set) => push(out, format_args!("{set}")),
             ArrayTasks::Pending(set) => {
                 let from = out.len();
                 push(out, format_args!("{set}"));
@@ -49,11 +45,6 @@ pub fn write_tasks(out: &mut String, job: &JobInfo, task: Option<u32>, limit: us
             }
         },
     }
-}
-
-/// A task that was left alone when the others started is an ordinary one.
-fn is_last(job: &JobInfo, waiting: &TaskSet) -> bool {
-    waiting.len() == 1 && job.spec.array.as_ref().is_some_and(|a| a.tasks.len() > 1)
 }
 
 /// Why a job is pending or ended as it did, with its particulars: squeue's %r.

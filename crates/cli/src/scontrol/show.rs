@@ -9,7 +9,7 @@ use bivouac_render::squeue::job_ref;
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::hostlist::compress;
 use bivouac_types::info::{ArrayTasks, JobInfo};
-use bivouac_types::{HostList, JobState, Reject, TaskSet};
+use bivouac_types::{HostList, JobState, TaskSet};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
@@ -273,11 +273,7 @@ fn steps(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
     let ids = job.as_ref().map(|job| vec![job.job]);
     let rows =
         report::connect().and_then(|mut c| report::jobs(&mut c, Ask::Jobs(JobQuery { ids, uid: None })));
-    let mut rows = match rows {
-        // A job that is not known has no steps.
-        Err(Trouble::Rejected(Reject::InvalidJobId)) => Vec::new(),
-        rows => rows.map_err(lookup(session, "slurm_get_job_steps"))?,
-    };
+    let mut rows = rows.map_err(lookup(session, "slurm_get_job_steps"))?;
     rows.retain(|row| row.pid.is_some() && job.as_ref().is_none_or(|job| job.covers(row)));
     let host = super::host().unwrap_or_default();
     let mut found = false;
