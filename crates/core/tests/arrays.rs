@@ -97,7 +97,7 @@ fn a_part_can_be_held_released_and_changed() {
     w.command(Command::Update { caller: user(1000), target, changes }).unwrap();
     let started = w.start_task(part, 2);
     assert_eq!(w.job(started).run().unwrap().time_limit, TimeLimit::Minutes(10));
-    let six = w.cluster.jobs_of(id).find(|j| j.place == Place::Tasks(tasks("6"))).unwrap().id;
+    let six = w.cluster.jobs_of(id).find(|j| j.place == Place::Task(6)).unwrap().id;
     let six = w.start_task(six, 6);
     assert_eq!(w.job(six).run().unwrap().time_limit, TimeLimit::Minutes(1));
 }

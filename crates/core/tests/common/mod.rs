@@ -3,7 +3,7 @@
 
 use bivouac_core::{
     Caller, CancelScope, Change, Cluster, Command, Effect, Event, Job, JobChange, JobTarget, KeeperReport,
-    NodePick, PayloadId, Phase, Plan, RequestKey, Start,
+    NodePick, PayloadId, Phase, Place, Plan, RequestKey, Start,
 };
 use bivouac_types::array::ArraySpec;
 use bivouac_types::config::{ClusterConfig, GresConfig, LimitClock, NodeConfig, PartitionConfig, QosConfig};
@@ -173,6 +173,8 @@ impl World {
     pub fn try_start(&mut self, job: JobId, task: Option<u32>, node: usize) -> Option<JobId> {
         let record = self.cluster.job(job)?;
         let demand = self.cluster.demands(record)[0].as_ref()?;
+        // The last of an array's tasks is an ordinary job.
+        let task = task.filter(|_| matches!(record.place, Place::Tasks(_)));
         let nodes = vec![NodePick { node, tasks: demand.tasks }];
         let start = Start { job, task, partition: demand.partition, nodes, ..Start::default() };
         let changes =
