@@ -1,6 +1,6 @@
 //! What a planner proposes.
 
-use bivouac_types::{JobId, PendingReason, Timestamp};
+use bivouac_types::{JobId, PendingReason, TimeLimit, Timestamp};
 use std::collections::BTreeMap;
 
 /// Which jobs to start now and where; why the others wait and when they are expected to start. Only the starts
@@ -34,6 +34,8 @@ pub struct Start {
     pub partition: usize,
     /// On which nodes.
     pub nodes: Vec<NodePick>,
+    /// Its time limit, where that is less than it could have; not less than its --time-min.
+    pub limit: Option<TimeLimit>,
     /// It overtakes a job that has a reservation.
     pub backfill: bool,
     /// Why it waited, as the plan before this one said.

@@ -1,5 +1,7 @@
 //! What changes only when an operator changes it: the configuration in force, and judgements that follow from it alone.
 
+mod time;
+
 use crate::alloc::{NodeAlloc, NodeFree};
 use crate::constraint::Constraint;
 use crate::demand::Demand;
@@ -9,12 +11,10 @@ use crate::place::place;
 use crate::priority::{self, Scale};
 use crate::state::State;
 use crate::tables::Tables;
-use bivouac_types::config::{
-    ClusterConfig, LimitClock, NodeConfig, PartitionConfig, PartitionState, QosConfig,
-};
+use bivouac_types::config::{ClusterConfig, NodeConfig, PartitionConfig, PartitionState, QosConfig};
 use bivouac_types::node::NodeStand;
 use bivouac_types::parameters::Association;
-use bivouac_types::{Duration, JobId, MemRequest, Now, PendingReason, TimeLimit, Timestamp};
+use bivouac_types::{Duration, JobId, MemRequest, PendingReason, Timestamp};
 use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
@@ -159,52 +159,6 @@ impl World {
         of.iter().filter(|&&n| !self.in_service[n].usable).map(|&n| &*self.tables.nodes[n].name)
     }
 
-    /// The clock that time limits count, in milliseconds.
-    pub fn limit_clock(&self, now: Now) -> u64 {
-        match self.config.limit_clock {
-            LimitClock::Monotonic => now.run.0,
-            LimitClock::Wall => now.wall.0.max(0) as u64,
-        }
-    }
-
-    /// When the limit of the run is reached, by [`World::limit_clock`], were it not (further) suspended; none for
-    /// UNLIMITED.
-    pub fn limit_end(&self, run: &Run) -> Option<u64> {
-        let begun = self.limit_clock(run.start).saturating_add(run.suspension.before.0);
-        Some(begun.saturating_add(run.time_limit.duration()?.0).saturating_sub(run.cut.0))
-    }
-
-    /// When the run is ended for its limit, by [`World::limit_clock`]; none for UNLIMITED and while it is suspended.
-    pub fn deadline(&self, run: &Run) -> Option<u64> {
-        let partition = self.config.partition(&run.partition);
-        let beyond = match partition.and_then(|p| p.over_time_limit) {
-            Some(TimeLimit::Unlimited) => return None,
-            Some(limit) => limit.duration().unwrap_or_default(),
-            None => self.config.parameters.over_time_limit,
-        };
-        if beyond == Duration(u64::MAX) {
-            return None;
-        }
-        let end = self.limit_end(run).filter(|_| run.suspension.since.is_none())?;
-        Some(end.saturating_add(beyond.0))
-    }
-
-    /// How long it has run, time of suspension not counted, by [`World::limit_clock`].
-    pub fn elapsed(&self, run: &Run, now: Now) -> Duration {
-        let until = self.limit_clock(run.suspension.since.unwrap_or(now));
-        let begun = self.limit_clock(run.start).saturating_add(run.suspension.before.0);
-        Duration(until.saturating_sub(begun))
-    }
-
-    /// The last moment at which a pending job can start so as to end before its --deadline.
-    pub fn latest_start(&self, job: &Job, submission: &Submission) -> Option<Timestamp> {
-        let deadline = submission.spec.deadline?;
-        let limits = submission.partitions.iter().filter_map(|p| self.tables.partition(p));
-        let least = submission.spec.time_min.or(limits.map(|p| self.time_limit(job, p)).min());
-        let needed = least.and_then(TimeLimit::duration).unwrap_or(Duration::ZERO);
-        Some(Timestamp(deadline.0.saturating_sub_unsigned(needed.0)))
-    }
-
     /// What a run has of the node of its batch script: the first one with the features of --batch.
     pub fn batch_part<'a>(&self, run: &'a Run, submission: &Submission) -> Option<&'a NodeAlloc> {
         let wanted = submission.spec.batch_features.as_deref().and_then(Constraint::parse);
@@ -224,12 +178,6 @@ impl World {
         }?;
         let per_cpu = partition.def_mem_per_cpu_mb.map(MemRequest::PerCpu);
         per_cpu.or(partition.def_mem_per_node_mb.map(MemRequest::PerNode))
-    }
-
-    /// When its resources are expected back, by [`World::limit_clock`].
-    pub fn expected_end(&self, run: &Run) -> u64 {
-        let unlimited = || self.limit_clock(run.start).saturating_add(UNLIMITED_AS.0);
-        self.deadline(run).unwrap_or_else(unlimited)
     }
 
     /// The job's needs in each of its partitions; none where it has nothing to go to (any more).
@@ -307,12 +255,6 @@ impl World {
         &self.config.qos[position]
     }
 
-    /// The time limit that a job has in a partition.
-    pub fn time_limit(&self, job: &Job, partition: usize) -> TimeLimit {
-        let p = &self.config.partitions[partition];
-        job.time_limit.or(p.default_time).unwrap_or(p.max_time)
-    }
-
     /// Why a job, as it is, can never start in a partition; it waits there until it or the cluster is changed.
     pub fn never(&self, job: &Job, submission: &Submission, demand: &Demand) -> Option<PendingReason> {
         let partition = &self.config.partitions[demand.partition];
@@ -327,10 +269,10 @@ impl World {
         if !allows(&partition.allow_qos, &partition.deny_qos, submission.qos.as_deref()) {
             return Some(PendingReason::QOSNotAllowed);
         }
-        let limit = self.time_limit(job, demand.partition);
-        if limit > partition.max_time {
+        if self.least_time(job, submission, demand.partition) > partition.max_time {
             return Some(PendingReason::PartitionTimeLimit);
         }
+        let limit = self.time_limit(job, demand.partition);
         demand.never.or_else(|| {
             let least = Use::least(demand, &self.tables);
             self.limits_in(submission, partition).find_map(|(_, qos)| limits::never(&qos, limit, &least))

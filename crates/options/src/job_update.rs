@@ -411,7 +411,10 @@ fn change(name: &str, key: Key, text: &str) -> Result<Asked, Lines> {
         Key::Threads => C::Threads(count()?),
         Key::TimeMin => {
             let bad = || vec!["scontrol: error: Invalid TimeMin value".to_owned()];
-            C::TimeMin(TimeLimit::parse(text).ok_or_else(bad)?)
+            let limit = TimeLimit::parse(text).ok_or_else(bad)?;
+            // Zero takes it away.
+            let zero = limit == TimeLimit::Unlimited && text.starts_with(|c: char| c.is_ascii_digit());
+            C::TimeMin((!zero).then_some(limit))
         }
         Key::Tres => {
             let text = "Invalid Trackable RESource (TRES) specification";

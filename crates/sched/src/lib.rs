@@ -6,8 +6,8 @@
 //!
 //! A reader starts at [`plan`]. The policy in short: jobs are tried in order; the first that finds no room
 //! gets a reservation at the earliest time at which the running jobs' time limits leave it room; jobs behind it
-//! start if they end before that time or leave the reservation its room. Jobs that a limit blocks reserve
-//! nothing.
+//! start if they end before that time or leave the reservation its room, with no more time than their --time-min.
+//! Jobs that a limit blocks reserve nothing.
 
 mod forecast;
 mod planner;

@@ -7,7 +7,7 @@ use bivouac_core::limits::Use;
 use bivouac_core::place::place;
 use bivouac_core::world::{QueueEntry, UNLIMITED_AS};
 use bivouac_core::{Cluster, Job, Ledger, NodePick, Place, Plan, Start, Submission};
-use bivouac_types::{Duration, JobId, Now, PendingReason, TaskSet};
+use bivouac_types::{Duration, JobId, Now, PendingReason, TaskSet, TimeLimit};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Looks at queue entries that cost as much as one placement: entries whose like has just found no room are many
@@ -99,13 +99,14 @@ impl<'a> Planner<'a> {
             looks += LOOKS_PER_PLACEMENT;
             self.plan.tried += 1;
             match self.try_start(job, submission, demand) {
-                Ok(nodes) => {
+                Ok((nodes, limit)) => {
                     self.plan.backfilled += usize::from(!self.reservations.is_empty());
                     self.plan.reasons.remove(&job.id);
-                    let backfill = demand.nodes.iter().any(|n| self.reserved.contains(n));
+                    let backfill = self.is_behind(demand);
                     let partition = demand.partition;
                     let waited = PendingReason::None;
-                    self.plan.starts.push(Start { job: job.id, task, partition, nodes, backfill, waited });
+                    let start = Start { job: job.id, task, partition, nodes, limit, backfill, waited };
+                    self.plan.starts.push(start);
                     self.last_task.insert(job.id, task.unwrap_or(0));
                 }
                 Err(reason) => {
@@ -126,10 +127,14 @@ impl<'a> Planner<'a> {
         job: &Job,
         submission: &Submission,
         demand: &'a Demand,
-    ) -> Result<Vec<NodePick>, PendingReason> {
-        let tables = &self.cluster.world().tables;
-        let limit = self.cluster.world().time_limit(job, demand.partition);
-        let end = self.clock.saturating_add(limit.duration().unwrap_or(UNLIMITED_AS).0);
+    ) -> Result<(Vec<NodePick>, Option<TimeLimit>), PendingReason> {
+        let world = self.cluster.world();
+        let tables = &world.tables;
+        // Who overtakes gets the least time that will do, as from Slurm's backfill planner.
+        let limit = self.is_behind(demand).then(|| world.least_time(job, submission, demand.partition));
+        let most = || world.most_time(job, submission, demand.partition, self.now);
+        let time = limit.unwrap_or_else(most).duration().unwrap_or(UNLIMITED_AS);
+        let end = self.clock.saturating_add(time.0);
         let picks = match self.narrowed(demand, end) {
             None => place(demand, self.ledger.free(), tables),
             Some(narrowed) => place(demand, &narrowed, tables),
@@ -146,13 +151,18 @@ impl<'a> Planner<'a> {
         }
         let place = self.started.partition_point(|s| s.0 <= end);
         self.started.insert(place, (end, alloc));
-        Ok(picks)
+        Ok((picks, limit))
+    }
+
+    /// Whether a job that waits for some of its nodes has a reservation.
+    fn is_behind(&self, demand: &Demand) -> bool {
+        demand.nodes.iter().any(|n| self.reserved.contains(n))
     }
 
     /// What is free as far as reservations allow it to a job that ends then; none if they do not matter to it.
     fn narrowed(&self, demand: &Demand, end: u64) -> Option<Vec<bivouac_core::alloc::NodeFree>> {
         let matter: Vec<&Reservation> = self.reservations.iter().filter(|r| r.at < end).collect();
-        if matter.is_empty() || demand.nodes.iter().all(|n| !self.reserved.contains(n)) {
+        if matter.is_empty() || !self.is_behind(demand) {
             return None;
         }
         let mut free = self.ledger.free().to_vec();
@@ -174,7 +184,7 @@ impl<'a> Planner<'a> {
                 false => PendingReason::ReqNodeNotAvail,
             };
         }
-        let behind = demand.nodes.iter().any(|n| self.reserved.contains(n));
+        let behind = self.is_behind(demand);
         let room = || place(demand, self.ledger.free(), &self.cluster.world().tables).is_some();
         if self.failed.len() < FAILED_KEPT && !(behind && room()) {
             self.failed.push(demand);

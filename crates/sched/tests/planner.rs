@@ -3,12 +3,12 @@
 #[path = "../../core/tests/common/mod.rs"]
 mod common;
 
-use bivouac_core::{Change, Command, Plan};
+use bivouac_core::{Change, Command, JobTarget, Plan};
 use bivouac_sched::plan;
 use bivouac_types::config::{ClusterConfig, NodeConfig, QosConfig};
 use bivouac_types::job::OnlyFor;
 use bivouac_types::tres::GresRequest;
-use bivouac_types::{JobId, JobSpec, PendingReason as R, TimeLimit, Timestamp};
+use bivouac_types::{JobId, JobSpec, PendingReason as R, Reject, TimeLimit, Timestamp};
 use common::*;
 
 fn wants(ntasks: u32, minutes: u32) -> JobSpec {
@@ -307,4 +307,47 @@ fn feature_counts_choices_and_the_node_of_the_batch_script() {
         on("a", Some("b"), None),
         Err("Job --batch option is invalid or not a subset of --constraints".into())
     );
+}
+
+/// What the job runs with.
+fn limit(w: &World, job: JobId) -> Option<TimeLimit> {
+    w.job(job).run().map(|run| run.time_limit)
+}
+
+fn least(minutes: u32, least: u32) -> JobSpec {
+    JobSpec { time_min: Some(TimeLimit::Minutes(least)), ..wants(1, minutes) }
+}
+
+#[test]
+fn who_overtakes_gets_the_least_time_that_will_do() {
+    let mut w = World::new();
+    let free = w.submit(least(20, 5));
+    assert_eq!(started(&mut w), [free]);
+    assert_eq!(limit(&w, free), Some(TimeLimit::Minutes(20)), "nobody waits");
+
+    let big = w.submit(wants(6, 30));
+    started(&mut w);
+    let top = w.submit(wants(8, 10));
+    let (a, b, c) = (w.submit(least(60, 30)), w.submit(least(60, 31)), w.submit(wants(1, 31)));
+    assert_eq!(started(&mut w), [a]);
+    assert_eq!(limit(&w, a), Some(TimeLimit::Minutes(30)), "it ends before the reservation of {top}");
+    w.cancel(root(), JobTarget::from(top)).unwrap();
+    w.cancel(root(), JobTarget::from(big)).unwrap();
+    w.exits(big, exit(0));
+    assert_eq!(started(&mut w), [b, c]);
+    assert_eq!(limit(&w, b), Some(TimeLimit::Minutes(60)));
+}
+
+#[test]
+fn a_least_time_limit_fits_a_job_into_its_partition_and_before_its_deadline() {
+    let mut w = World::with(one_node());
+    let long = w.submit(least(90, 20));
+    let in_time = JobSpec { deadline: Some(Timestamp(w.now().wall.0 + 330_000)), ..least(20, 1) };
+    let in_time = w.submit(in_time);
+    assert_eq!(started(&mut w), [long, in_time]);
+    assert_eq!(limit(&w, long), Some(TimeLimit::Minutes(20)));
+    assert_eq!(limit(&w, in_time), Some(TimeLimit::Minutes(5)));
+    for refused in [least(10, 11), least(90, 61)] {
+        assert_eq!(w.try_submit(user(1000), refused), Err(Reject::InvalidTimeMin));
+    }
 }

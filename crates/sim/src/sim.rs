@@ -83,6 +83,8 @@ pub struct Seen {
     pub deadlines: u64,
     /// Jobs that were changed.
     pub amended: u64,
+    /// Jobs that got less time than they asked for.
+    pub shortened: u64,
     /// Restarts of the controller.
     pub controllers: u64,
 }

@@ -170,7 +170,7 @@ impl Sim {
 
     fn a_change(&mut self) -> JobChange {
         let node = |rng: &mut crate::rng::Rng| HostList { names: vec![format!("n{}", rng.range(1, 4))] };
-        match self.rng.below(22) {
+        match self.rng.below(23) {
             0..=2 => JobChange::TimeLimit(TimeLimit::Minutes(self.rng.below(4) as u32)),
             3 | 4 => JobChange::Name(format!("job{}", self.rng.below(3))),
             5 | 6 => JobChange::Nice(self.rng.below(200) as i32 - 50),
@@ -188,6 +188,9 @@ impl Sim {
             18 => JobChange::Begin(self.now().wall + Duration(self.rng.below(40_000))),
             19 => JobChange::Dependency(self.rng.chance(60).then(|| self.a_dependency())),
             20 => JobChange::Priority(self.rng.below(3) as u32 * 1000),
+            21 => JobChange::TimeMin(
+                self.rng.chance(70).then(|| TimeLimit::Minutes(self.rng.range(1, 4) as u32)),
+            ),
             _ => JobChange::EndTime(self.now().wall + Duration(self.rng.below(200_000))),
         }
     }
@@ -311,6 +314,9 @@ impl Sim {
         }
         if rng.chance(60) {
             spec.time_limit = Some(TimeLimit::Minutes(rng.range(1, 5) as u32));
+        }
+        if rng.chance(15) {
+            spec.time_min = Some(TimeLimit::Minutes(rng.range(1, 4) as u32));
         }
         if rng.chance(10) {
             let in_ms = rng.below(60_000);

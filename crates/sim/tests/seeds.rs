@@ -75,9 +75,10 @@ fn the_faults_do_happen() {
         sum.suspended += seen.suspended;
         sum.deadlines += seen.deadlines;
         sum.amended += seen.amended;
+        sum.shortened += seen.shortened;
     }
     assert!(sum.submitted > 1500 && sum.started > 2500, "{sum:?}");
     assert!(sum.timeouts > 20 && sum.node_fails > 20 && sum.requeued > 20, "{sum:?}");
     assert!(sum.controllers > 900, "{sum:?}");
-    assert!(sum.suspended > 20 && sum.deadlines > 10 && sum.amended > 20, "{sum:?}");
+    assert!(sum.suspended > 20 && sum.deadlines > 10 && sum.amended > 20 && sum.shortened > 20, "{sum:?}");
 }

@@ -96,8 +96,8 @@ pub enum JobChange {
     Switches(Option<SwitchRequest>),
     /// wait-for-switch.
     SwitchWait(Duration),
-    /// TimeMin.
-    TimeMin(TimeLimit),
+    /// TimeMin; none: none.
+    TimeMin(Option<TimeLimit>),
     /// WCKey.
     WcKey(Option<String>),
     /// Reboot.
@@ -167,7 +167,7 @@ impl JobChange {
                     request.wait = Some(time);
                 }
             }
-            JobChange::TimeMin(limit) => spec.time_min = Some(limit),
+            JobChange::TimeMin(limit) => spec.time_min = limit,
             JobChange::WcKey(key) => spec.wckey = key,
         }
     }

@@ -43,7 +43,7 @@ impl Cluster {
             Command::Resume { caller, target } => self.resume(&caller, &target)?,
             Command::Top { caller, jobs } => self.top(&caller, &jobs)?,
             Command::Update { caller, target, changes } => self.update(&caller, &target, changes, now)?,
-            Command::ApplyPlan(plan) => self.start_all(&plan),
+            Command::ApplyPlan(plan) => self.start_all(&plan, now),
             Command::Report(report) => self.report(&report, now),
             Command::StepStart { caller, job, ask } => self.start_step(&caller, job, ask)?,
             Command::StepEnd { caller, job, step, exit, usage } => {

@@ -7,12 +7,13 @@ use crate::job::Place;
 use crate::ledger::Ledger;
 use crate::limits::Use;
 use crate::plan::{Plan, Start};
-use bivouac_types::{JobId, TaskSet};
+use bivouac_types::{JobId, Now, TaskSet};
 use std::collections::BTreeMap;
 
 /// The state while the starts of one plan are decided one after the other.
 struct Starting<'a> {
     cluster: &'a Cluster,
+    now: Now,
     ledger: Ledger<'a>,
     /// Tasks that left each record, or nothing for a job that is no array.
     gone: BTreeMap<JobId, TaskSet>,
@@ -21,9 +22,10 @@ struct Starting<'a> {
 
 impl Cluster {
     /// The starts that hold; the others are left out.
-    pub(super) fn start_all(&self, plan: &Plan) -> Changes {
+    pub(super) fn start_all(&self, plan: &Plan, now: Now) -> Changes {
         let mut starting = Starting {
             cluster: self,
+            now,
             ledger: Ledger::new(self),
             gone: BTreeMap::new(),
             next_id: self.state.next_id,
@@ -64,6 +66,9 @@ impl Starting<'_> {
             return None;
         }
         self.ledger.enter(record, submission, start.partition, &alloc);
+        let least = world.least_time(record, submission, start.partition);
+        let most = world.most_time(record, submission, start.partition, self.now);
+        let time_limit = start.limit.unwrap_or(most).clamp(least, most);
 
         let job = match from {
             Some(_) => {
@@ -83,7 +88,7 @@ impl Starting<'_> {
             from,
             task: start.task,
             partition: world.tables.partitions[start.partition].name.clone(),
-            time_limit: world.time_limit(record, start.partition),
+            time_limit,
             alloc,
             backfill: start.backfill,
             waited: start.waited,

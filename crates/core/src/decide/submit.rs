@@ -13,7 +13,7 @@ use crate::deps::{self, Identity};
 use crate::event::Change;
 use crate::job::{Owner, Submission, Tally, WaitOn};
 use bivouac_types::config::PartitionConfig;
-use bivouac_types::{JobId, JobSpec, Now, Reject, TaskSet, Uid};
+use bivouac_types::{JobId, JobSpec, Now, Reject, TaskSet, TimeLimit, Uid};
 
 impl Cluster {
     pub(super) fn submit(
@@ -154,18 +154,32 @@ impl Cluster {
         refusal.map_or(Ok(names), Err)
     }
 
-    /// --time-min must be within the time limit, --deadline in the future.
+    /// --deadline must be in the future, and --time-min within the limits.
     fn check_times(&self, spec: &JobSpec, partitions: &[String], now: Now) -> Result<(), Reject> {
         if spec.deadline.is_some_and(|deadline| deadline < now.wall) {
             return Err(Reject::InvalidTimeLimit);
         }
-        let longest =
-            partitions.iter().filter_map(|p| self.world.config.partition(p)).map(|p| p.max_time).max();
-        let limit = spec.time_limit.or(longest);
-        if spec.time_min.zip(limit).is_some_and(|(min, limit)| min > limit) {
-            return Err(Reject::InvalidTimeMin);
+        self.check_time_min(spec, spec.time_limit, partitions, now)
+    }
+
+    /// --time-min must be within the job's own time limit, or else the default one, within what one of its partitions
+    /// allows, and leave it time before its deadline.
+    pub(super) fn check_time_min(
+        &self,
+        spec: &JobSpec,
+        own: Option<TimeLimit>,
+        partitions: &[String],
+        now: Now,
+    ) -> Result<(), Reject> {
+        let Some(least) = spec.time_min else { return Ok(()) };
+        let partitions = partitions.iter().filter_map(|p| self.world.config.partition(p));
+        let most = |p: &PartitionConfig| own.or(p.default_time).unwrap_or(p.max_time).min(p.max_time);
+        let needed = least.duration().map_or(u64::MAX, |time| time.0);
+        let late = spec.deadline.is_some_and(|deadline| deadline.since(now.wall).0 < needed);
+        match late || partitions.map(most).max().is_some_and(|most| least > most) {
+            true => Err(Reject::InvalidTimeMin),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// At least one of the partitions must have nodes for it.

@@ -62,7 +62,7 @@ impl Cluster {
                 may_change(caller, selected, change)?;
                 self.draft(&mut draft, caller, change.clone(), now)?;
             }
-            self.check_draft(&mut draft)?;
+            self.check_draft(&mut draft, now)?;
             let job = splitter.record(selected, &mut changes);
             changes.extend(draft.own.into_iter().map(|change| Change::Updated { job, change }));
             if draft.amended {
@@ -212,18 +212,17 @@ impl Cluster {
     }
 
     /// What a new submission is checked for, as far as the changes touch it.
-    fn check_draft(&self, draft: &mut Draft) -> Result<(), Reject> {
+    fn check_draft(&self, draft: &mut Draft, now: Now) -> Result<(), Reject> {
         let submission = &mut draft.submission;
         let spec = &submission.spec;
-        if let Some(min) = spec.time_min {
-            let own = draft.own.iter().rev().find_map(|c| match c {
-                JobChange::TimeLimit(limit) => Some(*limit),
-                _ => None,
-            });
-            let limit = own.or(draft.selected.job.time_limit).or_else(|| self.longest(submission));
-            if limit.is_some_and(|limit| min > limit) {
-                return Err(Reject::InvalidTimeMin);
-            }
+        let own = draft.own.iter().rev().find_map(|c| match c {
+            JobChange::TimeLimit(limit) => Some(*limit),
+            _ => None,
+        });
+        let before = draft.selected.submission.spec.time_min;
+        if draft.selected.job.pending().is_some() && (own.is_some() || spec.time_min != before) {
+            let own = own.or(draft.selected.job.time_limit);
+            self.check_time_min(spec, own, &submission.partitions, now)?;
         }
         if !draft.unchecked || draft.selected.job.pending().is_none() {
             return Ok(());

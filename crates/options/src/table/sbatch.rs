@@ -177,9 +177,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .takes("count")
         .env(&["SBATCH_THREADS_PER_CORE"]),
     opt("time", "time limit, as 30, 1:30:00 or 2-12").short('t').takes("time").env(&["SBATCH_TIMELIMIT"]),
-    opt("time-min", "least time limit that will do")
-        .takes("time")
-        .listed("no job is given less than its time limit so as to start earlier"),
+    opt("time-min", "least time limit that will do, for who overtakes a job that waits").takes("time"),
     opt("tmp", "least temporary disk space of a node").takes("size"),
     opt("uid", "user of the job; for root, whose cluster the job's own commands do not reach").takes("user"),
     USAGE,

@@ -28,8 +28,11 @@ impl Checker {
         self.ensure(record.hold.is_none(), || what("while held"));
         let early = !self.stepped && record.not_before.is_some_and(|begin| begin > at.wall);
         self.ensure(!early, || what("again too early"));
-        let one =
-            record.tasks == task.map(|t| BTreeSet::from([t])) || (task.is_none() && record.restarts > 0);
+        // A task that was left alone is named by its record.
+        let one = match &record.tasks {
+            Some(tasks) => tasks.len() == 1 && task.is_none_or(|task| tasks.contains(&task)),
+            None => task.is_none(),
+        };
         self.ensure(one, || what(&format!("as task {task:?} of {:?}", record.tasks)));
         self.ensure(sub.partitions.iter().any(|p| p == partition), || what("in a partition it did not name"));
         if record.restarts == 0 && !self.stepped {
@@ -48,9 +51,18 @@ impl Checker {
         }
         let closed = alloc.iter().any(|a| self.model.closed.contains(&*a.node));
         self.ensure(!closed, || what("on a node that is out of service"));
-        if let Some(asked) = record.limit {
-            self.ensure(limit == asked, || what("with another time limit"));
-        }
+        let partition = partitions.iter().find(|p| p.name == partition);
+        let whole = record.limit.or(partition.map(|p| p.default_time.unwrap_or(p.max_time)));
+        let Some(whole) = whole.filter(|whole| *whole != limit) else { return };
+        // Less than asked for, for who said so, and for a reason.
+        let least = sub.spec.time_min.is_some_and(|least| least <= limit) && limit < whole;
+        self.ensure(least, || what("with another time limit"));
+        let other_waits = self.model.records.iter().any(|(id, r)| *id != job && r.stand == Stand::Waiting);
+        let beyond = partition.is_some_and(|p| whole > p.max_time);
+        self.ensure(other_waits || beyond || sub.spec.deadline.is_some(), || {
+            what("with less time than it asked for, and nobody waits")
+        });
+        self.seen.shortened += 1;
     }
 
     fn check_nodes(&mut self, job: JobId, sub: &Sub, p: &PartitionConfig, alloc: &[NodeAlloc]) {
