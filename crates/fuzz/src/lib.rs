@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStringExt;
 use bivouac_core::constraint::Constraint;
 use bivouac_keeper::protocol::{FromKeeper, ToKeeper, read_frame, write_frame};
 use bivouac_modules::{options, pathlist::PathList, version};
-use bivouac_options::{Invocation, Program, directive, job_update, sbatch, scancel, srun};
+use bivouac_options::{Invocation, Program, directive, job, job_update, salloc, sbatch, scancel, srun};
 use bivouac_proto::frame;
 use bivouac_proto::message::{Ask, Response};
 use bivouac_types::tres::GresRequest;
@@ -77,10 +77,11 @@ pub fn job_script(data: &[u8]) {
 pub fn command_line(data: &[u8]) {
     let Some((command, rest)) = data.split_first() else { return };
     let words = || rest.split(|byte| *byte == 0);
-    let program = match command % 4 {
+    let program = match command % 5 {
         0 => Program::Sbatch,
         1 => Program::Srun,
         2 => Program::Scancel,
+        4 => Program::Salloc,
         _ => {
             let words: Vec<String> = words().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
             let _ = job_update::read(&words, &now(), |_| true);
@@ -89,11 +90,16 @@ pub fn command_line(data: &[u8]) {
     };
     let args: Vec<OsString> = words().map(|word| OsString::from_vec(word.to_owned())).collect();
     let Ok(Invocation::Run(given)) = bivouac_options::read(program, &args, |_| None) else { return };
+    let no_file = |_: &str| Err(std::io::ErrorKind::NotFound.into());
     match program {
-        Program::Sbatch => {
-            drop(sbatch::request(&given, &now(), &|_| Err(std::io::ErrorKind::NotFound.into())))
+        Program::Sbatch => drop(sbatch::request(&given, &now(), &no_file)),
+        Program::Salloc => drop(salloc::request(&given, &now(), &no_file)),
+        Program::Srun => {
+            let around = job::Surroundings { now: &now(), read: &no_file, plane_size: None };
+            if srun::allocation(&given, &around).is_ok() {
+                drop(srun::request(&given, None));
+            }
         }
-        Program::Srun => drop(srun::request(&given, None)),
         _ => drop(scancel::request(&given)),
     }
 }

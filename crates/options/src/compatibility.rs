@@ -29,7 +29,13 @@ pub fn document() -> String {
     for program in PROGRAMS {
         let _ = writeln!(out, "\n## {program}\n\n| option | variable | state | |\n|---|---|---|---|");
         for o in program.options() {
-            out += &row(&name(o), &o.env.join(", "), o.status, o.help);
+            let variables: Vec<&str> = o.variables().collect();
+            let help = match o.in_job {
+                Some(Status::Listed(why)) => format!("{}; in a job listed: {why}", o.help),
+                Some(Status::Refused(instead)) => format!("{}; in a job refused: {instead}", o.help),
+                Some(Status::Honoured) | None => o.help.to_owned(),
+            };
+            out += &row(&name(o), &variables.join(", "), o.status, &help);
         }
         for v in program.variables() {
             out += &row("", v.name, v.status, v.help);

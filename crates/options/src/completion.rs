@@ -110,7 +110,8 @@ fn of_program(program: Program, between: &[&str], current: &str) -> Expected {
     match program {
         Program::Scancel => Expected::Values(Values::Jobs, String::new(), current.to_owned()),
         Program::Scontrol => scontrol(&operands, current),
-        Program::Sbatch | Program::Srun => Expected::File,
+        Program::Sbatch | Program::Salloc | Program::Srun | Program::Sbcast => Expected::File,
+        Program::Sattach => Expected::Values(Values::Jobs, String::new(), current.to_owned()),
         _ => Expected::Nothing,
     }
 }

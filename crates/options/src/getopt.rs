@@ -55,6 +55,8 @@ pub struct Given {
     choices: Vec<Choice>,
     /// What is not an option.
     pub operands: Vec<OsString>,
+    /// srun runs in a job, and asks for a step of it only.
+    pub in_job: bool,
     used: RefCell<BTreeSet<&'static str>>,
 }
 
@@ -75,8 +77,8 @@ pub enum UsageError {
     InvalidLetter(char),
     /// The argument is no text.
     NotText(&'static str),
-    /// An option that is not available here: its name as given in the table, and what to use instead.
-    Refused(&'static Opt, Source),
+    /// An option that is not available here, what to use instead, and where it was given.
+    Refused(&'static Opt, &'static str, Source),
     /// An honoured option that the command does not handle: our mistake, and said so.
     Unhandled(&'static str),
 }
@@ -108,17 +110,14 @@ impl fmt::Display for UsageError {
             UsageError::MissingShortArgument(c) => write!(f, "option requires an argument -- '{c}'"),
             UsageError::InvalidLetter(c) => write!(f, "invalid option -- '{c}'"),
             UsageError::NotText(name) => write!(f, "the argument of --{name} is not valid UTF-8"),
-            UsageError::Refused(opt, source) => {
-                let instead = if let Status::Refused(text) = opt.status { text } else { "" };
+            UsageError::Refused(opt, instead, source) => {
+                write!(f, "--{} ", opt.long)?;
                 match source {
-                    Source::Variable(v) => {
-                        write!(f, "--{} (from {v}) is not available here: {instead}", opt.long)
-                    }
-                    Source::Directive(n) => {
-                        write!(f, "--{} (line {n}) is not available here: {instead}", opt.long)
-                    }
-                    Source::CommandLine => write!(f, "--{} is not available here: {instead}", opt.long),
+                    Source::Variable(v) => write!(f, "(from {v}) ")?,
+                    Source::Directive(n) => write!(f, "(line {n}) ")?,
+                    Source::CommandLine => {}
                 }
+                write!(f, "is not available here: {instead}")
             }
             UsageError::Unhandled(name) => {
                 write!(
@@ -142,14 +141,28 @@ pub fn read(
     args: &[OsString],
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Invocation, UsageError> {
-    match command_line(program, args)? {
-        Line::Print(text) => Ok(Invocation::Print(text)),
-        Line::Options(given, operands) => {
-            let mut choices = variables(program, variable)?;
-            choices.extend(given);
-            Ok(Invocation::Run(Given::new(program, choices, operands)))
-        }
-    }
+    let (line, operands) = match scan(program, args, Source::CommandLine, true)? {
+        Scan::Print(text) => return Ok(Invocation::Print(text)),
+        Scan::Words(line, operands) => (line, operands),
+    };
+    let in_job = program == Program::Srun
+        && (JOB_VARIABLES.iter().any(|name| variable(name).is_some())
+            || line.iter().any(|c| c.opt.long == "jobid"));
+    let mut choices = set_by_variables(program, in_job, variable)?;
+    choices.extend(available(line, in_job)?);
+    Ok(Invocation::Run(Given { in_job, ..Given::new(program, choices, operands) }))
+}
+
+/// What a job's processes know their job by.
+const JOB_VARIABLES: [&str; 2] = ["SLURM_JOB_ID", "SLURM_JOBID"];
+
+/// The choices, if none of them is refused.
+fn available(choices: Vec<Choice>, in_job: bool) -> Result<Vec<Choice>, UsageError> {
+    let refusal = choices.iter().find_map(|c| match c.opt.status_where(in_job) {
+        Status::Refused(instead) => Some(UsageError::Refused(c.opt, instead, c.source)),
+        _ => None,
+    });
+    refusal.map_or(Ok(choices), Err)
 }
 
 /// A command line, read.
@@ -165,10 +178,9 @@ pub enum Line {
 /// # Errors
 /// [`UsageError`].
 pub fn command_line(program: Program, args: &[OsString]) -> Result<Line, UsageError> {
-    let scan = scan(program, args, Source::CommandLine, true)?;
-    Ok(match scan {
+    Ok(match scan(program, args, Source::CommandLine, true)? {
         Scan::Print(text) => Line::Print(text),
-        Scan::Words(choices, operands) => Line::Options(choices, operands),
+        Scan::Words(choices, operands) => Line::Options(available(choices, false)?, operands),
     })
 }
 
@@ -182,7 +194,7 @@ pub(crate) fn directive(
     line: u32,
 ) -> Result<(Vec<Choice>, Vec<OsString>), UsageError> {
     match scan(program, words, Source::Directive(line), false)? {
-        Scan::Words(choices, operands) => Ok((choices, operands)),
+        Scan::Words(choices, operands) => Ok((available(choices, false)?, operands)),
         Scan::Print(_) => Ok((Vec::new(), Vec::new())),
     }
 }
@@ -196,11 +208,19 @@ pub fn variables(
     program: Program,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Vec<Choice>, UsageError> {
+    set_by_variables(program, false, variable)
+}
+
+fn set_by_variables(
+    program: Program,
+    in_job: bool,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Vec<Choice>, UsageError> {
     let mut choices = Vec::new();
     for opt in program.options() {
-        let Some((name, value)) = opt.env.iter().find_map(|name| Some((*name, variable(name)?))) else {
-            continue;
-        };
+        let outside = opt.env_outside.iter().filter(|_| !in_job);
+        let found = opt.env.iter().chain(outside).find_map(|name| Some((*name, variable(name)?)));
+        let Some((name, value)) = found else { continue };
         let text = value.into_string().map_err(|_| UsageError::NotText(opt.long))?;
         let on = match program {
             // It takes any value of such a variable for yes.
@@ -218,16 +238,9 @@ pub fn variables(
             Arg::Optional(_) => Some(text).filter(|t| !t.is_empty() && t != "yes"),
             Arg::Required(_) => Some(text),
         };
-        choices.push(accept(opt, value, Source::Variable(name))?);
+        choices.push(Choice { opt, value, source: Source::Variable(name) });
     }
-    Ok(choices)
-}
-
-fn accept(opt: &'static Opt, value: Option<String>, source: Source) -> Result<Choice, UsageError> {
-    match opt.status {
-        Status::Refused(_) => Err(UsageError::Refused(opt, source)),
-        _ => Ok(Choice { opt, value, source }),
-    }
+    available(choices, in_job)
 }
 
 enum Scan {
@@ -287,7 +300,7 @@ fn long<'a>(
         (Arg::Optional(_), None) => None,
         (Arg::Required(_), None) => Some(words.next().cloned().ok_or(UsageError::MissingArgument(full))?),
     };
-    accept(opt, text(opt, value)?, source)
+    Ok(Choice { opt, value: text(opt, value)?, source })
 }
 
 /// The option meant by a long name or by the beginning of one.
@@ -328,7 +341,7 @@ fn short<'a>(
         let rest = Some(&letters[at + 1..]).filter(|r| !r.is_empty()).map(|r| OsString::from_vec(r.to_vec()));
         let value = match opt.arg {
             Arg::No => {
-                choices.push(accept(opt, None, source)?);
+                choices.push(Choice { opt, value: None, source });
                 continue;
             }
             Arg::Optional(_) => rest,
@@ -336,7 +349,7 @@ fn short<'a>(
                 Some(rest.or_else(|| words.next().cloned()).ok_or(UsageError::MissingShortArgument(letter))?)
             }
         };
-        choices.push(accept(opt, text(opt, value)?, source)?);
+        choices.push(Choice { opt, value: text(opt, value)?, source });
         break;
     }
     Ok(())
@@ -349,7 +362,7 @@ fn text(opt: &'static Opt, value: Option<OsString>) -> Result<Option<String>, Us
 impl Given {
     /// From choices in order of precedence (the last counts) and operands.
     pub fn new(program: Program, choices: Vec<Choice>, operands: Vec<OsString>) -> Given {
-        Given { program, choices, operands, used: RefCell::default() }
+        Given { program, choices, operands, in_job: false, used: RefCell::default() }
     }
 
     fn use_name(&self, long: &'static str) {
@@ -401,7 +414,7 @@ impl Given {
     /// The options that were accepted without effect, each once, with the reason.
     pub fn listed(&self) -> Vec<(&'static Opt, &'static str)> {
         let mut seen = BTreeSet::new();
-        let listed = self.choices.iter().filter_map(|c| match c.opt.status {
+        let listed = self.choices.iter().filter_map(|c| match c.opt.status_where(self.in_job) {
             Status::Listed(reason) if seen.insert(c.opt.long) => Some((c.opt, reason)),
             _ => None,
         });
@@ -415,7 +428,8 @@ impl Given {
     pub fn finish(&self) -> Result<(), UsageError> {
         let used = self.used.borrow();
         let asked_for = |long| used.contains(long) || ANSWERED.contains(&long);
-        let left = self.choices.iter().find(|c| c.opt.status == Status::Honoured && !asked_for(c.opt.long));
+        let honoured = |c: &&Choice| c.opt.status_where(self.in_job) == Status::Honoured;
+        let left = self.choices.iter().filter(honoured).find(|c| !asked_for(c.opt.long));
         left.map_or(Ok(()), |c| Err(UsageError::Unhandled(c.opt.long)))
     }
 }

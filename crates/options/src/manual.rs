@@ -48,7 +48,17 @@ fn examples(program: Program) -> &'static [(&'static str, &'static str)] {
             ("sbatch --test-only job.sh", "say when it would start, and submit nothing"),
             ("sbatch --wait job.sh", "wait for the job, and exit with its code"),
         ],
+        Program::Salloc => &[
+            ("salloc -n 4 -t 60", "a shell with four CPUs for an hour; srun in it runs on them"),
+            ("salloc -N 2 srun hostname", "run a command in a job, and give the job back when it has ended"),
+        ],
+        Program::Sbcast => &[(
+            "sbcast -f data.tar /tmp/data.tar",
+            "in a job: a copy on each of its nodes, in the place of an older one",
+        )],
+        Program::Sattach => &[("sattach 123.0", "see what the step's tasks print, from now on")],
         Program::Srun => &[
+            ("srun -p debug -n 4 ./solve", "outside a job: a job for these four tasks"),
             ("srun -n 4 ./solve", "in a job: four tasks on its CPUs"),
             (
                 "srun -n 1 -c 4 --exact ./a & srun -n 1 -c 4 --exact ./b & wait",
@@ -110,6 +120,10 @@ fn exit_status(program: Program) -> &'static str {
             "0: submitted. 1: refused, with the reason on standard error (SLURM_EXIT_ERROR names another code). 255: an \
              option's value was not understood. With --wait: the job's."
         }
+        Program::Salloc => {
+            "The command's; 0 if a signal other than SIGTERM ended it. 1: no job, with the reason on standard error \
+             (SLURM_EXIT_ERROR and SLURM_EXIT_IMMEDIATE name other codes). 255: an option's value was not understood."
+        }
         Program::Srun => {
             "The highest of the tasks', 128 and the signal's number for a task that a signal ended."
         }
@@ -131,7 +145,7 @@ pub fn page(program: Program, fields: &[Field]) -> String {
     );
     let options = |wanted: fn(&Status) -> bool| {
         let some = program.options().iter().filter(move |o| wanted(&o.status));
-        some.map(|o| item(&signature(o), &note(o.help, o.status, o.env))).collect::<String>()
+        some.map(|o| item(&signature(o), &of_option(o))).collect::<String>()
     };
     section(&mut out, "OPTIONS", &options(|s| *s == Status::Honoured));
     section(&mut out, "OPTIONS WITHOUT EFFECT", &options(|s| matches!(s, Status::Listed(_))));
@@ -211,6 +225,16 @@ fn entry(typed: &str, meaning: &str) -> String {
 
 fn item(tag: &str, body: &str) -> String {
     format!(".TP\n{}\n{body}\n", tag.trim_end())
+}
+
+fn of_option(o: &Opt) -> String {
+    let variables: Vec<&str> = o.variables().collect();
+    let said = note(o.help, o.status, &variables);
+    match o.in_job {
+        Some(Status::Listed(why)) => format!("{said} In a job without effect: {}.", text(why)),
+        Some(Status::Refused(instead)) => format!("{said} In a job refused: {}.", text(instead)),
+        Some(Status::Honoured) | None => said,
+    }
 }
 
 fn note(help: &str, status: Status, variables: &[&str]) -> String {

@@ -1,7 +1,8 @@
-//! What the options of srun ask for, within a job.
+//! What the options of srun ask for: a step, and outside a job the job for it.
 
 use crate::export::ExportList;
 use crate::getopt::Given;
+use crate::job::{self, Asked, Surroundings};
 use crate::value::{self, ValueError};
 use bivouac_types::distribution::Method;
 use bivouac_types::job::OpenMode;
@@ -124,6 +125,31 @@ impl Stream {
     }
 }
 
+/// What srun outside a job asks for before its step.
+#[derive(Clone, Debug)]
+pub struct Allocation {
+    /// The job.
+    pub job: Asked,
+    /// --immediate: for how many seconds the start is waited for, 1 if it has to be at once; none: for ever.
+    pub immediate: Option<u32>,
+    /// --test-only: nothing is submitted.
+    pub test_only: bool,
+}
+
+/// Reads the values that ask for a job, which srun outside a job submits; the step in it is [`request`]'s, which has to
+/// be read after this.
+///
+/// # Errors
+/// [`ValueError`] for the first value that is wrong.
+pub fn allocation(given: &Given, around: &Surroundings<'_>) -> Result<Allocation, ValueError> {
+    let mut job = job::read(given, around)?;
+    if job.spec.name.is_empty() {
+        let command = given.operands.first().map(|c| c.to_string_lossy()).unwrap_or_default();
+        job.spec.name = command.rsplit('/').next().unwrap_or_default().to_owned();
+    }
+    Ok(Allocation { job, immediate: value::immediate(given)?, test_only: given.has("test-only") })
+}
+
 /// Reads all values. `plane_size` is SLURM_DIST_PLANESIZE.
 ///
 /// # Errors
@@ -208,6 +234,10 @@ pub fn request(given: &Given, plane_size: Option<u32>) -> Result<Request, ValueE
 fn hosts(given: &Given, long: &'static str) -> Result<Option<HostList>, ValueError> {
     let Some(text) = given.value(long).filter(|v| !v.is_empty()) else { return Ok(None) };
     if text.contains('/') {
+        if !given.in_job {
+            // The job was made of these nodes, and the step has all of them.
+            return Ok(None);
+        }
         return Err(ValueError::plain(format!("--{long} with a file is not available here: name the nodes")));
     }
     let list = HostList::parse(text);

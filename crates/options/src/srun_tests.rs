@@ -8,6 +8,8 @@ use std::ffi::OsString;
 fn asked(args: &[&str], variables: &[(&str, &str)]) -> Result<Request, ValueError> {
     let args: Vec<OsString> = args.iter().map(OsString::from).collect();
     let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
+    // Of a job's process.
+    let variable = |name: &str| if name == "SLURM_JOB_ID" { Some("1".into()) } else { variable(name) };
     match getopt::read(Program::Srun, &args, variable) {
         Ok(Invocation::Run(given)) => request(&given, None),
         other => panic!("{other:?}"),
@@ -17,7 +19,7 @@ fn asked(args: &[&str], variables: &[(&str, &str)]) -> Result<Request, ValueErro
 #[test]
 fn every_honoured_option_is_consumed_and_changes_what_is_asked() {
     let plain = format!("{:?}", asked(&[], &[]).unwrap());
-    for o in Program::Srun.options().iter().filter(|o| o.status == Status::Honoured) {
+    for o in Program::Srun.options().iter().filter(|o| o.status_where(true) == Status::Honoured) {
         let value = match o.long {
             "help" | "usage" | "version" => continue,
             "distribution" => "block",
@@ -64,4 +66,78 @@ fn streams_and_flags() {
     assert_eq!(asked(&[], &[("SLURM_KILL_BAD_EXIT", "0")]).unwrap().kill_on_bad_exit, Some(false));
     assert!(asked(&["--mpi=pmi2"], &[]).unwrap_err().text.contains("cannot find mpi plugin for mpi/pmi2\n"));
     assert_eq!(asked(&["-W", "x"], &[]).unwrap_err().text, "Invalid numeric value \"x\" for --wait.");
+}
+
+fn outside(args: &[&str], variables: &[(&str, &str)]) -> (Allocation, Request) {
+    let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+    let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
+    let given = match getopt::read(Program::Srun, &args, variable) {
+        Ok(Invocation::Run(given)) => given,
+        other => panic!("{other:?}"),
+    };
+    assert!(!given.in_job);
+    let now = jiff::Zoned::default();
+    let around =
+        Surroundings { now: &now, read: &|_| Err(std::io::ErrorKind::NotFound.into()), plane_size: None };
+    let allocation = allocation(&given, &around).unwrap_or_else(|e| panic!("{args:?}: {e:?}"));
+    (allocation, request(&given, None).unwrap_or_else(|e| panic!("{args:?}: {e:?}")))
+}
+
+#[test]
+fn outside_a_job_every_honoured_option_is_consumed_and_changes_what_is_asked() {
+    use crate::job::samples::{sample, with};
+    for o in Program::Srun.options().iter().filter(|o| o.status == Status::Honoured) {
+        let value = match o.long {
+            "help" | "usage" | "version" | "nodefile" => continue,
+            "mpi" => "list",
+            "signal" => "USR1",
+            "wait" => "2",
+            _ if Program::Sbatch.option(o.long).is_some() => sample(o.long),
+            _ => "2",
+        };
+        let (value, beside) = match with(o.long) {
+            [value, beside @ ..] => (*value, beside),
+            [] => (value, &[][..]),
+        };
+        let word = match o.arg {
+            Arg::Required(_) => format!("--{}={value}", o.long),
+            _ => format!("--{}", o.long),
+        };
+        let plain = format!("{:?}", outside(beside, &[]));
+        let changed = format!("{:?}", outside(&[&[word.as_str()], beside].concat(), &[]));
+        // Asking for what holds anyway changes nothing.
+        if o.long != "distribution" {
+            assert_ne!(changed, plain, "{word} is accepted and ignored");
+        }
+    }
+}
+
+#[test]
+fn srun_asks_for_the_job_that_its_step_needs() {
+    let (a, step) = outside(&["-p", "p", "-t", "5", "-N2", "-n4", "--mem=10", "/bin/date", "-n"], &[]);
+    assert_eq!((a.job.spec.name.as_str(), a.job.spec.partitions.len()), ("date", 1));
+    assert_eq!((a.job.spec.resources.ntasks, step.ntasks, step.time_limit), (Some(4), Some(4), Some(5)));
+    let (a, _) = outside(&["-I", "-J", "name", "date"], &[("SLURM_JOB_NAME", "outer")]);
+    assert_eq!((a.job.spec.name.as_str(), a.immediate), ("name", Some(1)));
+    let (a, _) = outside(&["date"], &[("SLURM_JOB_NAME", "outer"), ("SLURM_PARTITION", "p")]);
+    assert_eq!((a.job.spec.name.as_str(), a.job.spec.partitions.len()), ("outer", 1));
+}
+
+#[test]
+fn in_a_job_what_asks_for_one_is_without_effect_or_refused() {
+    let read = |args: &[&str], job: &str| {
+        let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+        getopt::read(Program::Srun, &args, |name| (name == job).then(|| OsString::from("3")))
+    };
+    for inside in ["SLURM_JOB_ID", "SLURM_JOBID"] {
+        let e = read(&["-b", "now", "x"], inside).unwrap_err().to_string();
+        assert!(e.starts_with("--begin is not available here: it belongs to a job's allocation"), "{e}");
+        let Ok(Invocation::Run(given)) = read(&["-A", "acc", "x"], inside) else { panic!() };
+        assert_eq!((given.in_job, given.listed().len()), (true, 1));
+    }
+    let Ok(Invocation::Run(given)) = read(&["-A", "acc", "-b", "now", "x"], "") else { panic!() };
+    assert_eq!((given.in_job, given.listed().len()), (false, 0));
+    // A job's memory is no step's.
+    let r = asked(&[], &[("SLURM_MEM_PER_CPU", "10"), ("SLURM_JOB_NAME", "of the job")]).unwrap();
+    assert_eq!(r.name, None);
 }

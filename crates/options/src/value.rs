@@ -10,7 +10,8 @@ use std::fmt;
 /// A value that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueError {
-    /// `error` or `fatal`; empty for a text that stands alone, without the command's name.
+    /// `error` or `fatal`; empty for a text that stands alone, without the command's name. `refusal` is an error whose
+    /// last line is what the controller would say, after what the command says of its refusals ([`Program::refused`]).
     pub level: &'static str,
     /// What is wrong, `Invalid --time specification`; several lines are several errors.
     pub text: String,
@@ -23,13 +24,29 @@ impl ValueError {
     pub fn message(&self, program: Program) -> String {
         match self.level {
             "" => format!("{}\n", self.text),
+            REFUSAL => {
+                let (before, last) = self.text.rsplit_once('\n').unwrap_or(("", &self.text));
+                let before: String =
+                    before.lines().map(|line| format!("{program}: error: {line}\n")).collect();
+                format!("{before}{program}: error: {}: {last}\n", program.refused())
+            }
             level => self.text.lines().map(|line| format!("{program}: {level}: {line}\n")).collect(),
         }
     }
 }
 
-/// What precedes a refusal of the controller.
-const SUBMISSION: &str = "Batch job submission failed: ";
+const REFUSAL: &str = "refusal";
+
+impl Program {
+    /// What the command says before the reason for which it got no job.
+    pub fn refused(self) -> &'static str {
+        match self {
+            Program::Salloc => "Job submit/allocate failed",
+            Program::Srun => "Unable to allocate resources",
+            _ => "Batch job submission failed",
+        }
+    }
+}
 
 impl From<UsageError> for ValueError {
     fn from(e: UsageError) -> ValueError {
@@ -52,11 +69,11 @@ impl ValueError {
     }
     /// What the controller would refuse, 1.
     pub fn submission(text: impl fmt::Display) -> ValueError {
-        ValueError::plain(format!("{SUBMISSION}{text}"))
+        ValueError { level: REFUSAL, text: text.to_string(), code: 1 }
     }
     /// Whether it is what the controller would say.
     pub fn is_refusal(&self) -> bool {
-        self.text.contains(SUBMISSION)
+        self.level == REFUSAL
     }
 }
 
@@ -228,4 +245,31 @@ pub fn get_user_env(given: &Given) -> Result<bool, ValueError> {
         )),
         _ => Err(ValueError::invalid("get-user-env")),
     }
+}
+
+/// Checks --wait-all-nodes, which is 0 or 1.
+///
+/// # Errors
+/// In Slurm's words.
+pub fn wait_all_nodes(given: &Given) -> Result<(), ValueError> {
+    match given.value("wait-all-nodes") {
+        None | Some("0" | "1") => Ok(()),
+        Some(text) if text.parse::<u32>().is_ok() => Err(ValueError::invalid("wait-all-nodes")),
+        Some(text) => {
+            Err(ValueError::plain(format!("Invalid numeric value \"{text}\" for --wait-all-nodes.")))
+        }
+    }
+}
+
+/// --immediate: for how many seconds the start is waited for, 1 if it has to be at once; none: for ever.
+///
+/// # Errors
+/// In Slurm's words.
+pub fn immediate(given: &Given) -> Result<Option<u32>, ValueError> {
+    let Some(choice) = given.get("immediate") else { return Ok(None) };
+    let Some(text) = &choice.value else { return Ok(Some(1)) };
+    let seconds = text.parse::<i32>().ok().and_then(|n| u32::try_from(n).ok());
+    let seconds = seconds
+        .ok_or_else(|| ValueError::plain(format!("Invalid numeric value \"{text}\" for immediate.")))?;
+    Ok(Some(seconds).filter(|s| *s > 0))
 }

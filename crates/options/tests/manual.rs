@@ -35,7 +35,7 @@ fn is_there(program: Program, kind: &str, name: &str) -> bool {
             program.options().iter().any(|o| o.short.is_some_and(|c| letter == c.to_string()))
         }
         ("variable", ..) => {
-            program.options().iter().any(|o| o.env.contains(&name))
+            program.options().iter().any(|o| o.variables().any(|v| v == name))
                 || program.variables().iter().any(|v| v.name == name)
         }
         ("word", ..) => COMMANDS.iter().chain(ENTITIES).any(|w| w.name == name),

@@ -38,7 +38,7 @@ pub fn of(request: &Request, folder: Option<Vec<u8>>) -> Result<Vec<Blob>, ExitC
     if let Some(folder) = folder {
         env.push(Blob([SCRIPT_DIR.as_bytes(), b"=", &folder].concat()));
     }
-    for (name, value) in &request.variables {
+    for (name, value) in &request.job.variables {
         overlay(&mut env, format!("{name}={value}").as_bytes());
     }
     let umask = std::env::var("SLURM_UMASK").unwrap_or_else(|_| format!("{:04o}", umask()));
@@ -47,7 +47,7 @@ pub fn of(request: &Request, folder: Option<Vec<u8>>) -> Result<Vec<Blob>, ExitC
         env.push(format!("SLURM_EXPORT_ENV={export}").into());
     }
     let limits = limits::entries(request.propagate.as_deref())?;
-    if request.verbose > 1 {
+    if request.job.verbose > 1 {
         tell(&limits, &umask);
     }
     env.extend(limits);

@@ -63,8 +63,8 @@ fn sbatch(args: &[OsString]) -> Result<ExitCode, ExitCode> {
     let given = Given::new(Program::Sbatch, choices, operands);
     let request = asked(&given)?;
     invocation::hint_listed(&given);
-    request.warnings.iter().for_each(|w| eprintln!("sbatch: error: {w}"));
-    if request.verbose > 0 {
+    request.job.warnings.iter().for_each(|w| eprintln!("sbatch: error: {w}"));
+    if request.job.verbose > 0 {
         show(&given);
     }
     let submission = submission(&request, script, &given.operands, cwd)?;
@@ -85,7 +85,7 @@ fn identity(request: &Request) -> Result<(Option<u32>, Option<u32>), ExitCode> {
             None => Ok(None),
         }
     };
-    Ok((number("uid", &request.uid, report::uid_of)?, number("gid", &request.gid, report::gid_of)?))
+    Ok((number("uid", &request.job.uid, report::uid_of)?, number("gid", &request.job.gid, report::gid_of)?))
 }
 
 /// What options ask for.
@@ -155,11 +155,11 @@ fn submission(
             ))
         })
     };
-    let mut spec = request.spec.clone();
+    let mut spec = request.job.spec.clone();
     if spec.name.is_empty() {
         spec.name = script.job_name;
     }
-    spec.work_dir = text(request.chdir.as_ref().map_or_else(|| cwd.clone(), |d| cwd.join(d)))?;
+    spec.work_dir = text(request.job.chdir.as_ref().map_or_else(|| cwd.clone(), |d| cwd.join(d)))?;
     spec.submit_dir = text(cwd)?;
     spec.submit_line = crate::invocation::submit_line();
     spec.submit_host = host_name();

@@ -19,7 +19,7 @@ pub const SUBMISSION_FAILED: &str = "sbatch: error: Batch job submission failed:
 /// # Errors
 /// The exit code; the error is printed.
 pub fn submit(request: &Request, submission: Submission) -> Result<ExitCode, ExitCode> {
-    let clusters = request.clusters.as_deref();
+    let clusters = request.job.clusters.as_deref();
     let cluster = clusters.map(|list| clusters::known(Program::Sbatch, list, "--cluster")).transpose()?;
     if request.test_only {
         return test_only(submission);
@@ -34,7 +34,7 @@ pub fn submit(request: &Request, submission: Submission) -> Result<ExitCode, Exi
     match answer {
         Ok(Response::Submitted(job)) => {
             match cluster {
-                _ if request.quiet => {}
+                _ if request.job.quiet => {}
                 Some(name) if request.parsable => println!("{job};{name}"),
                 Some(name) => println!("Submitted batch job {job} on cluster {name}"),
                 None if request.parsable => println!("{job}"),

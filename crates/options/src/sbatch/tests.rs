@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::getopt::{self, Invocation};
+use crate::job::samples::{nodes_file, sample, with};
 use crate::table::{Arg, Program, Status};
-use bivouac_types::MemRequest;
 use bivouac_types::job::{NodeRange, OpenMode};
+use bivouac_types::{MemRequest, TimeLimit};
 use std::ffi::OsString;
 
 fn given(args: &[&str], variables: &[(&str, &str)]) -> Given {
@@ -18,42 +19,6 @@ fn given(args: &[&str], variables: &[(&str, &str)]) -> Given {
 
 fn asked(args: &[&str]) -> Result<Request, ValueError> {
     request(&given(args, &[]), &"2026-11-22T15:41:17[UTC]".parse().unwrap(), &nodes_file)
-}
-
-/// The file `./nodes`, and no other.
-fn nodes_file(name: &str) -> io::Result<String> {
-    match name {
-        "./nodes" => Ok("n1\nn2 n[3-4]\n".to_owned()),
-        _ => Err(io::Error::other("No such file or directory")),
-    }
-}
-
-/// A value that each honoured option accepts.
-fn sample(long: &str) -> &'static str {
-    match long {
-        "array" => "1-3%2",
-        "begin" | "deadline" => "now+1hour",
-        "dependency" => "afterok:12",
-        "distribution" => "block",
-        "gres" => "gpu:a100:2",
-        "mem" | "mem-per-cpu" | "tmp" => "2G",
-        "extra-node-info" => "2:4",
-        "hint" => "nomultithread",
-        "kill-on-invalid-dep" => "yes",
-        "nodefile" => "./nodes",
-        "signal" => "B:USR1@30",
-        "nodelist" | "exclude" => "n[1-2]",
-        "nodes" => "1-2",
-        "ntasks" | "cpus-per-task" | "ntasks-per-node" | "nice" | "gpus" | "gpus-per-node" | "mincpus"
-        | "priority" | "core-spec" | "thread-spec" | "cpus-per-gpu" | "ntasks-per-core"
-        | "ntasks-per-socket" | "sockets-per-node" | "cores-per-socket" | "threads-per-core" | "time-min" => {
-            "3"
-        }
-        "open-mode" => "append",
-        "time" => "1:00:00",
-        "mail-type" => "END",
-        _ => "x",
-    }
 }
 
 #[test]
@@ -72,12 +37,7 @@ fn every_honoured_option_is_consumed_and_changes_what_is_asked() {
             asked(&[&word]).unwrap();
             continue;
         }
-        // Some mean nothing alone.
-        let with: &[&str] = match o.long {
-            "gpus-per-task" | "ntasks-per-gpu" => &["3", "-n", "6"],
-            "mem-per-gpu" => &["100", "--gpus=2"],
-            _ => &[],
-        };
+        let with = with(o.long);
         if let [value, with @ ..] = with {
             let plain = format!("{:?}", asked(with).unwrap());
             let word = format!("--{}={value}", o.long);
@@ -145,7 +105,7 @@ fn a_job_with_everything() {
         "16:00",
     ])
     .unwrap();
-    let s = &r.spec;
+    let s = &r.job.spec;
     assert_eq!(
         (s.name.as_str(), s.account.as_deref(), s.qos.as_deref()),
         ("name", Some("acc"), Some("normal"))
@@ -258,7 +218,7 @@ fn wrong_values_in_slurms_words_and_codes() {
 
 #[test]
 fn what_follows_from_gpus_and_shapes() {
-    let resources = |args: &[&str]| asked(args).unwrap().spec.resources;
+    let resources = |args: &[&str]| asked(args).unwrap().job.spec.resources;
     let tasks = |args: &[&str]| resources(args).ntasks;
     assert_eq!(tasks(&["--gpus-per-task=1", "--gpus=2"]), Some(2));
     assert_eq!(tasks(&["--ntasks-per-gpu=2", "--gpus=2"]), Some(4));
@@ -277,7 +237,7 @@ fn what_follows_from_gpus_and_shapes() {
 #[test]
 fn a_signal_with_its_flags() {
     let of = |text: &str| {
-        let s = asked(&["--signal", text]).unwrap().spec.signal.unwrap();
+        let s = asked(&["--signal", text]).unwrap().job.spec.signal.unwrap();
         (s.signal, s.seconds, s.batch_only, s.reservation)
     };
     assert_eq!(of("USR1"), (libc::SIGUSR1, 60, false, false));
@@ -288,7 +248,7 @@ fn a_signal_with_its_flags() {
 #[test]
 fn memory_of_a_variable_gives_way() {
     let mem = |args: &[&str], variables: &[(&str, &str)]| {
-        request(&given(args, variables), &Zoned::default(), &nodes_file).map(|r| r.spec.resources.mem)
+        request(&given(args, variables), &Zoned::default(), &nodes_file).map(|r| r.job.spec.resources.mem)
     };
     let (cpu, node) = (("SBATCH_MEM_PER_CPU", "5"), ("SBATCH_MEM_PER_NODE", "7"));
     assert_eq!(mem(&["--mem=3"], &[cpu]).unwrap(), Some(MemRequest::PerNode(3)));
@@ -298,7 +258,7 @@ fn memory_of_a_variable_gives_way() {
 
 #[test]
 fn the_login_environment_is_asked_for() {
-    let kind = |args: &[&str]| asked(args).unwrap().spec.export;
+    let kind = |args: &[&str]| asked(args).unwrap().job.spec.export;
     assert_eq!(kind(&[]), Export::All);
     assert_eq!(kind(&["--export=NONE"]), Export::None);
     assert_eq!(kind(&["--export=A,B=c"]), Export::Names);

@@ -1,7 +1,11 @@
 //! The table: every option of every command of Slurm 22.05, each in exactly one of three states.
 
+mod job;
 mod sacct;
+mod salloc;
+mod sattach;
 mod sbatch;
+mod sbcast;
 mod scancel;
 mod scontrol;
 mod sdiag;
@@ -24,8 +28,14 @@ use std::fmt;
 pub enum Program {
     /// `sbatch`.
     Sbatch,
+    /// `salloc`.
+    Salloc,
     /// `srun`.
     Srun,
+    /// `sbcast`.
+    Sbcast,
+    /// `sattach`.
+    Sattach,
     /// `squeue`.
     Squeue,
     /// `scancel`.
@@ -47,9 +57,12 @@ pub enum Program {
 }
 
 /// Every command, in the order of the compatibility document.
-pub const PROGRAMS: [Program; 11] = [
+pub const PROGRAMS: [Program; 14] = [
     Program::Sbatch,
+    Program::Salloc,
     Program::Srun,
+    Program::Sbcast,
+    Program::Sattach,
     Program::Squeue,
     Program::Scancel,
     Program::Sinfo,
@@ -98,8 +111,12 @@ pub struct Opt {
     pub arg: Arg,
     /// Environment variables that set it, the first that is set counts.
     pub env: &'static [&'static str],
+    /// Further variables of srun that set it outside a job only.
+    pub env_outside: &'static [&'static str],
     /// What becomes of it.
     pub status: Status,
+    /// What becomes of it where srun runs in a job, if that is something else: there it asks for a step only.
+    pub in_job: Option<Status>,
     /// One line for --help.
     pub help: &'static str,
 }
@@ -113,7 +130,9 @@ const fn opt(long: &'static str, help: &'static str) -> Opt {
         also: None,
         arg: Arg::No,
         env: &[],
+        env_outside: &[],
         status: Status::Honoured,
+        in_job: None,
         help,
     }
 }
@@ -143,6 +162,10 @@ impl Opt {
         self.env = names;
         self
     }
+    const fn env_outside(mut self, names: &'static [&'static str]) -> Opt {
+        self.env_outside = names;
+        self
+    }
     const fn listed(mut self, reason: &'static str) -> Opt {
         self.status = Status::Listed(reason);
         self
@@ -150,6 +173,24 @@ impl Opt {
     const fn refused(mut self, instead: &'static str) -> Opt {
         self.status = Status::Refused(instead);
         self
+    }
+    const fn listed_in_job(mut self, reason: &'static str) -> Opt {
+        self.in_job = Some(Status::Listed(reason));
+        self
+    }
+    const fn refused_in_job(mut self, instead: &'static str) -> Opt {
+        self.in_job = Some(Status::Refused(instead));
+        self
+    }
+
+    /// What becomes of it outside a job, or in one.
+    pub fn status_where(&self, in_job: bool) -> Status {
+        self.in_job.filter(|_| in_job).unwrap_or(self.status)
+    }
+
+    /// The variables that set it.
+    pub fn variables(&self) -> impl Iterator<Item = &'static str> {
+        self.env.iter().chain(self.env_outside).copied()
     }
 
     /// Every long name, the main one first.
@@ -163,7 +204,10 @@ impl Program {
     pub fn name(self) -> &'static str {
         match self {
             Program::Sbatch => "sbatch",
+            Program::Salloc => "salloc",
             Program::Srun => "srun",
+            Program::Sbcast => "sbcast",
+            Program::Sattach => "sattach",
             Program::Squeue => "squeue",
             Program::Scancel => "scancel",
             Program::Sinfo => "sinfo",
@@ -180,7 +224,10 @@ impl Program {
     pub fn options(self) -> &'static [Opt] {
         match self {
             Program::Sbatch => sbatch::OPTIONS,
+            Program::Salloc => salloc::OPTIONS,
             Program::Srun => srun::OPTIONS,
+            Program::Sbcast => sbcast::OPTIONS,
+            Program::Sattach => sattach::OPTIONS,
             Program::Squeue => squeue::OPTIONS,
             Program::Scancel => scancel::OPTIONS,
             Program::Sinfo => sinfo::OPTIONS,
@@ -202,7 +249,10 @@ impl Program {
     pub fn synopsis(self) -> &'static str {
         match self {
             Program::Sbatch => "[script [arguments...]]",
+            Program::Salloc => "[command [arguments...]]",
             Program::Srun => "program [arguments...]",
+            Program::Sbcast => "source destination",
+            Program::Sattach => "job_id.step_id",
             Program::Scancel => "[job_id[_array_id][.step_id]...]",
             Program::Scontrol => "[command [arguments...]]",
             Program::Squeue
@@ -219,7 +269,10 @@ impl Program {
     pub fn purpose(self) -> &'static str {
         match self {
             Program::Sbatch => "submit a batch script",
+            Program::Salloc => "run a command, or a shell, with the resources of a job",
             Program::Srun => "run the tasks of a step",
+            Program::Sbcast => "copy a file to the nodes of a job",
+            Program::Sattach => "show and feed the tasks of a running step",
             Program::Squeue => "show jobs and steps",
             Program::Scancel => "end or signal jobs and steps",
             Program::Sinfo => "show nodes and partitions",
@@ -234,7 +287,7 @@ impl Program {
 
     /// Whether options end at the first operand (what follows belongs to the user's own program).
     pub fn stops_at_operand(self) -> bool {
-        matches!(self, Program::Sbatch | Program::Srun)
+        matches!(self, Program::Sbatch | Program::Salloc | Program::Srun)
     }
 
     /// The exit code for a command line that cannot be parsed, as observed on Slurm 22.05.8.
@@ -281,17 +334,20 @@ mod tests {
                 for c in [o.short, o.also].into_iter().flatten() {
                     assert!(shorts.insert(c), "{program} -{c} is there twice");
                 }
-                for v in o.env {
-                    assert!(variables.insert(*v), "{program} {v} is there twice");
+                for v in o.variables() {
+                    assert!(variables.insert(v), "{program} {v} is there twice");
                 }
                 assert!(
                     !o.help.is_empty() && !o.help.ends_with('.') && !o.help.contains('\n'),
                     "{program} --{}",
                     o.long
                 );
-                if let Status::Listed(why) | Status::Refused(why) = o.status {
-                    assert!(!why.is_empty() && !why.ends_with('.'), "{program} --{}", o.long);
+                for status in [Some(o.status), o.in_job].into_iter().flatten() {
+                    if let Status::Listed(why) | Status::Refused(why) = status {
+                        assert!(!why.is_empty() && !why.ends_with('.'), "{program} --{}", o.long);
+                    }
                 }
+                assert!(program == Program::Srun || o.in_job.is_none() && o.env_outside.is_empty());
             }
             let names: Vec<_> = program.options().iter().map(|o| o.long.to_ascii_lowercase()).collect();
             assert!(names.is_sorted(), "{program}: the rows are not sorted: {names:?}");

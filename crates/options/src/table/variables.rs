@@ -32,6 +32,8 @@ const TIME_FORMAT: Variable =
     variable("SLURM_TIME_FORMAT", "form of times: standard, relative or strftime's");
 const BITSTR_LEN: Variable = variable("SLURM_BITSTR_LEN", "how long the list of an array's tasks may be");
 const EXIT_ERROR: Variable = variable("SLURM_EXIT_ERROR", "exit code of errors, 1 without it");
+const EXIT_IMMEDIATE: Variable =
+    variable("SLURM_EXIT_IMMEDIATE", "exit code where --immediate found no free resources, 1 without it");
 const KILLED_MSG: Variable = listed(
     "SLURM_STEP_KILLED_MSG_NODE_ID",
     "the node that tells of a signal",
@@ -39,11 +41,12 @@ const KILLED_MSG: Variable = listed(
 );
 const UMASK: Variable = variable("SLURM_UMASK", "umask of output files and of the job");
 
-const WAIT4SWITCH: Variable = listed(
-    "SBATCH_WAIT4SWITCH",
-    "how long to wait for the switches of --switches",
-    "all nodes are on one machine",
-);
+const WAIT4SWITCH: Variable = wait4switch("SBATCH_WAIT4SWITCH");
+const WAIT4SWITCH_SALLOC: Variable = wait4switch("SALLOC_WAIT4SWITCH");
+
+const fn wait4switch(name: &'static str) -> Variable {
+    listed(name, "how long to wait for the switches of --switches", "all nodes are on one machine")
+}
 const CONF_OUT: Variable = variable("SLURM_CONF_OUT", "file of `write config`, without the time behind it");
 const TOPO_LEN: Variable =
     listed("SLURM_TOPO_LEN", "length of lines of `show topology`", "lines are not cut");
@@ -53,7 +56,10 @@ impl Program {
     pub fn variables(self) -> &'static [Variable] {
         match self {
             Program::Sbatch => &[WAIT4SWITCH, CONF, DEBUG_FLAGS, EXIT_ERROR, KILLED_MSG, UMASK],
-            Program::Srun => &[CONF, DEBUG_FLAGS, EXIT_ERROR, KILLED_MSG],
+            Program::Salloc => &[WAIT4SWITCH_SALLOC, CONF, DEBUG_FLAGS, EXIT_ERROR, EXIT_IMMEDIATE],
+            Program::Srun => &[CONF, DEBUG_FLAGS, EXIT_ERROR, EXIT_IMMEDIATE, KILLED_MSG],
+            Program::Sattach => &[CONF, DEBUG_FLAGS, EXIT_ERROR],
+            Program::Sbcast => &[CONF, DEBUG_FLAGS],
             Program::Squeue | Program::Sacct => &[BITSTR_LEN, CONF, DEBUG_FLAGS, TIME_FORMAT],
             Program::Sinfo => &[CONF, DEBUG_FLAGS, TIME_FORMAT],
             Program::Scontrol => &[BITSTR_LEN, CONF, CONF_OUT, DEBUG_FLAGS, TIME_FORMAT, TOPO_LEN],

@@ -35,14 +35,6 @@ pub(super) fn read(given: &Given, warnings: &mut Vec<String>) -> Result<Noted, V
 
 fn check(given: &Given, warnings: &mut Vec<String>) -> Result<(), ValueError> {
     let fail = |text: String| Err(refused(text));
-    match given.value("wait-all-nodes") {
-        None | Some("0" | "1") => {}
-        Some(text) if text.parse::<u32>().is_ok() => return Err(ValueError::invalid("wait-all-nodes")),
-        Some(text) => {
-            let what = format!("Invalid numeric value \"{text}\" for --wait-all-nodes.");
-            return Err(ValueError::plain(what));
-        }
-    }
     let words = |long| given.value(long).into_iter().flat_map(|v| v.split(','));
     let measured = ["all", "energy", "lustre", "network", "none", "task"];
     if let Some(text) = given.value("profile")
