@@ -133,3 +133,9 @@ pub fn hint_listed(given: &Given) {
         terminal::hint(format_args!("{}: {reason}", names.join(", ")));
     }
 }
+
+/// The system's words for an error's number, as C programs print them.
+pub fn os_text(code: i32) -> String {
+    // SAFETY: strerror returns a terminated text that stays until the next call in this, the only, thread.
+    unsafe { std::ffi::CStr::from_ptr(libc::strerror(code)) }.to_string_lossy().into_owned()
+}

@@ -4,13 +4,16 @@
 //! ([`bivouac_proto`]) and prints. A reader starts at [`main`], then at the module of a command.
 
 mod anew;
+mod bcast;
 mod bounded;
 mod cluster;
 mod clusters;
+mod identity;
 mod invocation;
 mod report;
 mod sacct;
 mod sbatch;
+mod sbcast;
 mod scancel;
 mod scontrol;
 mod sdiag;
@@ -28,9 +31,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 /// The names under which the binary is a command of Slurm's (`bivouac link` makes them).
-pub const SLURM_COMMANDS: [&str; 11] = [
+pub const SLURM_COMMANDS: [&str; 12] = [
     "sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "sprio", "sshare", "sdiag",
-    "strigger",
+    "strigger", "sbcast",
 ];
 
 fn main() -> ExitCode {
@@ -94,6 +97,7 @@ fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
         "sshare" => sshare::run,
         "sdiag" => sdiag::run,
         "strigger" => strigger::run,
+        "sbcast" => sbcast::run,
         _ => return None,
     })
 }

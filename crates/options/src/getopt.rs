@@ -223,8 +223,8 @@ fn set_by_variables(
         let Some((name, value)) = found else { continue };
         let text = value.into_string().map_err(|_| UsageError::NotText(opt.long))?;
         let on = match program {
-            // It takes any value of such a variable for yes.
-            Program::Squeue => true,
+            // They take any value of such a variable for yes.
+            Program::Squeue | Program::Sbcast => true,
             Program::Scancel => crate::scancel::truth(&text) == Some(true),
             _ => {
                 text.is_empty()

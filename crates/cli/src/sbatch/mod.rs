@@ -6,10 +6,9 @@ mod refusal;
 mod script;
 mod submit;
 
-use crate::{invocation, report, terminal};
+use crate::{identity, invocation, terminal};
 use bivouac_options::getopt::{self, Line};
 use bivouac_options::sbatch::{Request, request};
-use bivouac_options::value::ValueError;
 use bivouac_options::{Choice, Given, Program, directive};
 use bivouac_proto::message::{Payload, Submission};
 use bivouac_types::Blob;
@@ -69,23 +68,6 @@ fn sbatch(args: &[OsString]) -> Result<ExitCode, ExitCode> {
     }
     let submission = submission(&request, script, &given.operands, cwd)?;
     submit::submit(&request, submission)
-}
-
-/// The numbers of --uid and --gid.
-fn identity(request: &Request) -> Result<(Option<u32>, Option<u32>), ExitCode> {
-    let number = |long: &str, text: &Option<String>, find: fn(&str) -> Option<u32>| {
-        let refuse = |text: String| {
-            invocation::fail_value(Program::Sbatch, &ValueError { level: "error", text, code: 255 })
-        };
-        match text {
-            Some(_) if report::own_uid() != 0 => Err(refuse(format!("--{long} only permitted by root user"))),
-            Some(text) => {
-                find(text).map(Some).ok_or_else(|| refuse(format!("Invalid --{long} specification")))
-            }
-            None => Ok(None),
-        }
-    };
-    Ok((number("uid", &request.job.uid, report::uid_of)?, number("gid", &request.job.gid, report::gid_of)?))
 }
 
 /// What options ask for.
@@ -177,7 +159,7 @@ fn submission(
 
     let env = environment::of(request, folder)?;
     let args = operands.get(1..).unwrap_or_default().iter().map(|a| Blob(a.as_bytes().to_vec())).collect();
-    let (uid, gid) = identity(request)?;
+    let (uid, gid) = identity::numbers(Program::Sbatch, &request.job)?;
     let payload = Payload { script: script.bytes.into(), args, env };
     Ok(Submission { key: key()?, spec, payload, uid, gid })
 }

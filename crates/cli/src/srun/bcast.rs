@@ -1,7 +1,7 @@
 //! `srun --bcast`: the program is copied before the tasks run the copy.
 
-use super::{fail, launch, os_text, tell};
-use crate::anew;
+use super::{launch, tell};
+use crate::bcast::{self, Manner};
 use bivouac_proto::message::StepLayout;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -35,17 +35,16 @@ pub fn copy(source: &Path, to: &str, layout: &StepLayout) -> Result<PathBuf, Exi
         _ => std::env::current_dir().unwrap_or_default().join(own),
     };
     replace(source, &target).map(|()| target).map_err(|e| {
-        let why = os_text(e.raw_os_error().unwrap_or(libc::EIO));
-        for node in &layout.nodes {
-            fail(format_args!("REQUEST_FILE_BCAST({}): {why}", node.name));
-        }
+        let nodes = layout.nodes.iter().map(|node| node.name.as_str());
+        let (lines, _) = bcast::failure("srun", nodes, &e);
+        eprint!("{lines}");
         tell(format_args!("srun: fatal: Failed to broadcast '{}'. Step launch aborted.", source.display()));
         ExitCode::FAILURE
     })
 }
 
 fn replace(source: &Path, target: &Path) -> io::Result<()> {
-    let from = File::open(source)?;
-    let permissions = from.metadata()?.permissions();
-    anew::write(target, from, permissions)
+    let mut from = File::open(source)?;
+    let about = from.metadata()?;
+    bcast::copy(&mut from, &about, target, Manner { force: true, preserve: false })
 }

@@ -15,7 +15,7 @@ mod step;
 mod streams;
 mod watch;
 
-use crate::invocation;
+use crate::invocation::{self, os_text};
 use bivouac_options::srun::{Request, request};
 use bivouac_options::{Given, Program};
 use bivouac_proto::message::StepLayout;
@@ -235,11 +235,6 @@ fn give_up(started: &[Started]) {
             libc::waitpid(pid, std::ptr::null_mut(), 0);
         }
     }
-}
-
-fn os_text(code: i32) -> String {
-    // SAFETY: strerror returns a terminated text that stays until the next call in this, the only, thread.
-    unsafe { std::ffi::CStr::from_ptr(libc::strerror(code)) }.to_string_lossy().into_owned()
 }
 
 /// -v: which tasks start where.
