@@ -9,6 +9,7 @@ mod bounded;
 mod cluster;
 mod clusters;
 mod identity;
+mod interactive;
 mod invocation;
 mod report;
 mod sacct;
@@ -20,6 +21,7 @@ mod sdiag;
 mod sinfo;
 mod sprio;
 mod squeue;
+mod sreport;
 mod srun;
 mod sshare;
 mod strigger;
@@ -31,9 +33,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 /// The names under which the binary is a command of Slurm's (`bivouac link` makes them).
-pub const SLURM_COMMANDS: [&str; 12] = [
+pub const SLURM_COMMANDS: [&str; 13] = [
     "sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "sprio", "sshare", "sdiag",
-    "strigger", "sbcast",
+    "strigger", "sbcast", "sreport",
 ];
 
 fn main() -> ExitCode {
@@ -98,6 +100,7 @@ fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
         "sdiag" => sdiag::run,
         "strigger" => strigger::run,
         "sbcast" => sbcast::run,
+        "sreport" => sreport::run,
         _ => return None,
     })
 }

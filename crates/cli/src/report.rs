@@ -10,10 +10,10 @@ use bivouac_proto::message::{Ask, Response};
 use bivouac_proto::place::Place;
 use bivouac_render::{Machine, Settings};
 use bivouac_types::config::ClusterConfig;
-use bivouac_types::info::{JobInfo, NodeInfo, PartitionInfo};
+use bivouac_types::info::{JobInfo, NodeInfo, NodeSpell, PartitionInfo};
 use bivouac_types::time::TimeFormat;
 use bivouac_types::{Reject, Timestamp};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -79,6 +79,17 @@ pub fn jobs(client: &mut Client, ask: Ask) -> Result<Vec<JobInfo>, Trouble> {
 pub fn nodes(client: &mut Client) -> Result<Vec<NodeInfo>, Trouble> {
     match client.call(Ask::Nodes)? {
         Response::Nodes(nodes) => Ok(nodes),
+        other => Err(other.into()),
+    }
+}
+
+/// What nodes were worth since when, oldest first.
+///
+/// # Errors
+/// [`Trouble`].
+pub fn spells(client: &mut Client) -> Result<Vec<NodeSpell>, Trouble> {
+    match client.call(Ask::Spells)? {
+        Response::Spells(spells) => Ok(spells),
         other => Err(other.into()),
     }
 }
@@ -196,6 +207,21 @@ pub fn uid_of(user: &str) -> Option<u32> {
     if let Ok(uid) = user.parse() {
         return bivouac_proto::place::Account::of_uid(uid).is_ok().then_some(uid);
     }
+    of_passwd(user, |entry| entry.pw_uid)
+}
+
+/// A user's name in full: the first part of the passwd database's comment.
+pub fn full_name(user: &str) -> String {
+    let comment = of_passwd(user, |entry| match entry.pw_gecos.is_null() {
+        true => String::new(),
+        // SAFETY: a terminated string in the buffer, which lives for the call.
+        false => unsafe { CStr::from_ptr(entry.pw_gecos) }.to_string_lossy().into_owned(),
+    });
+    comment.unwrap_or_default().split(',').next().unwrap_or_default().to_owned()
+}
+
+/// What is wanted of a user's entry in the passwd database.
+fn of_passwd<T>(user: &str, want: impl Fn(&libc::passwd) -> T) -> Option<T> {
     let name = CString::new(user).ok()?;
     let mut buffer = vec![0u8; 16 << 10];
     loop {
@@ -210,7 +236,7 @@ pub fn uid_of(user: &str) -> Option<u32> {
             buffer.resize(buffer.len() * 2, 0);
             continue;
         }
-        return (rc == 0 && !found.is_null()).then_some(entry.pw_uid);
+        return (rc == 0 && !found.is_null()).then(|| want(&entry));
     }
 }
 
@@ -265,6 +291,7 @@ mod tests {
         assert_eq!(uid_of("no-such-user-here"), None);
         assert_eq!(uid_of("4000000001"), None);
         assert_eq!(uid_of("with\0nul"), None);
+        assert_eq!(full_name("no-such-user-here"), "");
     }
 
     #[test]

@@ -30,6 +30,12 @@ where
     })
 }
 
+/// sreport's: what nodes were worth.
+pub fn spells(state_dir: &Path) -> Response {
+    let read = Accounting::open(state_dir).and_then(|accounting| accounting.spells());
+    read.map_or_else(|e| Response::Failed(e.to_string()), Response::Spells)
+}
+
 struct Answer<L> {
     query: AccountingQuery,
     live: L,

@@ -11,6 +11,7 @@ use crate::mail::Letter;
 use crate::mailbox::{Mail, Reply};
 use crate::names::Names;
 use crate::programs::Programs;
+use crate::spells::Spells;
 use crate::statistics::{self, Statistics};
 use crate::trigger::Triggers;
 use bivouac_core::{Change, Cluster, Command, Effect, Event, KeeperReport, Plan};
@@ -53,6 +54,7 @@ pub struct Controller {
     pub(crate) names: Names,
     pub(crate) statistics: Statistics,
     pub(crate) triggers: Triggers,
+    spells: Spells,
     /// Why jobs wait and when they are expected, as of the last plan.
     pub(crate) plan: Plan,
     /// Whether `plan` is of the present state.
@@ -157,6 +159,7 @@ impl Controller {
         let Sited { site, installed, access } = sited;
         let faults = crate::faults::kept(&store);
         Controller {
+            spells: Spells::load(&place.state_dir),
             place,
             site,
             installed,
@@ -375,10 +378,17 @@ impl Controller {
     fn store_turn(&mut self, turn: &mut Turn) -> Result<(), String> {
         let first = self.stored + 1;
         turn.batch.events = (first..).zip(turn.events.iter().map(history::encode)).collect();
+        if turn.events.iter().any(|e| matches!(e.change, Change::NodesSet { .. })) {
+            self.spells.doubt();
+        }
+        if self.storage_problem.is_none() {
+            turn.batch.spells = self.spells.changed(&self.cluster, clock::wall());
+        }
         if turn.batch.is_empty() {
             return Ok(());
         }
         self.store.commit(&turn.batch).map_err(|e| e.to_string())?;
+        self.spells.written(std::mem::take(&mut turn.batch.spells));
         self.stored += turn.batch.events.len() as u64;
         Ok(())
     }
@@ -463,6 +473,7 @@ impl Controller {
         self.dampening = None;
         self.config_problem = None;
         self.planned = false;
+        self.spells.doubt();
     }
 
     /// Remembers who waits for a job's end.

@@ -32,6 +32,7 @@ mod notice;
 mod programs;
 mod queries;
 mod requests;
+mod spells;
 mod spool;
 mod start;
 mod statistics;

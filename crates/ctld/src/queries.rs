@@ -44,6 +44,10 @@ impl Controller {
                 let rows = live.into_iter().map(move |view| filled(&view, now));
                 return reply.send_parts(accounting::parts(self.place.state_dir.clone(), query, rows));
             }
+            Ask::Spells => {
+                let state_dir = self.place.state_dir.clone();
+                return reply.send_parts(std::iter::once_with(move || accounting::spells(&state_dir)));
+            }
             Ask::Faults => Response::Faults(self.faults.faults().to_vec()),
             Ask::Nodes => Response::Nodes(self.cluster.node_infos(&self.plan, self.up_since)),
             Ask::Licenses => Response::Licenses(self.cluster.license_infos()),

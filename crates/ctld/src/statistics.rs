@@ -151,7 +151,7 @@ pub(crate) fn kind(ask: &Ask) -> Type {
         Ask::Cancel(_) => ("REQUEST_KILL_JOB", 5032),
         Ask::AddFault { .. } | Ask::Faults | Ask::ClearFaults(_) => ("BIVOUAC_FAULT", 9004),
         Ask::Status => ("BIVOUAC_STATUS", 9001),
-        Ask::Accounting(_) => ("BIVOUAC_ACCOUNTING", 9002),
+        Ask::Accounting(_) | Ask::Spells => ("BIVOUAC_ACCOUNTING", 9002),
         Ask::WaitEnd(_) => ("BIVOUAC_WAIT_END", 9003),
         #[allow(unreachable_patterns)]
         _ => ("BIVOUAC_OTHER", 9099),

@@ -1,7 +1,11 @@
 //! docs/compatibility.md, made from the table.
 
-use crate::table::{Arg, COMMANDS, ENTITIES, Opt, PROGRAMS, Status, Word};
+use crate::table::{Arg, COMMANDS, ENTITIES, Opt, PROGRAMS, REPORTS, Status, Word};
 use std::fmt::Write;
+
+/// Lists of words that commands know, by what they are.
+const WORDS: [(&str, &[Word]); 3] =
+    [("scontrol's commands", COMMANDS), ("scontrol's entities", ENTITIES), ("sreport's reports", REPORTS)];
 
 /// The whole document.
 pub fn document() -> String {
@@ -20,7 +24,7 @@ pub fn document() -> String {
         out += &counts(program.name(), &states);
         all.extend(states);
     }
-    for (what, words) in [("scontrol's commands", COMMANDS), ("what scontrol shows", ENTITIES)] {
+    for (what, words) in WORDS {
         let states: Vec<Status> = words.iter().map(|w| w.status).collect();
         out += &counts(what, &states);
         all.extend(states);
@@ -41,7 +45,7 @@ pub fn document() -> String {
             out += &row("", v.name, v.status, v.help);
         }
     }
-    for (what, words) in [("scontrol's commands", COMMANDS), ("What scontrol shows", ENTITIES)] {
+    for (what, words) in WORDS {
         let _ = writeln!(out, "\n## {what}\n\n| word | | state | |\n|---|---|---|---|");
         for w in words {
             out += &row(&word(w), "", w.status, w.help);

@@ -25,6 +25,7 @@ pub mod sbatch;
 pub mod sbcast;
 pub mod scancel;
 pub mod signal;
+pub mod sreport;
 pub mod srun;
 pub mod step_update;
 pub mod table;

@@ -1,7 +1,7 @@
 //! Manual pages, made from the table.
 
 use crate::getopt::VERSION;
-use crate::table::{Arg, COMMANDS, ENTITIES, Opt, Program, Status, Word};
+use crate::table::{Arg, COMMANDS, ENTITIES, Opt, Program, REPORTS, Status, Word};
 use std::fmt::Write;
 
 /// A column that a command can print.
@@ -107,6 +107,11 @@ fn examples(program: Program) -> &'static [(&'static str, &'static str)] {
         Program::Sprio => &[("sprio -l", "of what the priorities of waiting jobs are made")],
         Program::Sshare => &[("sshare -a -l", "shares and usage of all accounts and users")],
         Program::Sdiag => &[("sdiag", "what the controller has been doing")],
+        Program::Sreport => &[
+            ("sreport cluster utilization start=2026-11-01 -t percent", "how busy the nodes were"),
+            ("sreport user top start=now-7days end=now -t hours", "who used most in a week"),
+            ("sreport -P -n cluster AccountUtilizationByUser tree format=accounts,login,used", "for scripts"),
+        ],
         Program::Strigger => {
             &[("strigger --set -j 123 --fini -p $PWD/done.sh", "run a program when job 123 has ended")]
         }
@@ -153,6 +158,9 @@ pub fn page(program: Program, fields: &[Field]) -> String {
     if program == Program::Scontrol {
         section(&mut out, "COMMANDS", &words(COMMANDS));
         section(&mut out, "WHAT SHOW SHOWS", &words(ENTITIES));
+    }
+    if program == Program::Sreport {
+        section(&mut out, "COMMANDS AND REPORTS", &words(REPORTS));
     }
     section(&mut out, "COLUMNS", &columns(fields));
     if matches!(program, Program::Squeue | Program::Sacct) {

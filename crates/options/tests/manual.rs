@@ -5,7 +5,7 @@
 // The pages are files, and unpacked by gzip.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use bivouac_options::table::{COMMANDS, ENTITIES};
+use bivouac_options::table::{COMMANDS, ENTITIES, REPORTS};
 use bivouac_options::{PROGRAMS, Program};
 use std::path::Path;
 use std::process::Command;
@@ -38,6 +38,7 @@ fn is_there(program: Program, kind: &str, name: &str) -> bool {
             program.options().iter().any(|o| o.variables().any(|v| v == name))
                 || program.variables().iter().any(|v| v.name == name)
         }
+        ("word", ..) if program == Program::Sreport => REPORTS.iter().any(|w| w.name == name),
         ("word", ..) => COMMANDS.iter().chain(ENTITIES).any(|w| w.name == name),
         _ => false,
     }

@@ -3,7 +3,7 @@
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::diagnostics::Diagnostics;
 use bivouac_types::fault::{Fault, Greeting, Scripted};
-use bivouac_types::info::{JobInfo, LicenseInfo, NodeInfo, PartitionInfo, Usage};
+use bivouac_types::info::{JobInfo, LicenseInfo, NodeInfo, NodeSpell, PartitionInfo, Usage};
 use bivouac_types::node::{Misfortune, NodeChange};
 use bivouac_types::partition::PartitionChange;
 use bivouac_types::priority::JobFactors;
@@ -70,6 +70,8 @@ pub enum Ask {
     Accounting(AccountingQuery),
     /// All nodes.
     Nodes,
+    /// What nodes were worth since when (sreport). Answered by `Spells`.
+    Spells,
     /// All partitions.
     Partitions,
     /// All licences.
@@ -390,6 +392,8 @@ pub enum Response {
     Diagnostics(Box<Diagnostics>),
     /// To `Nodes`.
     Nodes(Vec<NodeInfo>),
+    /// To `Spells`, oldest first.
+    Spells(Vec<NodeSpell>),
     /// To `Partitions`.
     Partitions(Vec<PartitionInfo>),
     /// To `Licenses`.

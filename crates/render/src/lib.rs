@@ -17,6 +17,7 @@ pub mod settings;
 pub mod sinfo;
 pub mod sprio;
 pub mod squeue;
+pub mod sreport;
 pub mod sshare;
 pub mod strigger;
 pub mod table;

@@ -375,7 +375,13 @@ impl<T: Table> Layout<T> {
 }
 
 /// Writes text padded or cut to a width in characters.
-fn pad(out: &mut impl Write, text: &str, width: Option<usize>, right: bool, cut: Cut) -> io::Result<()> {
+pub(crate) fn pad(
+    out: &mut impl Write,
+    text: &str,
+    width: Option<usize>,
+    right: bool,
+    cut: Cut,
+) -> io::Result<()> {
     let Some(width) = width else { return out.write_all(text.as_bytes()) };
     let chars = if text.is_ascii() { text.len() } else { text.chars().count() };
     if chars > width && cut == Cut::Never {

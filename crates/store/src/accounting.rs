@@ -2,6 +2,7 @@
 //! long report holds up nobody.
 
 use crate::{FILE, StoreError};
+use bivouac_types::info::NodeSpell;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use std::path::{Path, PathBuf};
@@ -116,5 +117,20 @@ impl Accounting {
         Ok(row
             .filter(|(crc, body)| crc32fast::hash(body) == *crc)
             .and_then(|(_, body)| String::from_utf8(body).ok()))
+    }
+
+    /// What nodes were worth, oldest first. Damaged rows are left out.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn spells(&self) -> Result<Vec<NodeSpell>, StoreError> {
+        let read = || -> Result<Vec<(u32, Vec<u8>)>, rusqlite::Error> {
+            let mut query = self.db.prepare("SELECT crc, body FROM spell ORDER BY row")?;
+            let rows = query.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?;
+            rows.collect()
+        };
+        let rows = read().map_err(|e| StoreError::sqlite(&self.file, e))?;
+        let whole = rows.iter().filter(|(crc, body)| crc32fast::hash(body) == *crc);
+        Ok(whole.filter_map(|(_, body)| serde_json::from_slice(body).ok()).collect())
     }
 }

@@ -14,7 +14,7 @@ mod schema;
 pub use accounting::{Accounting, RunKey, RunRow, Wanted};
 pub use error::StoreError;
 
-use bivouac_types::info::JobInfo;
+use bivouac_types::info::{JobInfo, NodeSpell};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -55,12 +55,14 @@ pub struct Batch {
     pub payloads: Vec<(String, Vec<u8>)>,
     /// Accounting records of runs of jobs that ended; a later record of the same run replaces the earlier.
     pub ended: Vec<JobInfo>,
+    /// What nodes are worth from now on, where that has changed.
+    pub spells: Vec<NodeSpell>,
 }
 
 impl Batch {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.payloads.is_empty() && self.ended.is_empty()
+        self.events.is_empty() && self.payloads.is_empty() && self.ended.is_empty() && self.spells.is_empty()
     }
 }
 
@@ -176,6 +178,12 @@ impl Store {
                     crc32fast::hash(&body),
                     body
                 ])?;
+            }
+            let mut add = tx.prepare_cached("INSERT INTO spell(crc, body) VALUES (?1, ?2)")?;
+            for spell in &batch.spells {
+                let body = serde_json::to_vec(spell)
+                    .map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+                add.execute(params![crc32fast::hash(&body), body])?;
             }
         }
         tx.commit()

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// Raised with every change of a table or of the form of a body. Older versions are migrated here, step by step.
-pub(crate) const VERSION: i64 = 2;
+pub(crate) const VERSION: i64 = 3;
 
 const TABLES: &str = "
     CREATE TABLE event(seq INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT NULL);
@@ -25,6 +25,9 @@ const ACCOUNTING: &str = "
     CREATE INDEX job_payload ON job(payload) WHERE payload IS NOT NULL;
     CREATE INDEX job_window ON job(ended, submit, uid, id, restarts);
 ";
+
+/// What each node was worth since when: one row for each change.
+const SPELLS: &str = "CREATE TABLE spell(row INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT NULL);";
 
 /// Version 1 kept the last run of a job only. How often it had been restarted stands in the body; of a damaged one
 /// nobody knows.
@@ -49,10 +52,11 @@ pub(crate) fn prepare(db: &Connection, file: &Path) -> Result<(), StoreError> {
     }
     db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;").map_err(wrap)?;
     let steps = match found {
-        0 => format!("{TABLES} {ACCOUNTING}"),
+        0 => format!("{TABLES} {ACCOUNTING} {SPELLS}"),
         1 => format!(
-            "DROP INDEX job_array; DROP INDEX job_ended; ALTER TABLE job RENAME TO job_1; {ACCOUNTING} {FROM_1}"
+            "DROP INDEX job_array; DROP INDEX job_ended; ALTER TABLE job RENAME TO job_1; {ACCOUNTING} {FROM_1} {SPELLS}"
         ),
+        2 => SPELLS.to_owned(),
         _ => return Ok(()),
     };
     db.execute_batch(&format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version={VERSION}; COMMIT;"))

@@ -2,7 +2,7 @@
 //! beside it, and in files of earlier versions.
 
 use bivouac_store::{Accounting, Batch, FILE, RunKey, Store, Wanted};
-use bivouac_types::info::JobInfo;
+use bivouac_types::info::{JobInfo, NodeSpell, Service};
 use bivouac_types::{
     Duration, ExitStatus, Gid, JobId, JobSpec, JobState, PendingReason, TimeLimit, Timestamp, Uid,
 };
@@ -160,4 +160,27 @@ fn an_older_database_is_read_with_the_runs_it_knows() {
     let accounting = Accounting::open(dir.path()).unwrap();
     let keys: Vec<RunKey> = accounting.find(&Wanted::default()).unwrap().iter().map(|r| r.key).collect();
     assert_eq!(keys.last(), Some(&RunKey { job: 3, restarts: 0 }));
+}
+
+#[test]
+fn what_nodes_were_worth_is_kept_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap().store;
+    let spell = |since, service| NodeSpell {
+        since: Timestamp::from_secs(since),
+        node: "n1".into(),
+        cpus: 8,
+        mem_mb: 4000,
+        gres: [("gpu".to_owned(), 2)].into(),
+        service,
+    };
+    let all = [spell(1, Service::Up), spell(2, Service::Down), spell(3, Service::Up)];
+    for spell in &all {
+        store.commit(&Batch { spells: vec![spell.clone()], ..Batch::default() }).unwrap();
+    }
+    let read = || Accounting::open(dir.path()).unwrap().spells().unwrap();
+    assert_eq!(read(), all);
+    let db = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute("UPDATE spell SET body = CAST('{' || body AS BLOB) WHERE row = 2", []).unwrap();
+    assert_eq!(read(), [all[0].clone(), all[2].clone()], "a damaged one is left out");
 }

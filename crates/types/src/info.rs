@@ -11,6 +11,7 @@ use crate::reason::PendingReason;
 use crate::state::{ExitStatus, JobState};
 use crate::time::{Duration, TimeLimit, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A job, or the pending rest of an array, or one of its tasks.
@@ -339,6 +340,65 @@ pub struct PartitionInfo {
     pub config: PartitionConfig,
     /// CPUs of its nodes together.
     pub total_cpus: u32,
+}
+
+/// What a node was worth from some time on, for reports on how a cluster was used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeSpell {
+    /// Since when.
+    pub since: Timestamp,
+    /// The node.
+    pub node: String,
+    /// CPUs.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub mem_mb: u64,
+    /// Generic resources by name, all types together.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gres: BTreeMap<String, u64>,
+    /// Whether jobs could have it.
+    pub service: Service,
+}
+
+/// Whether a node is there for jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Service {
+    /// It is.
+    Up,
+    /// Down, or drained: what jobs do not have of it is lost.
+    Down,
+    /// FUTURE: defined, but not there.
+    Future,
+    /// No node of the cluster any more.
+    Gone,
+}
+
+impl NodeSpell {
+    /// How a node stands now.
+    pub fn of(config: &NodeConfig, stand: &NodeStand, since: Timestamp) -> NodeSpell {
+        let service = match stand.standing {
+            Standing::Down => Service::Down,
+            Standing::Future => Service::Future,
+            Standing::Up if stand.flags.contains(&NodeFlag::Drain) => Service::Down,
+            Standing::Up => Service::Up,
+        };
+        let mut gres = BTreeMap::new();
+        for of in &config.gres {
+            *gres.entry(of.name.clone()).or_default() += u64::from(of.count);
+        }
+        let (node, cpus, mem_mb) = (config.name.clone(), config.cpus(), config.memory_mb);
+        NodeSpell { since, node, cpus, mem_mb, gres, service }
+    }
+
+    /// The same node, not of the cluster any more.
+    pub fn gone(&self, since: Timestamp) -> NodeSpell {
+        NodeSpell { since, service: Service::Gone, ..self.clone() }
+    }
+
+    /// Whether nothing differs but the time.
+    pub fn same(&self, other: &NodeSpell) -> bool {
+        *self == NodeSpell { since: self.since, ..other.clone() }
+    }
 }
 
 /// A licence and how it is used.

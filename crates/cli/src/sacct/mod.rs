@@ -2,7 +2,7 @@
 
 mod payload;
 mod request;
-mod window;
+pub mod window;
 
 use crate::report::{self, Trouble};
 use crate::{cluster, invocation};

@@ -23,10 +23,12 @@ pub fn read(given: &Given, settings: &Settings, besides: Besides) -> Result<Wind
     let now = settings.now.zoned(&settings.zone);
     let time = |option: &'static str| match given.value(option) {
         None => Ok(None),
-        Some(text) => past(text, &now).map(|at| Some(Timestamp::from_secs(at.as_secs()))).ok_or_else(|| {
-            eprintln!("Invalid time specification (pos=0): {text}");
-            ExitCode::FAILURE
-        }),
+        Some(text) => past(text, &now, settings.now)
+            .map(|at| Some(Timestamp::from_secs(at.as_secs())))
+            .ok_or_else(|| {
+                eprintln!("Invalid time specification (pos=0): {text}");
+                ExitCode::FAILURE
+            }),
     };
     let (start, end) = (time("starttime")?, time("endtime")?);
     let this_second = Timestamp::from_secs(settings.now.as_secs());
@@ -66,18 +68,18 @@ pub fn described(filter: &Filter, settings: &Settings) -> String {
     format!("Jobs {states} in the time window from {} to {}", show(since), show(until))
 }
 
-/// A time that was, where the text leaves the day or the year open: `08:00` is today's or yesterday's.
-fn past(text: &str, now: &Zoned) -> Option<Timestamp> {
+/// A time not after `latest`, where the text leaves the day or the year open: `08:00` is today's or yesterday's.
+pub fn past(text: &str, now: &Zoned, latest: Timestamp) -> Option<Timestamp> {
     let at = when::parse(text, now)?;
     let lower = text.trim().to_ascii_lowercase();
-    if at <= Timestamp::of(now) || lower.starts_with("now") || lower.contains("tomorrow") {
+    if at <= latest || lower.starts_with("now") || lower.contains("tomorrow") {
         return Some(at);
     }
     let earlier = [Span::new().days(1), Span::new().years(1)].into_iter().filter_map(|span| {
         let then = now.checked_sub(span).ok()?;
         when::parse(text, &then)
     });
-    Some(earlier.filter(|t| *t <= Timestamp::of(now)).max().unwrap_or(at))
+    Some(earlier.filter(|t| *t <= latest).max().unwrap_or(at))
 }
 
 #[cfg(test)]
@@ -129,8 +131,10 @@ mod tests {
     #[test]
     fn times_lie_in_the_past_where_they_may() {
         let now: Zoned = "2026-11-22T15:40:00[UTC]".parse().unwrap();
-        let show =
-            |text: &str| past(text, &now).map(|at| at.zoned(now.time_zone()).strftime("%F %R").to_string());
+        let show = |text: &str| {
+            past(text, &now, Timestamp::of(&now))
+                .map(|at| at.zoned(now.time_zone()).strftime("%F %R").to_string())
+        };
         for (text, expected) in [
             ("08:00", "2026-11-22 08:00"),
             ("16:00", "2026-11-21 16:00"),

@@ -3,7 +3,6 @@
 mod daemon;
 mod errors;
 mod facility;
-mod interactive;
 mod jobs;
 mod processes;
 mod resize;
@@ -13,7 +12,7 @@ mod update;
 mod write;
 
 use crate::report::{self, Trouble};
-use crate::{clusters, invocation};
+use crate::{clusters, interactive, invocation};
 use bivouac_options::{Given, Program};
 use bivouac_proto::message::{Ask, Response};
 use bivouac_render::scontrol::{self, Form};
@@ -94,7 +93,7 @@ fn scontrol(given: &Given) -> Result<(), ExitCode> {
     invocation::finish(given)?;
     let words: Vec<String> = given.operands.iter().map(|w| w.to_string_lossy().into_owned()).collect();
     if words.is_empty() {
-        return interactive::run(session);
+        return interactive::run(Program::Scontrol, |words| carry_out(words, &mut session));
     }
     carry_out(&words, &mut session).map(drop)
 }

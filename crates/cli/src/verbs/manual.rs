@@ -35,8 +35,17 @@ fn fields(program: Program) -> Vec<manual::Field> {
         Program::Sinfo => of_table::<bivouac_render::sinfo::Nodes>(),
         Program::Sacct => of_table::<bivouac_render::sacct::Entries>(),
         Program::Sprio => of_table::<bivouac_render::sprio::Priorities>(),
+        Program::Sreport => sreport(),
         _ => Vec::new(),
     }
+}
+
+/// The fields of its reports together.
+fn sreport() -> Vec<manual::Field> {
+    use bivouac_render::sreport::Kind;
+    let kinds = [Kind::Utilization, Kind::AccountUser, Kind::Top, Kind::SizesAccount];
+    let names: std::collections::BTreeSet<&str> = kinds.iter().flat_map(|kind| kind.field_names()).collect();
+    names.into_iter().map(|name| manual::Field { letter: None, name, heading: name }).collect()
 }
 
 fn of_table<T: Table>() -> Vec<manual::Field> {

@@ -36,7 +36,7 @@ usage: bivouac [--cluster NAME] [--admin] VERB [OPTIONS]
   setup --paths [--state-dir DIR]
                             where namespaces are forbidden: make the site's literal paths
                             (needs root once; as root for somebody else: his cluster's state folder)
-  sbatch, srun, squeue, scancel, sinfo, scontrol, sacct, sprio, sshare, sdiag, strigger
+  sbatch, srun, squeue, scancel, sinfo, scontrol, sacct, sprio, sshare, sdiag, strigger, sreport
                             Slurm's commands; each has its --help
 
   --cluster NAME            another cluster beside the usual one (or BIVOUAC_CLUSTER)

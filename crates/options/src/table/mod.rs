@@ -12,6 +12,7 @@ mod sdiag;
 mod sinfo;
 mod sprio;
 mod squeue;
+mod sreport;
 mod srun;
 mod sshare;
 mod strigger;
@@ -19,7 +20,7 @@ mod variables;
 mod words;
 
 pub use variables::Variable;
-pub use words::{COMMANDS, ENTITIES, Word};
+pub use words::{COMMANDS, ENTITIES, REPORTS, Word};
 
 use std::fmt;
 
@@ -54,10 +55,12 @@ pub enum Program {
     Sdiag,
     /// `strigger`.
     Strigger,
+    /// `sreport`.
+    Sreport,
 }
 
 /// Every command, in the order of the compatibility document.
-pub const PROGRAMS: [Program; 14] = [
+pub const PROGRAMS: [Program; 15] = [
     Program::Sbatch,
     Program::Salloc,
     Program::Srun,
@@ -72,6 +75,7 @@ pub const PROGRAMS: [Program; 14] = [
     Program::Sshare,
     Program::Sdiag,
     Program::Strigger,
+    Program::Sreport,
 ];
 
 /// Whether an option takes an argument, and the word that stands for it in --help.
@@ -217,6 +221,7 @@ impl Program {
             Program::Sshare => "sshare",
             Program::Sdiag => "sdiag",
             Program::Strigger => "strigger",
+            Program::Sreport => "sreport",
         }
     }
 
@@ -237,6 +242,7 @@ impl Program {
             Program::Sshare => sshare::OPTIONS,
             Program::Sdiag => sdiag::OPTIONS,
             Program::Strigger => strigger::OPTIONS,
+            Program::Sreport => sreport::OPTIONS,
         }
     }
 
@@ -255,6 +261,7 @@ impl Program {
             Program::Sattach => "job_id.step_id",
             Program::Scancel => "[job_id[_array_id][.step_id]...]",
             Program::Scontrol => "[command [arguments...]]",
+            Program::Sreport => "[cluster|job|reservation|user report [conditions...]]",
             Program::Squeue
             | Program::Sinfo
             | Program::Sacct
@@ -282,6 +289,7 @@ impl Program {
             Program::Sshare => "show shares and their use",
             Program::Sdiag => "show what the scheduler does",
             Program::Strigger => "run programs when something happens",
+            Program::Sreport => "report how the cluster was used, and by whom",
         }
     }
 
@@ -356,7 +364,7 @@ mod tests {
 
     #[test]
     fn words_are_sorted_and_complete() {
-        for words in [COMMANDS, ENTITIES] {
+        for words in [COMMANDS, ENTITIES, REPORTS] {
             let names: Vec<_> = words.iter().map(|w| w.name).collect();
             assert!(names.windows(2).all(|w| w[0] < w[1]), "{names:?}");
             assert!(words.iter().all(|w| !w.help.is_empty() && !w.help.ends_with('.')));

@@ -64,7 +64,7 @@ impl Program {
             Program::Sinfo => &[CONF, DEBUG_FLAGS, TIME_FORMAT],
             Program::Scontrol => &[BITSTR_LEN, CONF, CONF_OUT, DEBUG_FLAGS, TIME_FORMAT, TOPO_LEN],
             Program::Scancel | Program::Sprio | Program::Sshare | Program::Strigger => &[CONF, DEBUG_FLAGS],
-            Program::Sdiag => &[CONF],
+            Program::Sdiag | Program::Sreport => &[CONF],
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The commands of scontrol and the entities of its `show`, each in one of the three states.
+//! The commands of scontrol, the entities of its `show`, and the commands and reports of sreport, each in one of the three
+//! states.
 
 use super::Status;
 
-/// One word that scontrol knows.
+/// One word that scontrol or sreport knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word {
     /// As it is written in full.
@@ -106,4 +107,31 @@ pub const ENTITIES: &[Word] = &[
     word("slurmd", "", "the node daemon of this machine").refused("there is no node daemon"),
     word("step", "[JOB[.STEP]]", "steps that run"),
     word("topology", "[NODE]", "switches, or those above a node"),
+];
+
+const NO_WCKEYS: &str = "jobs have no workload characterization keys";
+
+/// sreport's commands and reports, sorted.
+pub const REPORTS: &[Word] = &[
+    word("cluster AccountUtilizationByUser", "[CONDITIONS]", "accounts, their users and what they used"),
+    word("cluster UserUtilizationByAccount", "[CONDITIONS]", "users in their accounts, by what they used"),
+    word("cluster UserUtilizationByWckey", "[CONDITIONS]", "users by key").listed(NO_WCKEYS),
+    word("cluster Utilization", "[CONDITIONS]", "nodes' time: allocated, down, idle, planned"),
+    word("cluster WCKeyUtilizationByUser", "[CONDITIONS]", "keys by user").listed(NO_WCKEYS),
+    word("exit", "", "end the session"),
+    word("help", "", "show options, commands and reports"),
+    word("job SizesByAccount", "[CONDITIONS]", "what jobs of which size used"),
+    word("job SizesByAccountAndWcKey", "[CONDITIONS]", "the same by key").listed(NO_WCKEYS),
+    word("job SizesByWckey", "[CONDITIONS]", "the same by key").listed(NO_WCKEYS),
+    word("nonparsable", "", "pad columns again"),
+    word("parsable", "", "part fields by |, also at the end"),
+    word("parsable2", "", "part fields by |"),
+    word("quiet", "", "print no warnings"),
+    word("quit", "", "end the session"),
+    word("reservation Utilization", "[CONDITIONS]", "how reservations were used")
+        .listed("there are no reservations"),
+    word("time", "FORM", "the unit of time, as -t"),
+    word("user TopUsage", "[CONDITIONS]", "the users who used most"),
+    word("verbose", "", "say more"),
+    word("version", "", "show the version"),
 ];

@@ -73,6 +73,11 @@ impl Share {
         self.shares == Some(PARENT)
     }
 
+    /// The position of the account above it in its tree.
+    pub fn above(&self) -> Option<usize> {
+        self.parent
+    }
+
     /// Whether it is the root account.
     pub fn is_root(&self) -> bool {
         self.parent.is_none()

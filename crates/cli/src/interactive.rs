@@ -1,18 +1,21 @@
-//! scontrol without a command: commands are read from standard input, one a line.
+//! scontrol and sreport without a command: commands are read from standard input, one a line.
 
-use super::{Session, carry_out};
+use bivouac_options::Program;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
-/// Reads and carries out commands until `exit`, `quit` or the end of the input. The exit code tells whether the last
-/// one failed.
-pub fn run(mut session: Session) -> Result<(), ExitCode> {
+/// Reads and carries out commands until one says that no more follow, or the input ends. The exit code tells whether the
+/// last one failed.
+pub fn run(
+    program: Program,
+    mut carry_out: impl FnMut(&[String]) -> Result<bool, ExitCode>,
+) -> Result<(), ExitCode> {
     let echo = !io::stdin().is_terminal();
     let mut lines = io::stdin().lock().split(b'\n');
     let mut done = Ok(());
     let mut last: Vec<String> = Vec::new();
     loop {
-        say("scontrol: ");
+        say(&format!("{program}: "));
         let Some(Ok(line)) = lines.next() else {
             say("\n");
             return done;
@@ -20,7 +23,7 @@ pub fn run(mut session: Session) -> Result<(), ExitCode> {
         let line = match String::from_utf8(line) {
             Ok(line) => line,
             Err(_) => {
-                done = Err(session.fail("scontrol: error: the line is not valid UTF-8"));
+                done = Err(crate::invocation::fail(program, "the line is not valid UTF-8"));
                 continue;
             }
         };
@@ -34,7 +37,7 @@ pub fn run(mut session: Session) -> Result<(), ExitCode> {
             Some("!!") => words.clone_from(&last),
             Some(_) => last.clone_from(&words),
         }
-        match carry_out(&words, &mut session) {
+        match carry_out(&words) {
             Ok(true) => done = Ok(()),
             Ok(false) => return done,
             Err(code) => done = Err(code),
