@@ -2,7 +2,7 @@
 
 use crate::alloc::NodeAlloc;
 use crate::command::CancelScope;
-use crate::job::{EndCause, Hold, StepNode, Submission, Wait};
+use crate::job::{EndCause, Hold, Repeated, StepNode, Submission, Wait};
 use bivouac_types::info::Usage;
 use bivouac_types::node::NodeStand;
 use bivouac_types::partition::PartitionRecord;
@@ -137,6 +137,9 @@ pub enum Change {
         /// Not before then it starts again; none: as soon as it may.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         begin: Option<Timestamp>,
+        /// How the run ended.
+        #[serde(default)]
+        ran: Repeated,
     },
     /// scontrol hold.
     Held {

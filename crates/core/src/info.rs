@@ -4,7 +4,8 @@ use crate::alloc::NodeAlloc;
 use crate::cluster::Cluster;
 use crate::demand::Demand;
 use crate::job::{
-    EndCause, Ended, Job, Launch, Pending, Phase, Place, Run, Step, Submission, Wait, WaitOn, WaitState,
+    EndCause, Ended, Job, Launch, Pending, Phase, Place, Repeated, Run, Step, Submission, Wait, WaitOn,
+    WaitState,
 };
 use crate::ledger::Ledger;
 use crate::limits::Use;
@@ -152,26 +153,31 @@ impl JobView {
         }
     }
 
-    /// The accounting record of a run that ended then, before the job waits to be run again: it was told to end, or its
-    /// node failed.
-    pub fn requeued(&self, end: Timestamp, now: Now) -> JobInfo {
+    /// The accounting record of a run that ended then, before the job waits to be run again.
+    pub fn requeued(&self, ran: Repeated, end: Timestamp, now: Now) -> JobInfo {
         let row = self.row(now);
-        let state = if row.state == JobState::Completing { JobState::Requeued } else { JobState::NodeFail };
-        let stop = |step: StepInfo| match step.state {
-            JobState::Running if step.step == StepKind::Extern => {
+        let (state, exit) = match ran {
+            Repeated::Asked => (JobState::Requeued, ExitStatus::default()),
+            Repeated::Preempted => (JobState::Preempted, ExitStatus::default()),
+            Repeated::NodeFail => (JobState::NodeFail, ExitStatus::default()),
+            Repeated::Exited { status, .. } => (JobState::Requeued, status),
+        };
+        let cut = if ran == Repeated::NodeFail { UNKNOWN } else { BY_THE_JOBS_END };
+        let stop = |step: StepInfo| match (step.step, step.state) {
+            (StepKind::Extern, JobState::Running) => {
                 StepInfo { state: JobState::Completed, end: Some(end), ..step }
             }
-            JobState::Running => StepInfo {
-                state: JobState::Cancelled,
-                end: Some(end),
-                exit: ExitStatus { code: 0, signal: 15 },
-                ..step
+            (kind, JobState::Running) => match ran {
+                Repeated::Exited { status, usage } if kind == StepKind::Batch => {
+                    StepInfo { state: step_state(status), end: Some(end), exit: status, usage, ..step }
+                }
+                _ => StepInfo { state: JobState::Cancelled, end: Some(end), exit: cut, ..step },
             },
             _ => step,
         };
         let elapsed = row.start.map_or(Duration::ZERO, |start| end.since(start));
         let steps = row.steps.into_iter().map(stop).collect();
-        JobInfo { state, end: Some(end), elapsed, steps, pid: None, ..row }
+        JobInfo { state, exit, end: Some(end), elapsed, steps, pid: None, ..row }
     }
 
     /// When it is expected to start: as the plan says, or not before its begin time.
@@ -430,9 +436,19 @@ fn steps(job: &Job, run: Option<(&Run, Option<&NodeAlloc>)>, contained: bool) ->
     if contained {
         steps.push(extern_step(run, end));
     }
-    steps.extend(job.steps.iter().map(step_info));
+    let cut = match &job.phase {
+        Phase::Ended(ended) if ended.outcome == Outcome::NodeFail => UNKNOWN,
+        _ => BY_THE_JOBS_END,
+    };
+    steps.extend(job.steps.iter().map(|step| step_info(step, cut)));
     steps
 }
+
+/// The exit status of a step that the end of its job ended, which begins with SIGTERM.
+const BY_THE_JOBS_END: ExitStatus = ExitStatus { code: 0, signal: 15 };
+
+/// That of one of which nobody was left to tell it: cancelled without a signal.
+const UNKNOWN: ExitStatus = ExitStatus { code: 0, signal: 0 };
 
 /// Everything on the job's nodes that belongs to no other step: there, and well, for as long as the job is.
 fn extern_step(run: &Run, end: Option<Timestamp>) -> StepInfo {
@@ -471,11 +487,11 @@ fn step_state(exit: ExitStatus) -> JobState {
     }
 }
 
-fn step_info(step: &Step) -> StepInfo {
+/// `cut` is the status if its job's end ended it.
+fn step_info(step: &Step, cut: ExitStatus) -> StepInfo {
     let (state, exit) = match step.end.map(|e| e.exit) {
         None => (JobState::Running, ExitStatus::default()),
-        // The job's end ended it, which begins with SIGTERM.
-        Some(None) => (JobState::Cancelled, ExitStatus { code: 0, signal: 15 }),
+        Some(None) => (JobState::Cancelled, cut),
         Some(Some(exit)) => (step_state(exit), exit),
     };
     StepInfo {

@@ -334,10 +334,31 @@ pub enum EndCause {
     NodeFail,
     /// It was preempted.
     Preempted,
+    /// It was preempted, to be run again.
+    PreemptedAndRequeued,
     /// It used too much memory.
     OutOfMemory,
     /// By its --deadline.
     Deadline,
+}
+
+/// How a run ended that is to be repeated; sacct's record of it says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Repeated {
+    /// It was told to, or never began.
+    #[default]
+    Asked,
+    /// By another job.
+    Preempted,
+    /// A node of it went out of service, or nobody knows what became of it.
+    NodeFail,
+    /// The script exited with one of RequeueExit.
+    Exited {
+        /// How.
+        status: ExitStatus,
+        /// What the batch step used.
+        usage: Usage,
+    },
 }
 
 /// A job that is over.

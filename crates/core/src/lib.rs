@@ -57,7 +57,7 @@ pub use effect::{Effect, SignalScope};
 pub use event::{Change, Event};
 pub use index_set::IndexSet;
 pub use info::JobView;
-pub use job::{EndCause, Hold, Job, Launch, Owner, Pending, Phase, Place, Run, Submission};
+pub use job::{EndCause, Hold, Job, Launch, Owner, Pending, Phase, Place, Repeated, Run, Submission};
 pub use ledger::Ledger;
 pub use plan::{NodePick, Plan, Start};
 pub use state::{KeptChanges, State};

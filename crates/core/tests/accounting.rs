@@ -2,8 +2,8 @@
 
 mod common;
 
-use bivouac_core::{Command, Launch, NodePick, Plan, Start};
-use bivouac_types::info::{JobInfo, Scheduler};
+use bivouac_core::{Command, Launch, NodePick, Plan, Repeated, Start};
+use bivouac_types::info::{JobInfo, Scheduler, Usage};
 use bivouac_types::{ExitStatus, JobId, JobSpec, JobState, PendingReason, StepKind};
 use common::*;
 
@@ -22,7 +22,7 @@ fn a_run_that_is_requeued_has_a_record_and_the_job_a_new_submission() {
         .unwrap();
     w.secs += 20;
     let end = w.now().wall;
-    let record = w.cluster.view(id, &Plan::default()).unwrap().requeued(end, w.now());
+    let record = w.cluster.view(id, &Plan::default()).unwrap().requeued(Repeated::Asked, end, w.now());
     assert_eq!((record.state, record.end, record.restarts), (JobState::Requeued, Some(end), 0));
     assert_eq!((record.elapsed.as_secs(), record.pid), (20, None));
     let batch = &record.steps[0];
@@ -37,12 +37,24 @@ fn a_run_that_is_requeued_has_a_record_and_the_job_a_new_submission() {
 }
 
 #[test]
-fn a_run_whose_node_fails_says_so() {
+fn the_record_of_a_run_that_is_repeated_says_how_it_ended() {
     let mut w = World::new();
     let id = w.submit(spec());
     w.start(id);
-    let record = w.cluster.view(id, &Plan::default()).unwrap().requeued(w.now().wall, w.now());
-    assert_eq!(record.state, JobState::NodeFail);
+    let record = |ran| w.cluster.view(id, &Plan::default()).unwrap().requeued(ran, w.now().wall, w.now());
+    let told = |ran| {
+        let record = record(ran);
+        (record.state, record.exit, record.steps[0].state, record.steps[0].exit)
+    };
+    let (none, terminated) = (ExitStatus::default(), ExitStatus { code: 0, signal: 15 });
+    assert_eq!(told(Repeated::NodeFail), (JobState::NodeFail, none, JobState::Cancelled, none));
+    assert_eq!(told(Repeated::Preempted), (JobState::Preempted, none, JobState::Cancelled, terminated));
+    let (status, usage) = (exit(3), Usage { user_us: 7, ..Usage::default() });
+    assert_eq!(
+        told(Repeated::Exited { status, usage }),
+        (JobState::Requeued, status, JobState::Failed, status)
+    );
+    assert_eq!(record(Repeated::Exited { status, usage }).steps[0].usage, usage);
 }
 
 #[test]

@@ -288,10 +288,10 @@ impl Controller {
     pub(crate) fn apply(&mut self, turn: &mut Turn, events: Vec<Event>) {
         for event in events {
             // One that was over has its record.
-            if let Change::Requeued { job, end, .. } = &event.change
+            if let Change::Requeued { job, end, ran, .. } = &event.change
                 && self.cluster.job(*job).is_some_and(|j| j.run().is_some())
             {
-                turn.batch.ended.extend(self.requeued_record(*job, *end, event.at));
+                turn.batch.ended.extend(self.requeued_record(*job, *ran, *end, event.at));
             }
             self.cluster.apply(&event);
             turn.mails.extend(self.mail_about(&event.change));

@@ -52,7 +52,7 @@ impl From<EndCause> for Why {
             EndCause::TimeLimit => Why::TimeLimit,
             EndCause::Requeue => Why::Requeue,
             EndCause::NodeFail => Why::NodeFailure,
-            EndCause::Preempted => Why::Preemption,
+            EndCause::Preempted | EndCause::PreemptedAndRequeued => Why::Preemption,
             EndCause::OutOfMemory => Why::OutOfMemory,
             EndCause::Deadline => Why::Deadline,
         }

@@ -3,7 +3,7 @@
 use crate::accounting;
 use crate::controller::Controller;
 use crate::mailbox::{Peer, Reply};
-use bivouac_core::{Job, JobView, Phase};
+use bivouac_core::{Job, JobView, Phase, Repeated};
 use bivouac_proto::message::{Ask, JobQuery, Payload, Response, Status};
 use bivouac_types::info::{ArrayTasks, JobInfo};
 use bivouac_types::pattern::{PatternContext, expand};
@@ -98,8 +98,14 @@ impl Controller {
     }
 
     /// The accounting record of a run that is over, of a job that is about to wait again.
-    pub(crate) fn requeued_record(&self, id: JobId, end: Timestamp, now: Now) -> Option<JobInfo> {
-        let mut record = self.cluster.view(id, &self.plan)?.requeued(end, now);
+    pub(crate) fn requeued_record(
+        &self,
+        id: JobId,
+        ran: Repeated,
+        end: Timestamp,
+        now: Now,
+    ) -> Option<JobInfo> {
+        let mut record = self.cluster.view(id, &self.plan)?.requeued(ran, end, now);
         fill_files(&mut record);
         Some(record)
     }

@@ -77,6 +77,10 @@ fn jobs_are_killed_for_memory_and_preempted() {
     add(&camp, &format!("preempt {second} --requeue"));
     camp.until("it runs again", || camp.read("runs").lines().filter(|l| *l == "run").count() == 2);
     camp.run("scancel", [second.to_string()]).ok();
+    camp.wait(second);
+    let records = ["-X", "-n", "-P", "-D", "-o", "State,ExitCode", "-j", &second.to_string()];
+    let records = camp.run("sacct", records).ok();
+    assert!(records.starts_with("PREEMPTED|0:0\nCANCELLED by "), "{records}");
     let third = camp.sbatch(["--wrap", "sleep 300"]);
     add(&camp, &format!("preempt {third} --after 0.2"));
     camp.wait(third);

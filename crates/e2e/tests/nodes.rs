@@ -75,6 +75,9 @@ fn jobs_on_a_node_that_goes_down_end_or_run_again() {
     update(&camp, "NodeName=n1 State=DOWN Reason=fire");
     camp.until("it has failed", || camp.state(job) == "NODE_FAIL");
     camp.until("it waits again", || camp.state(again) == "PENDING");
+    let first = ["-n", "-P", "-D", "-o", "State,ExitCode", "-j", &again.to_string()];
+    let records = camp.run("sacct", first).ok();
+    assert_eq!(records, "NODE_FAIL|0:0\nCANCELLED|\nPENDING|0:0\n");
     assert_eq!((camp.state(other).as_str(), node(&camp, "n1").as_str()), ("RUNNING", "down fire"));
     assert_eq!(camp.run("sinfo", ["-h", "-R", "-o", "%E|%u|%N"]).ok().lines().count(), 1);
     let shown = camp.run("scontrol", ["show", "node", "n1"]).ok();

@@ -229,4 +229,6 @@ fn a_job_that_exits_with_a_code_to_requeue_runs_again() {
     let id = camp.sbatch(["--wrap", "echo job >> log; test $SLURM_RESTART_COUNT || exit 7"]);
     assert_eq!(camp.wait(id).code, 0);
     assert_eq!(camp.read("log").lines().filter(|l| *l == "job").count(), 2);
+    let records = camp.run("sacct", ["-X", "-n", "-P", "-D", "-o", "State,ExitCode", "-j", &id.to_string()]);
+    assert_eq!(records.ok(), "REQUEUED|7:0\nCOMPLETED|0:0\n");
 }

@@ -225,8 +225,7 @@ impl Outcome {
             Outcome::Cancelled { status, .. } => status.unwrap_or_default(),
             // Slurm's number for a job whose launch failed, shown as 0:53.
             Outcome::LaunchFailed => ExitStatus { code: 0, signal: 53 },
-            Outcome::NodeFail => ExitStatus { code: 1, signal: 0 },
-            Outcome::DependencyNeverSatisfied => ExitStatus::default(),
+            Outcome::NodeFail | Outcome::DependencyNeverSatisfied => ExitStatus::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::update::hold_of;
 use crate::cluster::Cluster;
 use crate::command::{Caller, JobTarget};
 use crate::event::Change;
-use crate::job::{EndCause, Ended, Hold, Phase};
+use crate::job::{EndCause, Ended, Hold, Phase, Repeated};
 use bivouac_types::{Now, Reject};
 
 impl Cluster {
@@ -98,7 +98,7 @@ impl Cluster {
                 Phase::Ending(..) => refusal = Some(Reject::NotInThisState),
                 Phase::Ended(_) => {
                     changes.extend(hold.map(|hold| Change::Held { job, hold }));
-                    changes.push(self.again(job, now.wall, now));
+                    changes.push(self.again(job, Repeated::Asked, now.wall, now));
                 }
             }
         }

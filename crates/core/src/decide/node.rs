@@ -136,7 +136,9 @@ impl Cluster {
             let ending = |cause| Change::Ending { attempt: s.job.attempt(), cause };
             match what {
                 Misfortune::OutOfMemory => kill(s.job, EndCause::OutOfMemory, &mut changes),
-                Misfortune::PreemptedAndRequeued if again => changes.push(ending(EndCause::Requeue)),
+                Misfortune::PreemptedAndRequeued if again => {
+                    changes.push(ending(EndCause::PreemptedAndRequeued));
+                }
                 Misfortune::Preempted | Misfortune::PreemptedAndRequeued => {
                     changes.push(ending(EndCause::Preempted));
                 }

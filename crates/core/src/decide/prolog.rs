@@ -3,7 +3,7 @@
 use super::Changes;
 use crate::cluster::Cluster;
 use crate::event::Change;
-use crate::job::{Hold, Launch, Phase};
+use crate::job::{Hold, Launch, Phase, Repeated};
 use bivouac_types::info::Usage;
 use bivouac_types::{Attempt, Now, Outcome};
 
@@ -20,6 +20,9 @@ impl Cluster {
             let outcome = Outcome::LaunchFailed;
             return vec![Change::Ended { job: job.id, outcome, end: now.wall, usage: Usage::default() }];
         }
-        vec![self.again(job.id, now.wall, now), Change::Held { job: job.id, hold: Hold::LaunchFailed }]
+        vec![
+            self.again(job.id, Repeated::Asked, now.wall, now),
+            Change::Held { job: job.id, hold: Hold::LaunchFailed },
+        ]
     }
 }

@@ -4,7 +4,7 @@ use super::Changes;
 use crate::cluster::Cluster;
 use crate::command::KeeperReport;
 use crate::event::Change;
-use crate::job::{EndCause, Hold, Job, Launch, Phase};
+use crate::job::{EndCause, Hold, Job, Launch, Phase, Repeated};
 use bivouac_types::info::Usage;
 use bivouac_types::{ExitStatus, JobId, Now, Outcome, Timestamp};
 
@@ -47,9 +47,9 @@ impl Cluster {
     }
 
     /// The run that ended then is to be repeated, after what Slurm waits before it starts a job again.
-    pub(super) fn again(&self, job: JobId, end: Timestamp, now: Now) -> Change {
+    pub(super) fn again(&self, job: JobId, ran: Repeated, end: Timestamp, now: Now) -> Change {
         let begin = Some(now.wall + self.world.config.parameters.requeue_delay());
-        Change::Requeued { job, end, begin }
+        Change::Requeued { job, end, begin, ran }
     }
 
     /// RequeueExitHold.
@@ -80,21 +80,23 @@ impl Cluster {
         };
         let again = self.submission(job).is_some_and(|s| s.spec.requeue == Some(true));
         let may_again = self.submission(job).is_some_and(|s| s.requeue(&self.world.config));
+        let again_after = |ran| self.again(job.id, ran, end, now);
         let outcome = match (cause, how) {
-            (Some(EndCause::Requeue), _) => return self.again(job.id, end, now),
+            (Some(EndCause::Requeue), _) => return again_after(Repeated::Asked),
+            (Some(EndCause::PreemptedAndRequeued), _) => return again_after(Repeated::Preempted),
             (Some(EndCause::Cancelled { by }), _) => Outcome::Cancelled { by, status },
-            (Some(EndCause::NodeFail), _) if may_again => return self.again(job.id, end, now),
+            (Some(EndCause::NodeFail), _) if may_again => return again_after(Repeated::NodeFail),
             (Some(EndCause::NodeFail), _) => Outcome::NodeFail,
             (Some(EndCause::Preempted), _) => Outcome::Preempted(status.unwrap_or_default()),
             (Some(EndCause::OutOfMemory), _) => Outcome::OutOfMemory,
             (Some(EndCause::Deadline), _) => Outcome::Deadline(status.unwrap_or_default()),
             (Some(EndCause::TimeLimit), _) => Outcome::Timeout(status.unwrap_or_default()),
             (None, End::Exited(status)) if may_again && self.exits_again(status) => {
-                return self.again(job.id, end, now);
+                return again_after(Repeated::Exited { status, usage });
             }
             (None, End::Exited(status)) => Outcome::Exited(status),
             (None, End::NotLaunched) => Outcome::LaunchFailed,
-            (None, End::Lost) if again => return self.again(job.id, end, now),
+            (None, End::Lost) if again => return again_after(Repeated::NodeFail),
             (None, End::Lost) => Outcome::NodeFail,
         };
         Change::Ended { job: job.id, outcome, end, usage }

@@ -165,13 +165,24 @@ pub(super) fn state(row: &Row<'_>, _: &Settings, out: &mut String) {
     }
 }
 
+/// Whether nobody knows how a step ended: its node failed. What ends a step otherwise is a signal.
+pub(super) fn is_unknown_end(step: &StepInfo) -> bool {
+    step.state == JobState::Cancelled && step.exit == ExitStatus::default()
+}
+
+pub(super) fn exit_code(row: &Row<'_>, _: &Settings, out: &mut String) {
+    if !row.step.is_some_and(is_unknown_end) {
+        number(out, exit_status(row.job, row.step));
+    }
+}
+
 /// A job that was ended from outside has no exit code of its own. Codes above 127 are what a shell makes of signals;
 /// Slurm's accounting takes them for that and shows what is above 128. Of a script that SIGHUP ended, it says that the job
 /// exited with 1.
 pub(super) fn exit_status(job: &JobInfo, step: Option<&StepInfo>) -> ExitStatus {
     let exit = match step {
         Some(step) => step.exit,
-        None if matches!(job.state, JobState::Cancelled | JobState::Timeout | JobState::Requeued) => {
+        None if matches!(job.state, JobState::Cancelled | JobState::Timeout | JobState::Preempted) => {
             ExitStatus::default()
         }
         None if job.exit.signal == 1 => ExitStatus { code: 1, signal: 0 },

@@ -151,7 +151,7 @@ static COLUMNS: &[Column<Entries>] = &[
     n(10, "ElapsedRaw", |r, s, o| number(o, elapsed(r, s).as_secs())),
     t(19, "Eligible", eligible),
     t(19, "End", end),
-    f(8, "ExitCode", |r, _, o| number(o, exit_status(r.job, r.step))),
+    f(8, "ExitCode", exit_code),
     f(19, "Flags", flags),
     n(6, "GID", |r, _, o| of_job(r, o, |job, o| number(o, job.gid))),
     f(9, "Group", |r, _, o| of_job(r, o, |job, o| o.push_str(&job.group))),

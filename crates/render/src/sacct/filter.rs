@@ -110,9 +110,11 @@ pub(super) fn started(job: &JobInfo) -> Option<Timestamp> {
     job.start.filter(|_| !job.nodes.is_empty())
 }
 
-/// What is shown for that: of one that was cancelled before it could start, when it was.
+/// What is shown for that. Slurm's controller tells the database every five seconds of jobs that wait: one that was
+/// cancelled before that has the time of its end, a later one none.
 pub(super) fn shown_start(job: &JobInfo) -> Option<Timestamp> {
-    started(job).or(job.end.filter(|_| job.state.is_ended()))
+    let unknown_yet = |end: &Timestamp| end.as_secs() - job.submit.as_secs() < 5;
+    started(job).or(job.end.filter(|_| job.state.is_ended()).filter(unknown_yet))
 }
 
 /// Whether a value is in a list, if there is one.

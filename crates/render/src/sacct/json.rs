@@ -1,6 +1,6 @@
 //! sacct --json: jobs in the shape of the accounting's REST interface v0.0.38.
 
-use super::cells::{distribution, exit_status, on_node, state_word, step_nodes};
+use super::cells::{distribution, exit_status, is_unknown_end, on_node, state_word, step_nodes};
 use super::filter::{Filter, over, shown_start, started};
 use super::rows::shown;
 use crate::job;
@@ -39,6 +39,14 @@ fn time(at: Option<Timestamp>) -> Value {
     Value::Int(at.map_or(0, Timestamp::as_secs))
 }
 
+/// Of a job that is over and never started nothing.
+fn start(job: &JobInfo) -> Value {
+    match shown_start(job) {
+        None if over(job).is_some() => Value::Null,
+        start => time(start),
+    }
+}
+
 fn cpu_time(us: u64) -> Value {
     object([("seconds", (us / 1_000_000).into()), ("microseconds", (us % 1_000_000).into())])
 }
@@ -55,7 +63,7 @@ fn job_value(job: &JobInfo, steps: &[&StepInfo], s: &Settings) -> Value {
         ("elapsed", job.elapsed.as_secs().into()),
         ("eligible", time(job::eligible(job))),
         ("end", time(over(job))),
-        ("start", time(shown_start(job))),
+        ("start", start(job)),
         ("submission", time(Some(job.submit))),
         ("suspended", job.accounting.suspended.as_secs().into()),
         ("system", cpu_time(system)),
@@ -229,6 +237,13 @@ fn exit(status: ExitStatus) -> Value {
     object([("status", "SIGNALED".into()), ("return_code", Value::Null), ("signal", signal)])
 }
 
+fn step_exit(job: &JobInfo, step: &StepInfo) -> Value {
+    if is_unknown_end(step) {
+        return object([("status", "PENDING".into()), ("return_code", Value::Null)]);
+    }
+    exit(exit_status(job, Some(step)))
+}
+
 /// The numbers that Slurm's database gives to what it counts; generic resources begin at 1001.
 fn tres(amounts: &Tres<'_>) -> Vec<Value> {
     let entry = |kind: &str, name: Option<&str>, id: i64, count: u64| {
@@ -284,7 +299,7 @@ fn step_value(job: &JobInfo, step: &StepInfo, s: &Settings) -> Value {
         ),
         ("tres", step_tres(job, step)),
         ("time", times),
-        ("exit_code", exit(exit_status(job, Some(step)))),
+        ("exit_code", step_exit(job, step)),
         ("tasks", object([("count", step.num_tasks.into())])),
         ("pid", Value::Null),
         (
