@@ -10,6 +10,7 @@ use crate::keeper_link::Link;
 use crate::mail::Letter;
 use crate::mailbox::{Mail, Reply};
 use crate::names::Names;
+use crate::node_names::NodeHosts;
 use crate::programs::Programs;
 use crate::spells::Spells;
 use crate::statistics::{self, Statistics};
@@ -45,6 +46,7 @@ pub struct Controller {
     pub(crate) installed: Installed,
     /// Whether jobs of a site can have its view, as the machine allows.
     pub(crate) access: Access,
+    pub(crate) hosts: NodeHosts,
     pub(crate) config: Arc<ClusterConfig>,
     /// FairShareDampeningFactor as scontrol set it, until the configuration is read again.
     pub(crate) dampening: Option<u16>,
@@ -164,6 +166,7 @@ impl Controller {
             site,
             installed,
             access,
+            hosts: NodeHosts::new(),
             config: replayed.cluster.config().clone(),
             dampening: None,
             cluster: replayed.cluster,
@@ -470,6 +473,7 @@ impl Controller {
     /// Goes on under another configuration.
     pub(crate) fn take(&mut self, site: Site, config: Arc<ClusterConfig>, cluster: Cluster) {
         (self.site, self.config, self.cluster) = (site, config, cluster);
+        self.hosts.forget();
         self.dampening = None;
         self.config_problem = None;
         self.planned = false;

@@ -112,7 +112,8 @@ impl Controller {
                 .map_err(later)?;
         let node = row.batch_host().unwrap_or_default().to_owned();
         let kept = row.spec.kept_dir.as_deref().map(Into::into);
-        let session = self.session(&account, &JobPlace { job: row.id.to_string(), node, kept })?;
+        let session =
+            self.session(&account, &JobPlace { job: row.id.to_string(), node: node.clone(), kept })?;
         let script = match &session.plan {
             Some(_) => Path::new(bivouac_view::RUN)
                 .join(script.strip_prefix(&self.place.state_dir).unwrap_or(&script)),
@@ -172,7 +173,10 @@ impl Controller {
             umask,
             cpus: self.pinned_cpus(&row),
             nice: 0,
-            view: session.plan.as_ref().map(|p| p.encode()),
+            view: match &session.plan {
+                Some(plan) => Some(plan.encode()),
+                None => self.node_names(&node).map(|names| names.encode()),
+            },
             scratch: session.scratch.map(|p| p.as_os_str().as_bytes().to_vec()),
             limits,
         }))

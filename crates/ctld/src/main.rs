@@ -28,6 +28,7 @@ mod lock;
 mod mail;
 mod mailbox;
 mod names;
+mod node_names;
 mod notice;
 mod programs;
 mod queries;

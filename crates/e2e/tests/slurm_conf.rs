@@ -232,3 +232,29 @@ fn a_job_that_exits_with_a_code_to_requeue_runs_again() {
     let records = camp.run("sacct", ["-X", "-n", "-P", "-D", "-o", "State,ExitCode", "-j", &id.to_string()]);
     assert_eq!(records.ok(), "REQUEUED|7:0\nCOMPLETED|0:0\n");
 }
+
+#[test]
+fn a_script_finds_its_nodes_name_and_all_nodes_lead_to_this_machine() {
+    for camp in [Some(Camp::new()), Camp::of_ordinary_user()].into_iter().flatten() {
+        let conf = example(&camp);
+        up(&camp, &conf).ok();
+        let ask = "hostname; echo $SLURMD_NODENAME; srun -l hostname | sort; getent hosts c1 g2; id -un";
+        let id = camp.sbatch(["-W", "-N", "2", "-w", "c2,g1", "-o", "out", "--wrap", ask]);
+        assert_eq!(camp.wait(id).code, 0);
+        let user = camp.run("id", ["-un"]).ok();
+        let told = camp.read("out");
+        if told.lines().next() == Some(camp.run("hostname", [""; 0]).ok().trim()) {
+            eprintln!("SKIPPED: this machine makes no namespaces");
+            continue;
+        }
+        let addresses = "127.0.0.1       c1\n127.0.0.1       g2\n";
+        assert_eq!(told, format!("c2\nc2\n0: c2\n1: g1\n{addresses}{user}"));
+        // Whoever escaped is found there as well.
+        let id = camp.sbatch(["-o", "out", "--wrap", "setsid sh -c 'echo $$ > pid; exec sleep 300' & wait"]);
+        camp.until("it has escaped", || camp.path("work/pid").exists() && !camp.read("pid").is_empty());
+        let pid = camp.read("pid").trim().to_owned();
+        camp.run("scancel", [id.to_string()]).ok();
+        camp.wait(id);
+        assert!(!Path::new("/proc").join(&pid).exists(), "process {pid} is left");
+    }
+}

@@ -220,9 +220,9 @@ fn set_cpus(order: &LaunchOrder) -> io::Result<()> {
 
 fn apply_view(bytes: &[u8]) -> Result<(), LaunchFailure> {
     let failure = |errno, what: String| LaunchFailure { step: FailedStep::View, errno, what };
-    let plan = bivouac_view::ViewPlan::decode(bytes)
+    let entry = bivouac_view::Entry::decode(bytes)
         .map_err(|e| failure(0, format!("Could not read the plan of the site view: {e}")))?;
-    plan.apply().map_err(|e| failure(e.errno(), format!("Could not set up the site view: {e}")))
+    entry.apply().map_err(|e| failure(e.errno(), format!("Could not set up the site view: {e}")))
 }
 
 fn become_user(order: &LaunchOrder) -> Result<(), LaunchFailure> {

@@ -104,7 +104,7 @@ pub struct LaunchOrder {
     pub cpus: Option<Vec<u32>>,
     /// Added to the keeper's nice value.
     pub nice: i32,
-    /// Encoded `ViewPlan` of bivouac-view, applied before privileges are dropped.
+    /// Encoded `Entry` of bivouac-view, applied before privileges are dropped.
     pub view: Option<Vec<u8>>,
     /// Job-local scratch folder as a path outside the view (at most [`MAX_SCRATCH`] bytes): made with mode 0700 for the
     /// user before the start, removed after the end.

@@ -19,7 +19,7 @@ const NEW: &str = "/new";
 type Done = Result<(), ViewError>;
 
 /// Turns an I/O result into ours, naming what was done.
-fn doing<T>(what: impl FnOnce() -> String, result: io::Result<T>) -> Result<T, ViewError> {
+pub(crate) fn doing<T>(what: impl FnOnce() -> String, result: io::Result<T>) -> Result<T, ViewError> {
     result.map_err(|cause| ViewError::new(what(), cause))
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn try_namespaces() -> Done {
     enter_building_site()
 }
 
-fn enter_namespaces() -> Done {
+pub(crate) fn enter_namespaces() -> Done {
     let (uid, gid) = sys::user_and_group();
     let spaces = libc::CLONE_NEWNS | libc::CLONE_NEWUTS;
     if uid == 0 {

@@ -70,7 +70,7 @@ impl ViewPlan {
     }
 }
 
-struct Writer(Vec<u8>);
+pub(crate) struct Writer(pub(crate) Vec<u8>);
 
 impl Writer {
     fn number(&mut self, n: usize) {
@@ -79,12 +79,12 @@ impl Writer {
         self.0.extend(u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes());
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len());
         self.0.extend(bytes);
     }
 
-    fn path(&mut self, path: &Path) {
+    pub(crate) fn path(&mut self, path: &Path) {
         self.bytes(path.as_os_str().as_bytes());
     }
 
@@ -141,7 +141,7 @@ impl Writer {
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take(&mut self, n: usize) -> Result<&'a [u8], DecodeError> {
@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
         self.take(n)
     }
 
-    fn text(&mut self) -> Result<String, DecodeError> {
+    pub(crate) fn text(&mut self) -> Result<String, DecodeError> {
         String::from_utf8(self.bytes()?.to_vec()).map_err(|_| DecodeError::Text)
     }
 
@@ -180,7 +180,7 @@ impl<'a> Reader<'a> {
         Ok(PathBuf::from(OsString::from_vec(self.bytes()?.to_vec())))
     }
 
-    fn path(&mut self) -> Result<PathBuf, DecodeError> {
+    pub(crate) fn path(&mut self) -> Result<PathBuf, DecodeError> {
         let path = self.any_path()?;
         if is_plain(&path) { Ok(path) } else { Err(DecodeError::Path(path)) }
     }

@@ -15,6 +15,8 @@
 //! A private mount namespace and UTS namespace (and, for anybody but root, a user namespace that maps the
 //! caller's user and group to themselves). Its root is a small read-only `tmpfs`; every entry of the
 //! host's root is bound into it, except the folders that the site replaces.
+//!
+//! Where a site replaces nothing, a node that is not this machine's namesake still has its name ([`NodeNames`]).
 
 mod apply;
 mod codec;
@@ -22,6 +24,7 @@ mod fallback;
 mod inputs;
 mod layout;
 mod marker;
+mod names;
 mod plan;
 mod probe;
 mod sys;
@@ -31,5 +34,7 @@ pub use fallback::{PathLink, SetupError, setup_paths};
 pub use inputs::{SiteFolder, ViewInputs};
 pub use layout::*;
 pub use marker::Marker;
+pub use names::{Entry, NodeNames, hosts_file};
 pub use plan::{Step, ViewError, ViewPlan};
 pub use probe::{NO_NAMESPACES_VARIABLE, NoNamespaces, probe};
+pub use sys::host_name;

@@ -58,6 +58,17 @@ pub(crate) fn set_host_name(name: &str) -> io::Result<()> {
     check(unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) })
 }
 
+/// The name of the host as this process sees it.
+pub fn host_name() -> String {
+    let mut buffer = [0u8; 256];
+    // SAFETY: the pointer and the length are the buffer's, less one byte so that it stays terminated.
+    if unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len() - 1) } != 0 {
+        return String::new();
+    }
+    let end = buffer.iter().position(|&b| b == 0).unwrap_or(buffer.len());
+    String::from_utf8_lossy(&buffer[..end]).into_owned()
+}
+
 /// Effective user and group of this process.
 pub(crate) fn user_and_group() -> (libc::uid_t, libc::gid_t) {
     // SAFETY: both calls cannot fail and touch no memory.

@@ -174,11 +174,7 @@ fn key() -> Result<String, ExitCode> {
 
 /// This machine's name up to the first dot.
 fn host_name() -> String {
-    let mut buffer = [0u8; 256];
-    // SAFETY: the pointer and the length are the buffer's, less one byte so that it stays terminated.
-    if unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len() - 1) } != 0 {
-        return "localhost".to_owned();
-    }
-    let end = buffer.iter().position(|&b| b == 0 || b == b'.').unwrap_or(buffer.len());
-    String::from_utf8_lossy(&buffer[..end]).into_owned()
+    let name = bivouac_view::host_name();
+    let short = name.split('.').next().unwrap_or_default();
+    if short.is_empty() { "localhost".to_owned() } else { short.to_owned() }
 }
