@@ -3,6 +3,7 @@
 //! Owns the command lines and what is printed. Must never know how the controller decides; it asks
 //! ([`bivouac_proto`]) and prints. A reader starts at [`main`], then at the module of a command.
 
+mod added;
 mod anew;
 mod bcast;
 mod bounded;
@@ -32,11 +33,10 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// The names under which the binary is a command of Slurm's (`bivouac link` makes them).
-pub const SLURM_COMMANDS: [&str; 13] = [
-    "sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "sprio", "sshare", "sdiag",
-    "strigger", "sbcast", "sreport",
-];
+/// The names under which the binary is a command of Slurm's or of a site's (`bivouac link` makes them).
+pub fn commands() -> impl Iterator<Item = &'static str> {
+    bivouac_site::COMMANDS.iter().copied().filter(|name| *name != "bivouac")
+}
 
 fn main() -> ExitCode {
     // A closed pipe (`squeue | head`) ends the program quietly, as it ends any other.
@@ -86,7 +86,7 @@ fn command_name() -> String {
 }
 
 fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
-    SLURM_COMMANDS.into_iter().find(|n| *n == name).into_iter().for_each(cluster::begin);
+    commands().find(|n| *n == name).into_iter().for_each(cluster::begin);
     Some(match name {
         "sbatch" => sbatch::run,
         "srun" => srun::run,
@@ -101,6 +101,11 @@ fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
         "strigger" => strigger::run,
         "sbcast" => sbcast::run,
         "sreport" => sreport::run,
+        "seff" => added::seff,
+        "seff-array" => added::seff_array,
+        "jobstats" => added::jobstats,
+        "suuser" => added::suuser,
+        "suacct" => added::suacct,
         _ => return None,
     })
 }

@@ -15,7 +15,8 @@ pub fn document() -> String {
          says how to make it anew; another one compares the table with Slurm's manual pages.\n\n\
          Every option, variable and word of the manual pages of Slurm 22.05 is in one of three states: **honoured**, it \
          does what Slurm does; **listed**, it is accepted because it cannot matter on this cluster; **refused**, it is an \
-         error that names what to use instead. Nothing is accepted and then ignored.\n\n",
+         error that names what to use instead. Nothing is accepted and then ignored. seff, seff-array, jobstats, suuser and \
+         suacct are no programs of Slurm's, but of sites that add them; theirs are in the table too.\n\n",
     );
     out += "| command | honoured | listed | refused |\n|---|---|---|---|\n";
     let mut all = Vec::new();

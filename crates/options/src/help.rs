@@ -27,6 +27,13 @@ fn signature(opt: &Opt) -> String {
 pub fn help(program: Program) -> String {
     const WIDTH: usize = 38;
     let mut out = format!("Usage: {program} [options] {}\n", program.synopsis()).replace(" \n", "\n");
+    if program.is_added() {
+        // As sites have it, what it is for comes first.
+        out = format!("Purpose: {}\n\n{out}", program.purpose());
+        for (line, what) in crate::manual::examples(program) {
+            out += &format!("Hint: {line}    {what}\n");
+        }
+    }
     out += "\nOptions:\n";
     for o in program.options().iter().filter(|o| o.status == Status::Honoured) {
         let left = signature(o);

@@ -35,7 +35,7 @@ const STATES: [(&str, &str); 16] = [
 ];
 
 /// A command line, and what it does.
-fn examples(program: Program) -> &'static [(&'static str, &'static str)] {
+pub(crate) fn examples(program: Program) -> &'static [(&'static str, &'static str)] {
     match program {
         Program::Sbatch => &[
             ("sbatch job.sh", "submit a script with its #SBATCH lines"),
@@ -107,6 +107,14 @@ fn examples(program: Program) -> &'static [(&'static str, &'static str)] {
         Program::Sprio => &[("sprio -l", "of what the priorities of waiting jobs are made")],
         Program::Sshare => &[("sshare -a -l", "shares and usage of all accounts and users")],
         Program::Sdiag => &[("sdiag", "what the controller has been doing")],
+        Program::Seff => &[
+            ("seff 123", "how well job 123 used its CPUs and its memory"),
+            ("seff 123_4", "the same of a task of an array"),
+        ],
+        Program::SeffArray => &[("seff-array 123", "averages and histograms over the tasks of array 123")],
+        Program::Jobstats => &[("jobstats alice 15", "her jobs of the last 15 days")],
+        Program::Suuser => &[("suuser alice 15", "what she used in the last 15 days")],
+        Program::Suacct => &[("suacct ucb-general 15", "what the account's users used in the last 15 days")],
         Program::Sreport => &[
             ("sreport cluster utilization start=2026-11-01 -t percent", "how busy the nodes were"),
             ("sreport user top start=now-7days end=now -t hours", "who used most in a week"),
@@ -144,9 +152,15 @@ pub fn page(program: Program, fields: &[Field]) -> String {
     let _ = writeln!(out, ".SH SYNOPSIS\n.B {name}\n[\\fIoptions\\fR] {}", text(synopsis));
     let _ = writeln!(
         out,
-        ".SH DESCRIPTION\n.B {name}\nis Slurm's command of that name as bivouac has it ({}). This page lists what it takes; an honoured \
-         option does what Slurm's does.",
-        text(VERSION)
+        ".SH DESCRIPTION\n.B {name}\n{}",
+        match program.is_added() {
+            true => "is no command of Slurm's: sites add a program of that name. This is bivouac's own, shaped by what such sites document."
+                .to_owned(),
+            false => format!(
+                "is Slurm's command of that name as bivouac has it ({}). This page lists what it takes; an honoured option does what Slurm's does.",
+                text(VERSION)
+            ),
+        }
     );
     let options = |wanted: fn(&Status) -> bool| {
         let some = program.options().iter().filter(move |o| wanted(&o.status));

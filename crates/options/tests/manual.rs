@@ -64,7 +64,9 @@ fn the_list_is_that_of_the_installed_pages() {
 
 /// The names of all pages; none where one of them is missing or of another version.
 fn installed() -> Option<String> {
-    let pages: Option<Vec<_>> = PROGRAMS.into_iter().map(|p| Some((p, page(p)?))).collect();
+    // Sites' own programs have no pages.
+    let of_slurm = PROGRAMS.into_iter().filter(|p| !p.is_added());
+    let pages: Option<Vec<_>> = of_slurm.map(|p| Some((p, page(p)?))).collect();
     let pages = pages.filter(|p| p.iter().any(|(_, text)| text.contains("December 2022")))?;
     let lines: Vec<String> = pages.iter().flat_map(|(program, text)| names(*program, text)).collect();
     Some(lines.join("\n") + "\n")

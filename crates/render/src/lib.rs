@@ -7,6 +7,7 @@
 //!
 //! The facts (headings, widths, forms of values) were observed on Slurm 22.05.8 and read in its man pages.
 
+pub mod efficiency;
 pub mod job;
 pub mod json;
 pub mod request;

@@ -23,14 +23,30 @@ use crate::site::{Cluster, Site};
 
 /// Names under which the one small binary answers: `bivouac link` and the link folders make them.
 pub const COMMANDS: &[&str] = &[
-    "sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol", "sacct", "sprio", "sshare", "sdiag",
-    "strigger", "sbcast", "sreport", "bivouac",
+    "sbatch",
+    "srun",
+    "squeue",
+    "scancel",
+    "sinfo",
+    "scontrol",
+    "sacct",
+    "sprio",
+    "sshare",
+    "sdiag",
+    "strigger",
+    "sbcast",
+    "sreport",
+    "seff",
+    "seff-array",
+    "jobstats",
+    "suuser",
+    "suacct",
+    "bivouac",
 ];
 
 /// Slurm's and the site's commands that are not there yet. A view has their names; other sites have those that the host
 /// has a command of: none of the host's shall answer, and perhaps reach a real cluster.
-pub const ABSENT_COMMANDS: &[&str] =
-    &["salloc", "sacctmgr", "sattach", "sstat", "seff", "sinteractive", "acompile"];
+pub const ABSENT_COMMANDS: &[&str] = &["salloc", "sacctmgr", "sattach", "sstat", "sinteractive", "acompile"];
 
 /// Where commands of the host's own Slurm are.
 const HOST_FOLDERS: &[&str] = &["/usr/bin", "/usr/local/bin", "/opt/slurm/bin"];

@@ -3,6 +3,8 @@
 mod command;
 mod conditions;
 
+pub use command::{FullNames, sources};
+
 use crate::{interactive, invocation};
 use bivouac_options::{Given, Program};
 use bivouac_render::sreport::{Print, TimeForm, Unit};

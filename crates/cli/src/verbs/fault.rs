@@ -151,9 +151,11 @@ fn refusal(program: &str) -> &'static str {
 }
 
 fn command(name: &str) -> Result<String, ExitCode> {
-    match crate::SLURM_COMMANDS.contains(&name) {
+    match crate::commands().any(|n| n == name) {
         true => Ok(name.to_owned()),
-        false => Err(usage(&format!("`{name}` is none of {}", crate::SLURM_COMMANDS.join(", ")))),
+        false => {
+            Err(usage(&format!("`{name}` is none of {}", crate::commands().collect::<Vec<_>>().join(", "))))
+        }
     }
 }
 

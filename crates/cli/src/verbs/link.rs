@@ -1,7 +1,6 @@
 //! `bivouac link DIR`: makes the names of Slurm's commands.
 
 use super::{Words, fail};
-use crate::SLURM_COMMANDS;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -14,7 +13,11 @@ pub(super) fn run(mut words: Words) -> ExitCode {
     };
     match std::env::current_exe().and_then(|exe| make(&dir, &exe)) {
         Ok(()) => {
-            println!("{} commands are in {}; put it first on PATH", SLURM_COMMANDS.len() + 1, dir.display());
+            println!(
+                "{} commands are in {}; put it first on PATH",
+                crate::commands().count() + 1,
+                dir.display()
+            );
             ExitCode::SUCCESS
         }
         Err(e) => fail(format!("{}: {e}", dir.display())),
@@ -24,7 +27,7 @@ pub(super) fn run(mut words: Words) -> ExitCode {
 /// Links that are there already are renewed; a file that is no link is somebody's and stays.
 fn make(dir: &Path, exe: &Path) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
-    for name in SLURM_COMMANDS.into_iter().chain(["bivouac"]) {
+    for name in crate::commands().chain(["bivouac"]) {
         let link = dir.join(name);
         match std::fs::symlink_metadata(&link) {
             Ok(meta) if meta.is_symlink() => std::fs::remove_file(&link)?,

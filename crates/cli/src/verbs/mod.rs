@@ -38,6 +38,8 @@ usage: bivouac [--cluster NAME] [--admin] VERB [OPTIONS]
                             (needs root once; as root for somebody else: his cluster's state folder)
   sbatch, srun, squeue, scancel, sinfo, scontrol, sacct, sprio, sshare, sdiag, strigger, sreport
                             Slurm's commands; each has its --help
+  seff, seff-array, jobstats, suuser, suacct
+                            what sites add to them: how well jobs used what they had, and what was used
 
   --cluster NAME            another cluster beside the usual one (or BIVOUAC_CLUSTER)
   --admin                   on a site's profile, or where a slurm.conf names a SlurmUser, the owner is an ordinary user;

@@ -1,5 +1,6 @@
 //! The table: every option of every command of Slurm 22.05, each in exactly one of three states.
 
+mod added;
 mod job;
 mod sacct;
 mod salloc;
@@ -57,10 +58,20 @@ pub enum Program {
     Strigger,
     /// `sreport`.
     Sreport,
+    /// `seff`.
+    Seff,
+    /// `seff-array`.
+    SeffArray,
+    /// `jobstats`.
+    Jobstats,
+    /// `suuser`.
+    Suuser,
+    /// `suacct`.
+    Suacct,
 }
 
 /// Every command, in the order of the compatibility document.
-pub const PROGRAMS: [Program; 15] = [
+pub const PROGRAMS: [Program; 20] = [
     Program::Sbatch,
     Program::Salloc,
     Program::Srun,
@@ -76,6 +87,11 @@ pub const PROGRAMS: [Program; 15] = [
     Program::Sdiag,
     Program::Strigger,
     Program::Sreport,
+    Program::Seff,
+    Program::SeffArray,
+    Program::Jobstats,
+    Program::Suuser,
+    Program::Suacct,
 ];
 
 /// Whether an option takes an argument, and the word that stands for it in --help.
@@ -222,6 +238,11 @@ impl Program {
             Program::Sdiag => "sdiag",
             Program::Strigger => "strigger",
             Program::Sreport => "sreport",
+            Program::Seff => "seff",
+            Program::SeffArray => "seff-array",
+            Program::Jobstats => "jobstats",
+            Program::Suuser => "suuser",
+            Program::Suacct => "suacct",
         }
     }
 
@@ -243,6 +264,9 @@ impl Program {
             Program::Sdiag => sdiag::OPTIONS,
             Program::Strigger => strigger::OPTIONS,
             Program::Sreport => sreport::OPTIONS,
+            Program::Seff => added::SEFF,
+            Program::SeffArray => added::SEFF_ARRAY,
+            Program::Jobstats | Program::Suuser | Program::Suacct => added::OF_DAYS,
         }
     }
 
@@ -262,6 +286,10 @@ impl Program {
             Program::Scancel => "[job_id[_array_id][.step_id]...]",
             Program::Scontrol => "[command [arguments...]]",
             Program::Sreport => "[cluster|job|reservation|user report [conditions...]]",
+            Program::Seff => "job",
+            Program::SeffArray => "array",
+            Program::Jobstats | Program::Suuser => "user [days]",
+            Program::Suacct => "account [days]",
             Program::Squeue
             | Program::Sinfo
             | Program::Sacct
@@ -290,7 +318,20 @@ impl Program {
             Program::Sdiag => "show what the scheduler does",
             Program::Strigger => "run programs when something happens",
             Program::Sreport => "report how the cluster was used, and by whom",
+            Program::Seff => "show how well a job used what it had asked for",
+            Program::SeffArray => "show how well the tasks of an array used what they had asked for",
+            Program::Jobstats => "show a user's jobs of the last days, a line each",
+            Program::Suuser => "show service units that a user used in the last days, by account",
+            Program::Suacct => "show service units that an account used in the last days, by user",
         }
+    }
+
+    /// Whether it is no program of Slurm's, but one that sites add.
+    pub fn is_added(self) -> bool {
+        matches!(
+            self,
+            Program::Seff | Program::SeffArray | Program::Jobstats | Program::Suuser | Program::Suacct
+        )
     }
 
     /// Whether options end at the first operand (what follows belongs to the user's own program).

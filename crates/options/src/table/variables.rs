@@ -65,6 +65,8 @@ impl Program {
             Program::Scontrol => &[BITSTR_LEN, CONF, CONF_OUT, DEBUG_FLAGS, TIME_FORMAT, TOPO_LEN],
             Program::Scancel | Program::Sprio | Program::Sshare | Program::Strigger => &[CONF, DEBUG_FLAGS],
             Program::Sdiag | Program::Sreport => &[CONF],
+            Program::Jobstats => &[TIME_FORMAT],
+            Program::Seff | Program::SeffArray | Program::Suuser | Program::Suacct => &[],
         }
     }
 }

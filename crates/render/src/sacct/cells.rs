@@ -144,7 +144,7 @@ pub(super) fn run_number(job: &JobInfo) -> u64 {
     u64::from(job.restarts) << 32 | u64::from(job.id.0)
 }
 
-pub(super) fn state_word(job: &JobInfo) -> &'static str {
+pub(crate) fn state_word(job: &JobInfo) -> &'static str {
     match job.state {
         // The accounting learns of a job's end when it has ended, and of no state besides the main one.
         JobState::Completing | JobState::Stopped => "RUNNING",
@@ -179,7 +179,7 @@ pub(super) fn exit_code(row: &Row<'_>, _: &Settings, out: &mut String) {
 /// A job that was ended from outside has no exit code of its own. Codes above 127 are what a shell makes of signals;
 /// Slurm's accounting takes them for that and shows what is above 128. Of a script that SIGHUP ended, it says that the job
 /// exited with 1.
-pub(super) fn exit_status(job: &JobInfo, step: Option<&StepInfo>) -> ExitStatus {
+pub(crate) fn exit_status(job: &JobInfo, step: Option<&StepInfo>) -> ExitStatus {
     let exit = match step {
         Some(step) => step.exit,
         None if matches!(job.state, JobState::Cancelled | JobState::Timeout | JobState::Preempted) => {

@@ -101,7 +101,7 @@ impl Selection {
 }
 
 /// When a run was over; none while it is not.
-pub(super) fn over(job: &JobInfo) -> Option<Timestamp> {
+pub(crate) fn over(job: &JobInfo) -> Option<Timestamp> {
     job.end.filter(|_| job.state.is_ended() || job.state == JobState::Requeued)
 }
 
@@ -112,7 +112,7 @@ pub(super) fn started(job: &JobInfo) -> Option<Timestamp> {
 
 /// What is shown for that. Slurm's controller tells the database every five seconds of jobs that wait: one that was
 /// cancelled before that has the time of its end, a later one none.
-pub(super) fn shown_start(job: &JobInfo) -> Option<Timestamp> {
+pub(crate) fn shown_start(job: &JobInfo) -> Option<Timestamp> {
     let unknown_yet = |end: &Timestamp| end.as_secs() - job.submit.as_secs() < 5;
     started(job).or(job.end.filter(|_| job.state.is_ended()).filter(unknown_yet))
 }

@@ -8,8 +8,10 @@ mod json;
 mod rows;
 mod words;
 
+pub(crate) use cells::{exit_status, state_word};
 pub use fields::Entries;
 pub use filter::{Filter, StartedBy, Window};
+pub(crate) use filter::{over, shown_start};
 pub use ids::{BadId, Pick, parse_jobs};
 pub use json::document;
 pub use rows::{Entry, entries, jobs_shown};

@@ -68,6 +68,21 @@ impl Report {
             writeln!(out, "{rule}")?;
             self.title.iter().try_for_each(|line| writeln!(out, "{line}"))?;
             writeln!(out, "{rule}")?;
+        }
+        self.write_table(print, out)
+    }
+
+    /// Whether it has no line below its headings.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Writes it without its title.
+    ///
+    /// # Errors
+    /// What writing says.
+    pub fn write_table(&self, print: Print, out: &mut impl Write) -> io::Result<()> {
+        if !print.bare {
             self.line(self.heads.iter().map(|h| (h.text.as_str(), Cut::Plain)), print, out)?;
             if !print.parsable {
                 let rules: Vec<String> =
