@@ -12,6 +12,7 @@ use bivouac_core::constraint::Constraint;
 use bivouac_keeper::protocol::{FromKeeper, ToKeeper, read_frame, write_frame};
 use bivouac_modules::{options, pathlist::PathList, version};
 use bivouac_options::{Invocation, Program, directive, job, job_update, salloc, sbatch, scancel, srun};
+use bivouac_pmi::{Reaction, Server, Step, frame as pmi_frame, line as pmi_line};
 use bivouac_proto::frame;
 use bivouac_proto::message::{Ask, Response};
 use bivouac_types::tres::GresRequest;
@@ -27,13 +28,14 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "words", run: words },
     Target { name: "job_script", run: job_script },
     Target { name: "command_line", run: command_line },
     Target { name: "slurm_conf", run: slurm_conf },
     Target { name: "frames", run: frames },
     Target { name: "modules", run: modules },
+    Target { name: "pmi", run: pmi },
 ];
 
 /// Slurm's small languages: names of nodes, tasks, times, resources, dependencies.
@@ -157,6 +159,44 @@ pub fn modules(data: &[u8]) {
     if let Some(joined) = list.join() {
         assert_eq!(PathList::split(Some(&joined), b":").join(), Some(joined));
     }
+}
+
+/// What the tasks of a step send on their PMI_FD: pieces that are ended by NUL, a digit before each says whose.
+pub fn pmi(data: &[u8]) {
+    let step = Step { job: "1.0".into(), nodes: vec!["n1".into(), "n2".into()], ranks: vec![0, 0, 1] };
+    let mut server = Server::new(step);
+    for piece in data.split(|byte| *byte == 0) {
+        let Some((rank, bytes)) = piece.split_first() else { continue };
+        for reaction in server.receive(u32::from(*rank % 4), bytes) {
+            let rank = match reaction {
+                Reaction::Send { rank, bytes } => {
+                    assert!(is_answer(&bytes), "{:?}", String::from_utf8_lossy(&bytes));
+                    rank
+                }
+                Reaction::Close { rank } | Reaction::Say { rank, .. } | Reaction::Abort { rank, .. } => rank,
+            };
+            assert!(rank < 3, "there is no rank {rank}");
+        }
+    }
+    let line = data.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    if let Ok(command) = pmi_line::read(line) {
+        let written = pmi_line::write(&command);
+        assert_eq!(pmi_line::read(&written[..written.len() - 1]), Ok(command));
+    }
+    if let Ok(command) = pmi_frame::read(data) {
+        assert_eq!(pmi_frame::read(&pmi_frame::write(&command)[pmi_frame::HEAD..]), Ok(command));
+    }
+}
+
+/// One line, or one frame as long as it says.
+fn is_answer(bytes: &[u8]) -> bool {
+    if bytes.starts_with(b"cmd=") {
+        return bytes.iter().position(|b| *b == b'\n') == Some(bytes.len() - 1);
+    }
+    let frame = bytes.split_first_chunk();
+    frame.is_some_and(|(head, body)| {
+        pmi_frame::length(head) == Ok(body.len()) && pmi_frame::read(body).is_ok()
+    })
 }
 
 /// A fixed moment, so that the same bytes do the same.
