@@ -305,6 +305,7 @@ impl Controller {
             kill_wait: self.config.kill_wait.as_secs(),
             wait: self.config.parameters.wait_time.as_secs(),
             kill_on_bad_exit: self.config.parameters.kill_on_bad_exit,
+            mpi: self.config.parameters.mpi_default,
         })
     }
 

@@ -6,7 +6,7 @@ use crate::job::{self, Asked, Surroundings};
 use crate::value::{self, ValueError};
 use bivouac_types::distribution::Method;
 use bivouac_types::job::OpenMode;
-use bivouac_types::{Distribution, HostList, TimeLimit};
+use bivouac_types::{Distribution, HostList, Mpi, TimeLimit};
 
 /// What srun is asked to do.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub struct Request {
     pub verbose: usize,
     /// --mpi=list: the kinds are to be shown, nothing is run.
     pub list_mpi: bool,
+    /// --mpi.
+    pub mpi: Option<Mpi>,
     /// --relative: the first of the job's nodes to use, counted from 0.
     pub relative: Option<u32>,
     /// --overcommit: more tasks than the job has CPUs.
@@ -166,7 +168,8 @@ pub fn request(given: &Given, plane_size: Option<u32>) -> Result<Request, ValueE
             }
         }));
     }
-    let list_mpi = mpi(given)?;
+    let list_mpi = given.value("mpi") == Some("list");
+    let mpi = if list_mpi { None } else { mpi(given)? };
     let per_node = value::count(given, "ntasks-per-node")?;
     let range = value::node_range(given)?;
     if range.is_some_and(|r| r.min == 0) {
@@ -207,6 +210,7 @@ pub fn request(given: &Given, plane_size: Option<u32>) -> Result<Request, ValueE
         quiet: given.has("quiet"),
         verbose: given.count("verbose"),
         list_mpi,
+        mpi,
         relative: natural(given, "relative")?,
         overcommit: given.has("overcommit"),
         exclude: hosts(given, "exclude")?,
@@ -253,21 +257,18 @@ fn natural(given: &Given, long: &'static str) -> Result<Option<u32>, ValueError>
         .ok_or_else(|| ValueError::plain(format!("Invalid numeric value \"{text}\" for --{long}.")))
 }
 
-/// --mpi: whether it asks for the list of kinds, of which there is one.
-fn mpi(given: &Given) -> Result<bool, ValueError> {
-    match given.value("mpi") {
-        None | Some("none" | "") => Ok(false),
-        Some("list") => Ok(true),
-        // This one never was a plugin of its own.
-        Some("openmpi") => Ok(false),
-        Some(kind) => Err(ValueError::plain(format!(
+/// --mpi: the kind, which must be one that is here.
+fn mpi(given: &Given) -> Result<Option<Mpi>, ValueError> {
+    let Some(kind) = given.value("mpi") else { return Ok(None) };
+    Mpi::parse(kind).map(Some).ok_or_else(|| {
+        ValueError::plain(format!(
             "Couldn't find the specified plugin name for mpi/{kind} looking at all files\n\
              cannot find mpi plugin for mpi/{kind}\n\
              MPI: Cannot create context for mpi/{kind}\n\
              MPI: Unable to load any plugin\n\
              Invalid MPI type '{kind}', --mpi=list for acceptable types"
-        ))),
-    }
+        ))
+    })
 }
 
 #[cfg(test)]

@@ -64,7 +64,10 @@ fn streams_and_flags() {
     assert_eq!(asked(&["--kill-on-bad-exit"], &[]).unwrap().kill_on_bad_exit, Some(true));
     assert_eq!(asked(&["-K"], &[("SLURM_KILL_BAD_EXIT", "0")]).unwrap().kill_on_bad_exit, Some(true));
     assert_eq!(asked(&[], &[("SLURM_KILL_BAD_EXIT", "0")]).unwrap().kill_on_bad_exit, Some(false));
-    assert!(asked(&["--mpi=pmi2"], &[]).unwrap_err().text.contains("cannot find mpi plugin for mpi/pmi2\n"));
+    assert_eq!(asked(&["--mpi=pmi2"], &[]).unwrap().mpi, Some(Mpi::Pmi2));
+    assert_eq!(asked(&["--mpi=openmpi"], &[("SLURM_MPI_TYPE", "pmi2")]).unwrap().mpi, Some(Mpi::None));
+    assert_eq!(asked(&[], &[("SLURM_MPI_TYPE", "pmi2")]).unwrap().mpi, Some(Mpi::Pmi2));
+    assert!(asked(&["--mpi=pmix"], &[]).unwrap_err().text.contains("cannot find mpi plugin for mpi/pmix\n"));
     assert_eq!(asked(&["-W", "x"], &[]).unwrap_err().text, "Invalid numeric value \"x\" for --wait.");
 }
 

@@ -9,8 +9,8 @@ use bivouac_types::partition::PartitionChange;
 use bivouac_types::priority::JobFactors;
 use bivouac_types::trigger::{Trigger, TriggerSelect, TriggerSpec};
 use bivouac_types::{
-    Blob, Distribution, Duration, ExitStatus, JobChange, JobId, JobSpec, Reject, StepId, StepLimit, TaskSet,
-    Timestamp,
+    Blob, Distribution, Duration, ExitStatus, JobChange, JobId, JobSpec, Mpi, Reject, StepId, StepLimit,
+    TaskSet, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -447,6 +447,9 @@ pub struct StepLayout {
     /// KillOnBadExit.
     #[serde(default)]
     pub kill_on_bad_exit: bool,
+    /// MpiDefault.
+    #[serde(default)]
+    pub mpi: Mpi,
 }
 
 /// A node of a step.

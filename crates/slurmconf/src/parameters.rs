@@ -8,7 +8,7 @@ use crate::values;
 use crate::{Beside, Build, Diagnostic, SLURM_CONF};
 use bivouac_types::config::{ClusterConfig, InitialState, LimitClock, QosConfig, valid_cluster_name};
 use bivouac_types::parameters::{Enforce, EnforcePartLimits, LicenseConfig, Parameters};
-use bivouac_types::{Duration, TimeLimit};
+use bivouac_types::{Duration, Mpi, TimeLimit};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The keys outside node, partition and similar lines, with the place where each was given last.
@@ -366,6 +366,7 @@ impl Build {
         p.inactive_limit = given.seconds("InactiveLimit").unwrap_or_default();
         p.wait_time = given.seconds("WaitTime").unwrap_or_default();
         p.kill_on_bad_exit = given.yes("KillOnBadExit");
+        p.mpi_default = given.get("MpiDefault").and_then(Mpi::parse).unwrap_or_default();
         p.job_file_append = given.yes("JobFileAppend");
         p.return_to_service = given.count("ReturnToService").unwrap_or(0);
         p.job_submit = given.words("JobSubmitPlugins");

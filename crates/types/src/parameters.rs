@@ -1,6 +1,7 @@
 //! What slurm.conf says about a cluster beyond its nodes, partitions and QoS. The default is what a cluster of a
 //! site profile has.
 
+use crate::mpi::Mpi;
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ pub struct Parameters {
     pub wait_time: Duration,
     /// KillOnBadExit: srun's default.
     pub kill_on_bad_exit: bool,
+    /// MpiDefault: srun's default.
+    pub mpi_default: Mpi,
     /// JobFileAppend: output files are appended to at the first start too.
     pub job_file_append: bool,
     /// RequeueExit: exit codes with which a batch job is requeued.

@@ -1,5 +1,6 @@
 //! `srun`, inside a job: the tasks of a step are srun's own children.
 
+mod advice;
 mod bcast;
 mod choice;
 mod commands;
@@ -10,6 +11,7 @@ mod guard;
 mod launch;
 mod multi;
 mod plan;
+mod pmi;
 mod programs;
 mod step;
 mod streams;
@@ -20,9 +22,10 @@ use bivouac_options::srun::{Request, request};
 use bivouac_options::{Given, Program};
 use bivouac_proto::message::StepLayout;
 use bivouac_proto::place::Account;
-use bivouac_types::{ExitStatus, JobId, StepKind};
+use bivouac_types::{ExitStatus, JobId, Mpi, StepKind};
 use commands::Commands;
 use guard::Guard;
+use pmi::{Pmi, TaskEnd};
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
@@ -49,10 +52,14 @@ fn tell(line: std::fmt::Arguments<'_>) {
 }
 
 fn srun(given: &Given) -> Result<ExitCode, ExitCode> {
-    let request = request(given, number("SLURM_DIST_PLANESIZE"))
-        .map_err(|e| invocation::fail_value(Program::Srun, &e))?;
+    let request = request(given, number("SLURM_DIST_PLANESIZE")).map_err(|e| {
+        let code = invocation::fail_value(Program::Srun, &e);
+        advice::refused(given.value("mpi"));
+        code
+    })?;
     if request.list_mpi {
-        return Ok(invocation::print("MPI plugin types are...\n\tnone\n"));
+        let kinds = Mpi::ALL.map(|kind| format!("\t{kind}\n")).concat();
+        return Ok(invocation::print(&format!("MPI plugin types are...\n{kinds}")));
     }
     let bind = environment::binding(&request)?;
     let Some(name) = given.operands.first() else {
@@ -156,6 +163,9 @@ fn run_step(step: &Step<'_>, guard: &mut Guard) -> Result<Outcome, ExitCode> {
     let tasks = plan::tasks(layout, &way);
     let cwd = std::env::current_dir().unwrap_or_default();
     let task_dir = commands.chdir.clone().unwrap_or(cwd);
+    let mpi = request.mpi.unwrap_or(layout.mpi);
+    advice::program(&commands.of(0).path, mpi, tasks.len());
+    let mut pmi = (mpi == Mpi::Pmi2).then(|| Pmi::new(layout, &tasks));
     let mut wiring =
         Wiring::new(request, names(layout), layout, tasks.len() as u32, task_dir.clone()).map_err(fail)?;
     // A task in a group of its own could not read from the terminal.
@@ -170,6 +180,15 @@ fn run_step(step: &Step<'_>, guard: &mut Guard) -> Result<Outcome, ExitCode> {
     for task in tasks {
         let mut own = plan::variables(layout, &way, &task, request.cpus_per_task);
         own.extend(asked.iter().cloned());
+        // Kept until the task has been started.
+        let connected = match pmi.as_mut().map(|pmi| pmi.connect(task.rank)).transpose() {
+            Ok(connected) => connected,
+            Err(problem) => {
+                give_up(&started);
+                return Err(fail(format_args!("a task cannot be connected: {problem}")));
+            }
+        };
+        own.extend(connected.iter().flat_map(TaskEnd::variables));
         let mut env = with_variables(environment, own);
         let node = &layout.nodes[task.node].name;
         let mut streams = match wiring.streams(&task) {
@@ -223,7 +242,7 @@ fn run_step(step: &Step<'_>, guard: &mut Guard) -> Result<Outcome, ExitCode> {
             .map(|minutes| Instant::now() + Duration::from_secs(u64::from(minutes) * 60)),
         groups,
     };
-    Ok(Watch::new(layout, rules, started, outputs, inputs, signals).run())
+    Ok(Watch::new(layout, rules, started, outputs, inputs, signals, pmi).run())
 }
 
 /// Ends the tasks that were started before a later one could not be.
@@ -257,7 +276,8 @@ fn with_variables(environment: &[bivouac_types::Blob], own: Vec<(&str, String)>)
     let name = |entry: &[u8]| entry.split(|&b| b == b'=').next().unwrap_or_default().to_vec();
     let kept = environment.iter().filter(|e| {
         let name = name(&e.0);
-        name != b"SLURM_TASK_PID" && !own.iter().any(|(n, _)| n.as_bytes() == name)
+        let outer = pmi::VARIABLES.iter().any(|v| v.as_bytes() == name);
+        name != b"SLURM_TASK_PID" && !outer && !own.iter().any(|(n, _)| n.as_bytes() == name)
     });
     let own = own.iter().map(|(name, value)| format!("{name}={value}").into_bytes());
     kept.map(|e| e.0.clone()).chain(own).collect()

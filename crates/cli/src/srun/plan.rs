@@ -125,6 +125,7 @@ mod tests {
             kill_wait: 30,
             wait: 0,
             kill_on_bad_exit: false,
+            mpi: Default::default(),
         }
     }
 

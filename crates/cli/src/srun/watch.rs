@@ -1,6 +1,7 @@
 //! Watches the tasks of a step until all have ended: output, input, signals, time.
 
 use super::plan::{self, Task};
+use super::pmi::Pmi;
 use super::programs;
 use super::streams::Forwarded;
 use super::tell;
@@ -111,6 +112,8 @@ pub struct Watch<'a> {
     inputs: Vec<(File, VecDeque<u8>)>,
     input_open: bool,
     signals: File,
+    /// What serves the tasks' PMI_FD.
+    pmi: Option<Pmi>,
     first_end: Option<Instant>,
     kill_at: Option<Instant>,
     ending: bool,
@@ -132,6 +135,7 @@ impl<'a> Watch<'a> {
         outputs: Vec<Forwarded>,
         inputs: Vec<File>,
         signals: File,
+        pmi: Option<Pmi>,
     ) -> Watch<'a> {
         let inputs: Vec<_> = inputs.into_iter().map(|f| (f, VecDeque::new())).collect();
         let input_open = !inputs.is_empty();
@@ -143,6 +147,7 @@ impl<'a> Watch<'a> {
             inputs,
             input_open,
             signals,
+            pmi,
             first_end: None,
             kill_at: None,
             ending: false,
@@ -199,6 +204,8 @@ impl<'a> Watch<'a> {
             .iter()
             .for_each(|(f, b)| poll(if b.is_empty() { -1 } else { f.as_raw_fd() }, libc::POLLOUT));
         self.outputs.iter().for_each(|o| poll(o.from.as_raw_fd(), libc::POLLIN));
+        let tasks_ends = polled.len();
+        polled.extend(self.pmi.iter().flat_map(Pmi::polled));
         let timeout = deadline.map_or(-1, |d| {
             let left = d.saturating_duration_since(Instant::now());
             i32::try_from(left.as_micros().div_ceil(1000)).unwrap_or(i32::MAX)
@@ -210,6 +217,9 @@ impl<'a> Watch<'a> {
         let ready: Vec<bool> = polled.iter().map(|p| p.revents != 0).collect();
         let inputs = self.inputs.len();
         self.read_outputs(&ready[2 + inputs..]);
+        if self.pmi.as_mut().is_some_and(|pmi| pmi.turn(&polled[tasks_ends..])) {
+            self.end_step();
+        }
         self.write_inputs();
         if ready[1] {
             self.read_input();

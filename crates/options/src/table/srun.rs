@@ -122,7 +122,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .env_outside(&["SLURM_MEM_PER_GPU"])
         .listed_in_job("a step may use all memory of its job"),
     job::MINCPUS.refused_in_job(ALLOCATION),
-    opt("mpi", "how MPI programs are started: none").takes("type").env(&["SLURM_MPI_TYPE"]),
+    opt("mpi", "how MPI programs are started: none, pmi2, list").takes("type").env(&["SLURM_MPI_TYPE"]),
     opt("msg-timeout", "how long to wait for messages")
         .takes("seconds")
         .listed("tasks are started without messages"),

@@ -195,7 +195,7 @@ pub const CONTROLLER: &[Key] = &[
     listed("MCSParameters", Text, NULL, "there are no MCS labels"),
     listed("MessageTimeout", Unit("sec"), "10 sec", NO_NET),
     honoured("MinJobAge", Unit("sec"), "300 sec"),
-    listed("MpiDefault", Text, "none", "srun's tasks get the variables that MPI libraries of all kinds read"),
+    honoured("MpiDefault", OneOf(&["none", "openmpi", "pmi2"]), "none"),
     listed("MpiParams", Text, NULL, NO_NET),
     computed("MULTIPLE_SLURMD", "Yes"),
     computed("NEXT_JOB_ID", "1"),
