@@ -111,17 +111,22 @@ impl NodeFree {
             return None;
         }
         let (need, gres) = self.holds(demand, tasks, gpus, node)?;
-        let cpus = if demand.exclusive {
-            self.cpus.clone()
-        } else if demand.fill_sockets {
-            self.cpus.clone().take_lowest(need.cpus, 0, IndexSet::LIMIT)?
-        } else {
-            cores::choose(&self.cpus, need.cpus, demand.cpus_per_task, node)?
-        };
+        let cpus = self.choose_cpus(demand, need.cpus, node)?;
         // Whole nodes come with all that is on them.
         let gres = if demand.exclusive { self.all_gres(node) } else { gres };
         let (node, mem_mb, holder) = (node.name.clone(), need.mem_mb, demand.holder);
         Some(NodeAlloc { node, cpus, mem_mb, tasks, gres, holder })
+    }
+
+    /// Which of its free CPUs a job gets that needs so many.
+    pub(crate) fn choose_cpus(&self, demand: &Demand, count: u32, node: &NodeTable) -> Option<IndexSet> {
+        if demand.exclusive {
+            Some(self.cpus.clone())
+        } else if demand.fill_sockets {
+            self.cpus.clone().take_lowest(count, 0, IndexSet::LIMIT)
+        } else {
+            cores::choose(&self.cpus, count, demand.cpus_per_task, node)
+        }
     }
 
     fn all_gres(&self, node: &NodeTable) -> Vec<GresAlloc> {

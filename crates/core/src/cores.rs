@@ -48,6 +48,14 @@ pub fn choose(free: &IndexSet, count: u32, each: u32, node: &NodeTable) -> Optio
     Some(taken)
 }
 
+/// On how many sockets CPUs are, at least 1.
+pub fn sockets(cpus: &IndexSet, node: &NodeTable) -> u32 {
+    let socket = node.cores_per_socket.saturating_mul(node.threads_per_core.max(1)).max(1);
+    let last = node.sockets.max(1) - 1;
+    let on = |cpu: u32| (cpu / socket).min(last);
+    cpus.iter().map(on).collect::<IndexSet>().len().max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -141,7 +141,7 @@ impl Demand {
         };
         let mut gres: Vec<GresRequest> = ask.gres.iter().filter(|g| g.count > 0).cloned().collect();
         let gpus = GpuDemand::new(ask, &mut gres);
-        for g in gres.iter().chain(&gpus.total).chain(&gpus.per_task) {
+        for g in gres.iter().chain(&gpus.total).chain(&gpus.per_task).chain(&gpus.per_socket) {
             if !tables.nodes.iter().any(|n| n.gres.iter().any(|t| *t.name == *g.name)) {
                 return Err(Reject::InvalidGres(g.name.clone()));
             }
@@ -349,7 +349,8 @@ impl Demand {
     /// The GPUs it will have at least.
     pub fn gpu_count(&self) -> u64 {
         let on_node: u64 = self.gres.iter().filter(|g| g.name == "gpu").map(|g| u64::from(g.count)).sum();
-        on_node * u64::from(self.min_nodes) + self.gpus.of_tasks(self.tasks)
+        let on_socket: u64 = self.gpus.per_socket.iter().map(|g| u64::from(g.count)).sum();
+        (on_node + on_socket) * u64::from(self.min_nodes) + self.gpus.of_tasks(self.tasks)
     }
 
     /// The nodes it will have at least: as many as asked for, or as its CPUs take of the largest nodes.

@@ -1,6 +1,7 @@
 //! What a job needs of one node: CPUs, memory and generic resources for so many tasks and GPUs there.
 
 use crate::alloc::{GresAlloc, NodeFree};
+use crate::cores;
 use crate::demand::{Demand, MemDemand};
 use crate::tables::NodeTable;
 use bivouac_types::job::ResourceRequest;
@@ -13,6 +14,8 @@ pub struct GpuDemand {
     pub total: Option<GresRequest>,
     /// --gpus-per-task.
     pub per_task: Vec<GresRequest>,
+    /// --gpus-per-socket: for each socket of which the job has CPUs.
+    pub per_socket: Vec<GresRequest>,
     /// --ntasks-per-gpu, where nothing else says how many GPUs there are.
     pub tasks_per_gpu: Option<u32>,
     /// --cpus-per-gpu; 0: not said.
@@ -54,6 +57,11 @@ impl GpuDemand {
             gpus.per_job.first().filter(|_| per_task.is_empty() && tasks_per_gpu.is_none() && !on_nodes);
         GpuDemand {
             total: total.cloned(),
+            // Tasks or nodes that have their own number are not given more for their sockets.
+            per_socket: match per_task.is_empty() && !on_nodes {
+                true => gpus.per_socket.clone(),
+                false => Vec::new(),
+            },
             per_task,
             tasks_per_gpu,
             cpus_per_gpu: gpus.cpus_per_gpu.unwrap_or(0),
@@ -88,9 +96,16 @@ impl Demand {
         self.gpus == GpuDemand::default() && self.min_node_cpus == 0 && !self.overcommit
     }
 
-    /// What so many tasks and so many of the job's total of GPUs need. None: more than can be counted.
-    pub fn need(&self, tasks: u32, gpus: u32, node: &NodeTable) -> Option<Need> {
+    /// What so many tasks and so many of the job's total of GPUs need, with CPUs of so many sockets. None: more than can be
+    /// counted.
+    pub fn need(&self, tasks: u32, gpus: u32, sockets: u32, node: &NodeTable) -> Option<Need> {
         let mut gres = self.gres.clone();
+        for g in &self.gpus.per_socket {
+            // No more than the node has at all, but those of one socket.
+            let has = node.gres.iter().filter(|t| *t.name == *g.name).map(|t| t.to - t.from).sum::<u32>();
+            let most = (has / g.count.max(1)).max(1);
+            gres.push(GresRequest { count: g.count.checked_mul(sockets.min(most))?, ..g.clone() });
+        }
         for g in &self.gpus.per_task {
             gres.push(GresRequest { count: g.count.checked_mul(tasks)?, ..g.clone() });
         }
@@ -159,7 +174,7 @@ impl NodeFree {
                 let by_mem = mem.checked_div(task_mb).map_or(u32::MAX, |n| n.min(u64::from(u32::MAX)) as u32);
                 by_cpu.min(by_mem)
             }
-            _ => match demand.need(1, 0, node) {
+            _ => match demand.need(1, 0, 1, node) {
                 Some(need) if self.has_memory(demand, &need, node) => by_cpu,
                 _ => 0,
             },
@@ -185,10 +200,22 @@ impl NodeFree {
         gpus: u32,
         node: &NodeTable,
     ) -> Option<(Need, Vec<GresAlloc>)> {
-        let need = demand.need(tasks, gpus, node)?;
-        if need.cpus > self.usable_cpus(demand, node) || !self.has_memory(demand, &need, node) {
-            return None;
-        }
+        let mut sockets = 1;
+        let need = loop {
+            let need = demand.need(tasks, gpus, sockets, node)?;
+            if need.cpus > self.usable_cpus(demand, node) || !self.has_memory(demand, &need, node) {
+                return None;
+            }
+            if demand.gpus.per_socket.is_empty() {
+                break need;
+            }
+            // More GPUs may need more CPUs, which may be on more sockets.
+            let on = cores::sockets(&self.choose_cpus(demand, need.cpus, node)?, node);
+            if on <= sockets {
+                break need;
+            }
+            sockets = on;
+        };
         let gres = self.pick_gres(&need.gres, node)?;
         Some((need, gres))
     }

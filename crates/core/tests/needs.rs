@@ -123,3 +123,32 @@ fn as_many_nodes_as_possible_unless_few_are_wanted() {
     assert_eq!(nodes(ResourceRequest { nodes: range, ntasks: Some(2), ..Default::default() }), Some(2));
     assert_eq!(nodes(ResourceRequest { ntasks: Some(6), spread_job: true, ..Default::default() }), Some(4));
 }
+
+/// As Slurm gives them.
+#[test]
+fn gpus_for_each_socket_of_which_the_job_has_cpus() {
+    let config = config();
+    let tables = Tables::new(&config);
+    for (each, ntasks, cpus, found) in [
+        (1, 1, 1, &[("0", 1)][..]),
+        (1, 2, 1, &[("0,4", 2)]),
+        (1, 8, 1, &[("0-7", 2)]),
+        (2, 1, 1, &[("0", 2)]),
+        (2, 5, 1, &[("0-2,4-5", 2)]),
+        (1, 1, 6, &[("0-2,4-6", 2)]),
+        (1, 12, 1, &[("0-7", 2), ("0-1,4-5", 2)]),
+    ] {
+        let gpus = GpuRequest { per_socket: gpus(each), ..GpuRequest::default() };
+        let (ntasks, cpus_per_task) = (Some(ntasks), Some(cpus));
+        let ask = ResourceRequest { ntasks, cpus_per_task, gpus, ..ResourceRequest::default() };
+        let demand = Demand::new(&ask, 0, &config, &tables).unwrap();
+        let picks = place(&demand, &tables.idle(), &tables).unwrap();
+        let alloc = allot(&demand, &picks, &tables.idle(), &tables).unwrap();
+        let has = |a: &bivouac_core::NodeAlloc| {
+            (a.cpus.to_string(), a.gres.iter().map(|g| g.indices.len()).sum::<u32>())
+        };
+        let has: Vec<(String, u32)> = alloc.iter().map(has).collect();
+        let found: Vec<(String, u32)> = found.iter().map(|(cpus, gpus)| (cpus.to_string(), *gpus)).collect();
+        assert_eq!(has, found, "{each} for each socket, {ask:?}");
+    }
+}

@@ -148,9 +148,9 @@ fn answers_for_tools() {
         1,
         "a signal is 1, as sbatch(1) says"
     );
-    let said = camp.run("sbatch", ["--gpu-bind=closest", "--wrap", "true"]);
+    let said = camp.run("sbatch", ["--container=x", "--wrap", "true"]);
     assert_eq!(said.code, 255);
-    assert!(said.err.starts_with("sbatch: error: --gpu-bind is not available here: "), "{said:?}");
+    assert!(said.err.starts_with("sbatch: error: --container is not available here: "), "{said:?}");
     for (args, code) in [(["-t", "bad"], 255), (["-p", "nope"], 7)] {
         let mut command = camp.command("sbatch");
         let out = command.env("SLURM_EXIT_ERROR", "7").args(args).args(["--wrap", "true"]).output().unwrap();

@@ -219,6 +219,7 @@ fn values(program: Program, opt: &Opt, before: &str, typed: &str) -> Expected {
         "signal" => words(&SIGNALS),
         "export" => words(&["ALL", "NONE"]),
         "open-mode" => words(&["append", "truncate"]),
+        "gpu-bind" => words(&["closest", "map_gpu:", "mask_gpu:", "none", "per_task:", "single:"]),
         "hint" => words(&["compute_bound", "memory_bound", "multithread", "nomultithread"]),
         "kill-on-invalid-dep" => words(&["yes", "no"]),
         "dependency" => words(&["after:", "afterany:", "afternotok:", "afterok:", "singleton"]),
@@ -294,7 +295,7 @@ mod tests {
         assert_eq!(words("/usr/bin/sbatch --mail-type=BEGIN,EN"), "--mail-type=BEGIN,END");
         // bash's way of cutting.
         assert_eq!(words("sbatch --mail-type = EN"), "--mail-type=END");
-        assert_eq!(words("sbatch --gpu-bin"), "", "what is refused is not offered");
+        assert_eq!(words("sbatch --contai"), "", "what is refused is not offered");
         let live = |values, before: &str, typed: &str| Expected::Values(values, before.into(), typed.into());
         assert_eq!(at("sbatch -p ma"), live(Values::Partitions, "", "ma"));
         assert_eq!(at("sbatch -Hp ma"), live(Values::Partitions, "", "ma"));

@@ -15,6 +15,7 @@ pub mod directive;
 pub mod export;
 pub mod foreign;
 pub mod getopt;
+pub mod gpu_bind;
 pub mod help;
 pub mod job;
 pub mod job_update;

@@ -2,6 +2,7 @@
 
 use crate::export::ExportList;
 use crate::getopt::Given;
+use crate::gpu_bind::GpuBind;
 use crate::job::{self, Asked, Surroundings};
 use crate::value::{self, ValueError};
 use bivouac_types::distribution::Method;
@@ -78,6 +79,8 @@ pub struct Request {
     pub threads_per_core: Option<u32>,
     /// --time: the limit of the step in minutes; none: that of the job.
     pub time_limit: Option<u32>,
+    /// --gpu-bind.
+    pub gpu_bind: Option<GpuBind>,
     /// --gres: what is asked for on each node.
     pub gres: Option<String>,
 }
@@ -228,6 +231,7 @@ pub fn request(given: &Given, plane_size: Option<u32>) -> Result<Request, ValueE
                 limit.duration().map(|d| (d.as_secs() / 60) as u32).filter(|minutes| *minutes > 0)
             }
         },
+        gpu_bind: given.value("gpu-bind").map(GpuBind::parse).transpose()?,
         gres: text("gres"),
     };
     given.finish()?;

@@ -23,6 +23,7 @@ fn every_honoured_option_is_consumed_and_changes_what_is_asked() {
         let value = match o.long {
             "help" | "usage" | "version" => continue,
             "distribution" => "block",
+            "gpu-bind" => "closest",
             "mpi" => "list",
             "nodelist" => "n1",
             "open-mode" => "append",

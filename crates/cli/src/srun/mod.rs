@@ -6,6 +6,7 @@ mod choice;
 mod commands;
 mod environment;
 mod forward;
+mod gpu_bind;
 mod gres;
 mod guard;
 mod launch;
@@ -190,6 +191,7 @@ fn run_step(step: &Step<'_>, guard: &mut Guard) -> Result<Outcome, ExitCode> {
         };
         own.extend(connected.iter().flat_map(TaskEnd::variables));
         let mut env = with_variables(environment, own);
+        gpu_bind::bind(request.gpu_bind.as_ref(), &task, layout, &mut env);
         let node = &layout.nodes[task.node].name;
         let mut streams = match wiring.streams(&task) {
             Ok(streams) => streams,

@@ -27,7 +27,7 @@ pub(super) fn read(given: &Given) -> Result<GpuRequest, ValueError> {
     Ok(GpuRequest {
         per_job,
         per_node: list("gpus-per-node")?,
-        per_socket: Vec::new(),
+        per_socket: list("gpus-per-socket")?,
         per_task: list("gpus-per-task")?,
         cpus_per_gpu: value::count(given, "cpus-per-gpu")?,
     })
@@ -60,6 +60,24 @@ pub(super) fn settle(ask: &mut ResourceRequest) -> Result<(), ValueError> {
             "Failed to validate job spec. --gpus-per-task used without either --gpus or -n/--ntasks is not allowed.",
         );
     }
+    let per_socket = sum(&gpus.per_socket);
+    if per_socket > 0 {
+        let Some(sockets) = ask.sockets_per_node else {
+            return fail("--gpus-per-socket option requires --sockets-per-node specification");
+        };
+        if per_job > 0 {
+            return Err(ValueError::plain(
+                "--gpus together with --gpus-per-socket is not available here: use one of them",
+            ));
+        }
+        let on_node = per_node.saturating_add(in_gres);
+        if on_node > 0 && per_socket.saturating_mul(sockets) != on_node {
+            return fail(
+                "Failed to validate job spec. Based on --gres=gpu/--gpus-per-node and --gpus-per-socket required \
+                 number of sockets differ from --sockets-per-node.",
+            );
+        }
+    }
     let min_nodes = ask.nodes.map_or(1, |n| n.min);
     if per_job > 0 && per_job < min_nodes {
         return fail("Failed to validate job spec, --gpus < -N");
@@ -85,7 +103,7 @@ pub(super) fn settle(ask: &mut ResourceRequest) -> Result<(), ValueError> {
         ask.ntasks = Some(tasks);
     }
     if let Some(MemRequest::PerGpu(mb)) = ask.mem
-        && per_job + per_node + per_task == 0
+        && per_job + per_node + per_task + per_socket == 0
         && ask.ntasks_per_gpu.is_none()
         && in_gres == 0
     {

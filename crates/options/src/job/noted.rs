@@ -1,7 +1,9 @@
-//! Values of options that have no effect here: what Slurm refuses of them is refused, and what it shows is kept.
+//! Values of options that have no effect here, or on steps alone: what Slurm refuses of them is refused, and what it
+//! shows is kept.
 
 use super::text;
 use crate::getopt::Given;
+use crate::gpu_bind::GpuBind;
 use crate::value::ValueError;
 use bivouac_types::Noted;
 use bivouac_types::noted::CpuFrequency;
@@ -27,7 +29,7 @@ pub(super) fn read(given: &Given, warnings: &mut Vec<String>) -> Result<Noted, V
             Some(_) => return Err(ValueError::invalid("gres-flags")),
         },
         gpu_freq: given.value("gpu-freq").map(gpu_frequency).transpose()?,
-        gpu_bind: given.value("gpu-bind").map(gpu_binding).transpose()?,
+        gpu_bind: given.value("gpu-bind").map(GpuBind::parse).transpose()?.map(|b| format!("gpu:{}", b.text)),
         mcs_label: given.value("mcs-label").map(str::to_owned),
         power_level: given.value("power").is_some_and(|v| v.split(',').any(|w| w == "level")),
     })
@@ -69,7 +71,9 @@ pub(super) fn variables(given: &Given) -> Vec<(&'static str, String)> {
     if let Some(text) = given.value("cpu-freq") {
         all.push(("SLURM_CPU_FREQ_REQ", spelled(text)));
     }
-    for (name, long) in [("SLURM_ACCTG_FREQ", "acctg-freq"), ("SLURM_GPU_FREQ", "gpu-freq")] {
+    for (name, long) in
+        [("SLURM_ACCTG_FREQ", "acctg-freq"), ("SLURM_GPU_FREQ", "gpu-freq"), ("SLURM_GPU_BIND", "gpu-bind")]
+    {
         all.extend(given.value(long).map(|text| (name, text.to_owned())));
     }
     all
@@ -169,33 +173,6 @@ fn gpu_frequency(text: &str) -> Result<String, ValueError> {
     }
 }
 
-/// --gpu-bind, with the prefix under which it is kept.
-///
-/// # Errors
-/// In Slurm's words.
-pub(crate) fn gpu_binding(text: &str) -> Result<String, ValueError> {
-    let invalid = || format!("Invalid --gpu-bind argument: gpu:{text}");
-    let kind = text.strip_prefix("verbose,").unwrap_or(text);
-    let lower = kind.to_ascii_lowercase();
-    let list = ["map_gpu:", "mask_gpu:"].iter().find_map(|name| lower.strip_prefix(name));
-    if let Some(list) = list {
-        if let Some(bad) = list
-            .chars()
-            .find(|c| !(c.is_ascii_hexdigit() || "x,*".contains(*c)))
-            .or_else(|| list.chars().next().filter(|c| *c == 'x'))
-        {
-            let what = format!("Failed to validate {list}, offending character is {bad}");
-            return Err(refused(format!("{what}\n{}", invalid())));
-        }
-    } else if !matches!(lower.as_str(), "closest" | "none")
-        && !lower.starts_with("single:")
-        && !lower.starts_with("per_task:")
-    {
-        return Err(refused(invalid()));
-    }
-    Ok(format!("gpu:{text}"))
-}
-
 /// The words of --mem-bind; the masks and ids of a map are not looked at.
 fn is_memory_binding(word: &str) -> bool {
     let known =
@@ -246,17 +223,6 @@ mod tests {
                 format!("Invalid --gpu-freq argument: gpu:{bad}")
             );
         }
-        for good in
-            ["closest", "Closest", "verbose,none", "single:2", "per_task:1", "map_gpu:0*4", "mask_gpu:0x1,3"]
-        {
-            assert_eq!(gpu_binding(good), Ok(format!("gpu:{good}")));
-        }
-        for bad in ["x", "single", "verbose", "V,closest", ""] {
-            assert_eq!(gpu_binding(bad).unwrap_err().text, format!("Invalid --gpu-bind argument: gpu:{bad}"));
-        }
-        let e = gpu_binding("mask_gpu:zz").unwrap_err();
-        let first = "Failed to validate zz, offending character is z";
-        assert_eq!(e.text, format!("{first}\nInvalid --gpu-bind argument: gpu:mask_gpu:zz"));
     }
 
     #[test]

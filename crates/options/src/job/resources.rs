@@ -28,7 +28,7 @@ pub(super) fn read(
         ntasks: value::count(given, "ntasks")?,
         cpus_per_task: value::count(given, "cpus-per-task")?,
         ntasks_per_node: value::count(given, "ntasks-per-node")?,
-        ntasks_per_socket: value::count(given, "ntasks-per-socket")?.or(shape.ntasks_per_socket),
+        ntasks_per_socket: value::count(given, "ntasks-per-socket")?,
         ntasks_per_core: value::count(given, "ntasks-per-core")?,
         ntasks_per_gpu: value::count(given, "ntasks-per-gpu")?,
         min_cpus: value::count(given, "mincpus")?,
@@ -56,10 +56,15 @@ pub(super) fn read(
     if given.has("reboot") {
         (ask.exclusive, ask.only_for, ask.oversubscribe) = (true, None, false);
     }
+    let count = nodes.filter(|n| n.max == Some(n.min)).map(|n| n.min);
+    let listed = ask.nodelist.as_ref().map(|list| list.names.len() as u32);
+    let count = count.or(listed.filter(|_| nodes.is_none())).or(given.has("extra-node-info").then_some(1));
+    // A task for each unit of the smallest kind that is named, where the nodes are.
     if ask.ntasks.is_none()
-        && let Some(tasks) = shape.tasks
+        && ask.ntasks_per_node.is_none()
+        && let Some((units, count)) = shape.units().zip(count)
     {
-        ask.ntasks = Some(tasks.saturating_mul(nodes.map_or(1, |n| n.min)));
+        ask.ntasks = Some(units.saturating_mul(count));
     }
     gpus::settle(&mut ask)?;
     Ok(ask)
@@ -92,10 +97,6 @@ struct Shape {
     sockets: Option<u32>,
     cores: Option<u32>,
     threads: Option<u32>,
-    /// --hint=memory_bound: one task for each socket.
-    ntasks_per_socket: Option<u32>,
-    /// -B: a task for each unit of the smallest kind that is named.
-    tasks: Option<u32>,
 }
 
 impl Shape {
@@ -115,15 +116,17 @@ impl Shape {
             };
             (shape.sockets, shape.cores) = (next("first")?, next("second")?);
             shape.threads = next("third")?.or(shape.threads);
-            let given = [shape.sockets, shape.cores, shape.threads];
-            if given.iter().any(Option::is_some) {
-                shape.tasks = Some(given.iter().flatten().fold(1, |product, n| product.saturating_mul(*n)));
-            }
         }
         shape.sockets = value::count(given, "sockets-per-node")?.or(shape.sockets);
         shape.cores = value::count(given, "cores-per-socket")?.or(shape.cores);
         shape.threads = value::count(given, "threads-per-core")?.or(shape.threads);
         Ok(shape)
+    }
+
+    /// How many units of the smallest kind that is named a node has at least.
+    fn units(&self) -> Option<u32> {
+        let named = [self.sockets, self.cores, self.threads].into_iter().flatten();
+        named.reduce(u32::saturating_mul)
     }
 }
 
@@ -132,7 +135,7 @@ fn hint(given: &Given, shape: &mut Shape) -> Result<(), ValueError> {
     match given.value("hint").map(str::to_ascii_lowercase).as_deref() {
         None | Some("multithread") => {}
         Some("compute_bound" | "nomultithread") => shape.threads = Some(1),
-        Some("memory_bound") => (shape.threads, shape.ntasks_per_socket) = (Some(1), Some(1)),
+        Some("memory_bound") => (shape.cores, shape.threads) = (Some(1), Some(1)),
         Some(other) => {
             return Err(ValueError::plain(format!(
                 "unrecognized --hint argument \"{other}\", see --hint=help"

@@ -17,6 +17,7 @@ pub(crate) fn sample(long: &str) -> &'static str {
         "begin" | "deadline" => "now+1hour",
         "dependency" => "afterok:12",
         "distribution" => "block",
+        "gpu-bind" => "single:1",
         "gres" => "gpu:a100:2",
         "mem" | "mem-per-cpu" | "tmp" => "2G",
         "extra-node-info" => "2:4",
@@ -42,6 +43,7 @@ pub(crate) fn sample(long: &str) -> &'static str {
 pub(crate) fn with(long: &str) -> &'static [&'static str] {
     match long {
         "gpus-per-task" | "ntasks-per-gpu" => &["3", "-n", "6"],
+        "gpus-per-socket" => &["2", "--sockets-per-node=2"],
         "mem-per-gpu" => &["100", "--gpus=2"],
         _ => &[],
     }

@@ -225,8 +225,14 @@ fn what_follows_from_gpus_and_shapes() {
     assert_eq!(tasks(&["--ntasks-per-gpu=2", "--gpus-per-node=2", "-N", "3"]), Some(12));
     assert_eq!(tasks(&["-B2:4:1"]), Some(8));
     assert_eq!((tasks(&["-B2:4"]), tasks(&["-B", "*"])), (Some(8), None));
+    let shaped = ["--sockets-per-node=2", "--threads-per-core=1"];
+    for (nodes, found) in
+        [("-N2", Some(4)), ("-N2-3", None), ("-wn1", Some(2)), ("-n3", Some(3)), ("-Ja", None)]
+    {
+        assert_eq!(tasks(&[&shaped[..], &[nodes]].concat()), found, "{nodes}");
+    }
     let bound = resources(&["--hint=memory_bound"]);
-    assert_eq!((bound.threads_per_core, bound.ntasks_per_socket), (Some(1), Some(1)));
+    assert_eq!((bound.cores_per_socket, bound.threads_per_core), (Some(1), Some(1)));
     assert_eq!(resources(&["-s", "--exclusive"]), resources(&["--exclusive"]));
     assert!(resources(&["--exclusive", "-s"]).oversubscribe);
     assert_eq!(resources(&["-F", "./nodes"]).nodelist.unwrap().to_string(), "n[1-4]");

@@ -1,6 +1,6 @@
 //! Options that ask for a job, whichever command it is: one row for sbatch, salloc and, outside a job, srun.
 
-use super::{LATER, NO_BINDING, NO_FEDERATION, Opt, opt};
+use super::{NO_BINDING, NO_FEDERATION, Opt, opt};
 
 pub(super) const ACCOUNT: Opt = opt("account", "charge the job to this account").short('A').takes("name");
 pub(super) const ACCTG_FREQ: Opt = opt("acctg-freq", "how often use is sampled")
@@ -49,14 +49,13 @@ pub(super) const EXTRA_NODE_INFO: Opt =
 pub(super) const GET_USER_ENV: Opt =
     opt("get-user-env", "add the variables of the user's login environment").may_take("timeout][mode");
 pub(super) const GID: Opt = opt("gid", "group of the job; for root").takes("group");
-pub(super) const GPU_BIND: Opt = opt("gpu-bind", "how tasks are bound to GPUs").takes("type").refused(LATER);
+pub(super) const GPU_BIND: Opt = opt("gpu-bind", "how tasks are bound to GPUs").takes("type");
 pub(super) const GPU_FREQ: Opt =
     opt("gpu-freq", "GPU frequency").takes("value").listed("GPU frequencies are left to the machine");
 pub(super) const GPUS: Opt = opt("gpus", "GPUs of the whole job").short('G').takes("[type:]count");
 pub(super) const GPUS_PER_NODE: Opt = opt("gpus-per-node", "GPUs of each node").takes("[type:]count");
-pub(super) const GPUS_PER_SOCKET: Opt = opt("gpus-per-socket", "GPUs of each socket")
-    .takes("[type:]count")
-    .refused("GPUs are not tied to sockets here; use --gpus-per-node");
+pub(super) const GPUS_PER_SOCKET: Opt =
+    opt("gpus-per-socket", "GPUs for each socket of which the job has CPUs").takes("[type:]count");
 pub(super) const GPUS_PER_TASK: Opt = opt("gpus-per-task", "GPUs of each task").takes("[type:]count");
 pub(super) const GRES: Opt = opt("gres", "generic resources of each node, as gpu:a100:2").takes("list");
 pub(super) const GRES_FLAGS: Opt = opt("gres-flags", "how CPUs and GPUs go together")

@@ -75,7 +75,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .env(&["SRUN_EXPORT_ENV", "SLURM_EXPORT_ENV"]),
     job::EXTRA_NODE_INFO.refused_in_job(ALLOCATION),
     opt("gid", "group of the job").takes("group").refused("run it under newgrp(1)"),
-    job::GPU_BIND.env_outside(&["SLURM_GPU_BIND"]),
+    job::GPU_BIND.env(&["SLURM_GPU_BIND"]),
     job::GPU_FREQ.env_outside(&["SLURM_GPU_FREQ"]),
     job::GPUS.env_outside(&["SLURM_GPUS"]).refused_in_job(LATER_GPU),
     job::GPUS_PER_NODE.env_outside(&["SLURM_GPUS_PER_NODE"]).refused_in_job(LATER_GPU),
