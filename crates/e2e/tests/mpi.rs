@@ -152,3 +152,10 @@ fn mpich_runs(camp: &Camp) {
 fn mpich_runs_over_two_nodes() {
     mpich_runs(&Camp::new());
 }
+
+#[test]
+fn mpich_runs_for_an_ordinary_user() {
+    if let Some(camp) = Camp::of_ordinary_user() {
+        mpich_runs(&camp);
+    }
+}

@@ -1,5 +1,6 @@
 //! Starts one task.
 
+use super::hosts;
 use bivouac_proto::message::StepLayout;
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
@@ -57,15 +58,14 @@ pub struct Streams {
 /// The variable that only the new process itself can know, with room for its number.
 const TASK_PID: &[u8] = b"SLURM_TASK_PID=";
 
-/// Starts the task; it dies when srun dies. With a `host` it finds that as its host's name ([`can_rename_host`] must
-/// have been asked). With `own_group` it leads a process group.
+/// Starts the task; it dies when srun dies. It finds the name of `host` as its host's. With `own_group` it leads a process group.
 ///
 /// # Errors
 /// What fork or execve say.
 pub fn spawn(
     program: &Program,
     env: &[Vec<u8>],
-    host: Option<&str>,
+    host: hosts::Entry,
     streams: Streams,
     own_group: bool,
 ) -> io::Result<Child> {
@@ -77,9 +77,7 @@ pub fn spawn(
     // Addresses of heap memory, which stay when its owners move into the closure.
     let argv_pointers: Vec<usize> = argv.iter().map(|a| a.as_ptr() as usize).chain([0]).collect();
     let env_pointers: Vec<usize> = env.iter().map(|e| e.as_ptr() as usize).chain([0]).collect();
-    let host = host.map(|h| h.as_bytes().to_vec());
     let first = streams.first;
-    let maps = Maps::own();
     // SAFETY: getpid has no preconditions.
     let parent = unsafe { libc::getpid() };
 
@@ -95,6 +93,8 @@ pub fn spawn(
     unsafe {
         command.pre_exec(move || {
             let _alive = &argv;
+            // Before the wish to die with srun, which a change of credentials would end.
+            host.enter()?;
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             if libc::getppid() != parent {
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
@@ -103,11 +103,6 @@ pub fn spawn(
             libc::sigemptyset(&mut none);
             libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
             libc::signal(libc::SIGPIPE, libc::SIG_DFL);
-            if let Some(host) = &host
-                && own_uts(&maps)
-            {
-                libc::sethostname(host.as_ptr().cast(), host.len());
-            }
             let mut left = first.as_slice();
             while !left.is_empty() {
                 match libc::write(libc::STDOUT_FILENO, left.as_ptr().cast(), left.len()) {
@@ -124,43 +119,6 @@ pub fn spawn(
         });
     }
     command.spawn()
-}
-
-/// What makes a user namespace in which the user stays who he is.
-struct Maps {
-    uid: Vec<u8>,
-    gid: Vec<u8>,
-}
-
-impl Maps {
-    fn own() -> Maps {
-        // SAFETY: both calls have no preconditions.
-        let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
-        Maps { uid: format!("{uid} {uid} 1").into_bytes(), gid: format!("{gid} {gid} 1").into_bytes() }
-    }
-}
-
-/// Gives the calling process host name settings of its own; an ordinary user gets them with a user namespace. Whether
-/// the kernel lets. Async-signal-safe.
-fn own_uts(maps: &Maps) -> bool {
-    let write = |path: &std::ffi::CStr, bytes: &[u8]| {
-        // SAFETY: the path is terminated, the pointer and the length are the slice's, the descriptor is closed once.
-        unsafe {
-            let fd = libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
-            let written =
-                fd >= 0 && libc::write(fd, bytes.as_ptr().cast(), bytes.len()) == bytes.len() as isize;
-            libc::close(fd);
-            written
-        }
-    };
-    // SAFETY: unshare acts on this process alone.
-    unsafe {
-        libc::unshare(libc::CLONE_NEWUTS) == 0
-            || libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWUTS) == 0
-                && write(c"/proc/self/uid_map", &maps.uid)
-                && write(c"/proc/self/setgroups", b"deny")
-                && write(c"/proc/self/gid_map", &maps.gid)
-    }
 }
 
 fn has_nul(_: std::ffi::NulError) -> io::Error {
@@ -186,35 +144,6 @@ fn write_number(into: &mut [u8], number: i32) {
     into[count] = 0;
 }
 
-/// Whether tasks can be given another host name. Tried by a process of its own, because half of it done is worse
-/// than nothing.
-pub fn can_rename_host() -> bool {
-    let maps = Maps::own();
-    // SAFETY: the child makes system calls only and leaves without running what the parent registered; the parent
-    // reaps it.
-    unsafe {
-        match libc::fork() {
-            -1 => false,
-            0 => libc::_exit(i32::from(!own_uts(&maps))),
-            pid => {
-                let mut status = -1;
-                libc::waitpid(pid, &mut status, 0) == pid && status == 0
-            }
-        }
-    }
-}
-
-/// This host's name.
-pub fn host_name() -> Vec<u8> {
-    let mut buffer = [0u8; 256];
-    // SAFETY: the pointer and the length are the buffer's, less one byte so that it stays terminated.
-    if unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len() - 1) } != 0 {
-        return Vec::new();
-    }
-    let end = buffer.iter().position(|&b| b == 0).unwrap_or(buffer.len());
-    buffer[..end].to_vec()
-}
-
 /// The file that a command name means: itself if there is a slash in it, else the first executable on PATH; itself
 /// if there is none, so that execve says what is wrong.
 pub fn resolve(name: &OsStr, path: Option<&OsStr>) -> PathBuf {
@@ -235,6 +164,7 @@ pub fn executable(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::hosts::Hosts;
     use super::*;
 
     fn streams(output: Stdio) -> Streams {
@@ -249,9 +179,14 @@ mod tests {
     #[test]
     fn a_task_has_its_environment_and_its_own_number_in_it() {
         let env = [b"A=x y".to_vec(), b"B=\xff".to_vec()];
-        let child =
-            spawn(&sh("echo $A $SLURM_TASK_PID $$ ${PATH+set}"), &env, None, streams(Stdio::piped()), true)
-                .unwrap();
+        let child = spawn(
+            &sh("echo $A $SLURM_TASK_PID $$ ${PATH+set}"),
+            &env,
+            Hosts::default().of(""),
+            streams(Stdio::piped()),
+            true,
+        )
+        .unwrap();
         let pid = child.id();
         let out = child.wait_with_output().unwrap().stdout;
         let said = String::from_utf8(out).unwrap();
@@ -261,21 +196,27 @@ mod tests {
     #[test]
     fn what_cannot_be_executed_says_why() {
         let program = Program { path: "/no/such/program".into(), argv: vec!["x".into()], chdir: None };
-        let e = spawn(&program, &[], None, streams(Stdio::null()), true).unwrap_err();
+        let e = spawn(&program, &[], Hosts::default().of(""), streams(Stdio::null()), true).unwrap_err();
         assert_eq!(e.raw_os_error(), Some(libc::ENOENT));
     }
 
     #[test]
     fn a_task_of_another_node_has_its_host_name_where_the_kernel_lets() {
-        if !can_rename_host() {
-            return;
-        }
-        let child =
-            spawn(&sh("uname -n; id -u"), &[], Some("c3cpu-a2-u1-2"), streams(Stdio::piped()), true).unwrap();
-        let out = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+        let hosts = Hosts::make(&["c3cpu-a2-u1-1", "c3cpu-a2-u1-2"]);
+        let task = |node| {
+            let program = sh("uname -n; id -u; readlink /proc/self/ns/user");
+            let child = spawn(&program, &[], hosts.of(node), streams(Stdio::piped()), true).unwrap();
+            let out = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+            out.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let (first, second) = (task("c3cpu-a2-u1-1"), task("c3cpu-a2-u1-2"));
         // SAFETY: geteuid has no preconditions.
-        assert_eq!(out, format!("c3cpu-a2-u1-2\n{}\n", unsafe { libc::geteuid() }));
-        assert_ne!(host_name(), b"c3cpu-a2-u1-2", "our own name is untouched");
+        assert_eq!(first[1], unsafe { libc::geteuid() }.to_string());
+        assert_eq!(first[1..], second[1..], "they are the same user in the same user namespace");
+        assert_ne!(hosts::host_name(), b"c3cpu-a2-u1-2", "our own name is untouched");
+        if hosts.are_known() {
+            assert_eq!((first[0].as_str(), second[0].as_str()), ("c3cpu-a2-u1-1", "c3cpu-a2-u1-2"));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod forward;
 mod gpu_bind;
 mod gres;
 mod guard;
+mod hosts;
 mod launch;
 mod multi;
 mod plan;
@@ -26,6 +27,7 @@ use bivouac_proto::place::Account;
 use bivouac_types::{ExitStatus, JobId, Mpi, StepKind};
 use commands::Commands;
 use guard::Guard;
+use hosts::Hosts;
 use pmi::{Pmi, TaskEnd};
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
@@ -175,8 +177,7 @@ fn run_step(step: &Step<'_>, guard: &mut Guard) -> Result<Outcome, ExitCode> {
         tell(format_args!("srun: verbose             : {}", request.verbose));
         announce(layout);
     }
-    let here = launch::host_name();
-    let rename = layout.nodes.iter().any(|n| n.name.as_bytes() != here) && launch::can_rename_host();
+    let hosts = Hosts::make(&layout.nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>());
     let mut started: Vec<Started> = Vec::with_capacity(tasks.len());
     for task in tasks {
         let mut own = plan::variables(layout, &way, &task, request.cpus_per_task);
@@ -213,7 +214,7 @@ fn run_step(step: &Step<'_>, guard: &mut Guard) -> Result<Outcome, ExitCode> {
             }
         }
         let program = commands.of(task.rank);
-        let host = Some(node.as_str()).filter(|n| rename && n.as_bytes() != here);
+        let host = hosts.of(node);
         started.push(match launch::spawn(&program, &env, host, streams, groups) {
             Ok(child) => {
                 let pid = child.id() as i32;
