@@ -25,6 +25,7 @@ mod squeue;
 mod sreport;
 mod srun;
 mod sshare;
+mod stepd;
 mod strigger;
 mod terminal;
 mod verbs;
@@ -106,6 +107,7 @@ fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
         "jobstats" => added::jobstats,
         "suuser" => added::suuser,
         "suacct" => added::suacct,
+        "slurmstepd" => stepd::run,
         _ => return None,
     })
 }

@@ -103,7 +103,17 @@ impl Cluster {
                     *pending = Pending { waits: Vec::new(), eligible: Some(at.wall) };
                 }
             }),
-            Change::StepStarted { job, step, name, layout, cpus_per_task, overlap, submit_line, srun } => {
+            Change::StepStarted {
+                job,
+                step,
+                name,
+                layout,
+                cpus_per_task,
+                overlap,
+                submit_line,
+                srun,
+                socket,
+            } => {
                 let step = Step {
                     number: *step,
                     name: name.clone(),
@@ -112,6 +122,7 @@ impl Cluster {
                     overlap: *overlap,
                     submit_line: submit_line.clone(),
                     srun: *srun,
+                    socket: socket.clone(),
                     limit: None,
                     start: at,
                     end: None,

@@ -188,7 +188,18 @@ impl Cluster {
             Change::Started { job, .. } => {
                 self.job(*job).map(|j| Effect::Launch { attempt: j.attempt() }).into_iter().collect()
             }
-            Change::Ending { attempt, .. } => vec![Effect::Terminate { attempt: *attempt }],
+            Change::Ending { attempt, .. } => {
+                self.job(attempt.job).and_then(|job| self.way_to_end(job)).into_iter().collect()
+            }
+            Change::StepStarted { job, step, .. } => {
+                let start = |j: &Job| Effect::StartStep { attempt: j.attempt(), step: *step };
+                self.job(*job).map(start).into_iter().collect()
+            }
+            // The last step of an allocation that is being ended.
+            Change::StepEnded { job, .. } => {
+                let job = self.job(*job).and_then(|job| self.way_to_end(job));
+                job.filter(|effect| matches!(effect, Effect::Kill { .. })).into_iter().collect()
+            }
             Change::KillDue { attempt } => vec![Effect::Kill { attempt: *attempt }],
             Change::Signalled { attempt, signal, scope } => vec![self.signal(*attempt, *signal, *scope)],
             Change::Warned { attempt } => self.warning(*attempt).into_iter().collect(),
@@ -209,13 +220,22 @@ impl Cluster {
         }
     }
 
-    /// The end of a step is its srun's to make.
+    /// What ends a job that is to end. Of an allocation nothing is left to be asked gently once no step of it runs.
+    fn way_to_end(&self, job: &Job) -> Option<Effect> {
+        let attempt = job.attempt();
+        let Phase::Ending(_, ending) = &job.phase else { return None };
+        let is_allocation = self.submission(job).is_some_and(|s| !s.spec.kind.is_batch());
+        let is_empty = is_allocation && job.steps.iter().all(|step| step.end.is_some());
+        Some(if ending.killed || is_empty { Effect::Kill { attempt } } else { Effect::Terminate { attempt } })
+    }
+
+    /// The end of a step is its daemon's to make.
     fn signal(&self, attempt: Attempt, signal: i32, scope: SignalScope) -> Effect {
         if let (SignalScope::Step(number), SIGKILL) = (scope, signal) {
             let steps = self.job(attempt.job).into_iter().flat_map(|j| &j.steps);
             let step = steps.into_iter().find(|s| s.number == number && s.end.is_none());
-            if let Some(srun) = step.and_then(|s| s.srun) {
-                return Effect::EndStep { attempt, srun };
+            if step.is_some() {
+                return Effect::EndStep { attempt, step: number };
             }
         }
         Effect::Signal { attempt, signal, scope }
@@ -273,8 +293,7 @@ impl Cluster {
                     };
                     (run.launch == Launch::Granted, then)
                 }
-                Phase::Ending(_, ending) if ending.killed => (false, Some(Effect::Kill { attempt })),
-                Phase::Ending(..) => (false, Some(Effect::Terminate { attempt })),
+                Phase::Ending(..) => (false, self.way_to_end(job)),
                 _ => (false, None),
             };
             launch.then_some(Effect::Launch { attempt }).into_iter().chain(then)

@@ -1,6 +1,6 @@
 //! What can be asked of the cluster.
 
-use crate::job::Hold;
+use crate::job::{Hold, Owner};
 use crate::plan::Plan;
 use bivouac_types::info::Usage;
 use bivouac_types::node::{Misfortune, NodeChange};
@@ -26,6 +26,14 @@ pub struct Caller {
     pub groups: Vec<String>,
     /// May do everything to every job: root, the owner of a `local` cluster, the owner with --admin.
     pub operator: bool,
+}
+
+impl Caller {
+    /// The owner of a submission, for what is done in his name: he has no more rights than that.
+    pub fn owner(owner: Owner) -> Caller {
+        let Owner { uid, gid, user, group } = owner;
+        Caller { uid, gid, user, group, groups: Vec::new(), operator: false }
+    }
 }
 
 /// The name under which the controller keeps a submission's script and environment.
@@ -109,6 +117,8 @@ pub struct StepAsk {
     pub submit_line: String,
     /// The process id of srun.
     pub srun: Option<u32>,
+    /// A name for the socket of the step's daemon, which nobody can guess.
+    pub socket: String,
 }
 
 /// What is asked.
@@ -201,6 +211,15 @@ pub enum Command {
     ApplyPlan(Plan),
     /// What a keeper says.
     Report(KeeperReport),
+    /// An allocation is given back, or its client is gone.
+    Complete {
+        /// Who.
+        caller: Caller,
+        /// Which.
+        job: JobId,
+        /// How the client's command ended.
+        exit: ExitStatus,
+    },
     /// srun inside a job.
     StepStart {
         /// Who.

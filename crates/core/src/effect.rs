@@ -42,12 +42,19 @@ pub enum Effect {
         /// The line.
         text: String,
     },
-    /// End one step: tell its srun, which knows its tasks. Not repeated after a restart.
+    /// Start the daemon of a step in the job. Not repeated after a restart: its srun asks for another step.
+    StartStep {
+        /// Which launch.
+        attempt: Attempt,
+        /// The step's number.
+        step: u32,
+    },
+    /// End one step: tell its daemon, which knows its tasks. Not repeated after a restart.
     EndStep {
         /// Which launch.
         attempt: Attempt,
-        /// The process id of its srun.
-        srun: u32,
+        /// The step's number.
+        step: u32,
     },
     /// Send SIGTERM (and SIGCONT) to all processes. An attempt the keeper does not know is from now on not to
     /// be launched, and is reported as `LaunchFailed`.

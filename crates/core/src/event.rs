@@ -196,6 +196,9 @@ pub enum Change {
         /// The process id of its srun.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         srun: Option<u32>,
+        /// The name of its daemon's socket.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        socket: String,
     },
     /// A step is over.
     StepEnded {

@@ -116,7 +116,7 @@ impl JobView {
             resized: run.and_then(|r| r.resized),
             steps: steps(
                 job,
-                run.map(|r| (r, world.batch_part(r, submission))),
+                run.map(|r| (r, world.batch_part(r, submission).filter(|_| submission.spec.kind.is_batch()))),
                 world.config.parameters.contains_jobs(),
             ),
             pid: job.run().and_then(|r| match r.launch {
@@ -418,7 +418,8 @@ fn steps(job: &Job, run: Option<(&Run, Option<&NodeAlloc>)>, contained: bool) ->
         Phase::Ended(e) => (batch_state(e.outcome), Some(e.end), e.outcome.status(), e.usage),
         _ => (JobState::Running, None, ExitStatus::default(), Usage::default()),
     };
-    let mut steps = vec![StepInfo {
+    let mut steps = Vec::new();
+    let batch_step = || StepInfo {
         step: StepKind::Batch,
         name: "batch".into(),
         state,
@@ -432,7 +433,10 @@ fn steps(job: &Job, run: Option<(&Run, Option<&NodeAlloc>)>, contained: bool) ->
         submit_line: String::new(),
         limit: None,
         srun_pid: None,
-    }];
+    };
+    if batch.is_some() {
+        steps.push(batch_step());
+    }
     if contained {
         steps.push(extern_step(run, end));
     }

@@ -82,9 +82,9 @@ impl Submission {
         self.tally.ended == self.tasks()
     }
 
-    /// Whether it may be run again (--requeue, JobRequeue).
+    /// Whether it may be run again (--requeue, JobRequeue): nobody would be there for an allocation that begins anew.
     pub fn requeue(&self, config: &ClusterConfig) -> bool {
-        self.spec.requeue.unwrap_or(config.job_requeue)
+        self.spec.kind.is_batch() && self.spec.requeue.unwrap_or(config.job_requeue)
     }
 }
 
@@ -340,6 +340,11 @@ pub enum EndCause {
     OutOfMemory,
     /// By its --deadline.
     Deadline,
+    /// Its client gave the allocation back.
+    Relinquished {
+        /// How the client's command ended.
+        exit: ExitStatus,
+    },
 }
 
 /// How a run ended that is to be repeated; sacct's record of it says so.
@@ -402,6 +407,9 @@ pub struct Step {
     /// The process id of its srun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub srun: Option<u32>,
+    /// The name of its daemon's socket in the abstract namespace, which nobody can guess.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub socket: String,
     /// Its own time limit, in minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

@@ -33,6 +33,7 @@ fn another_users_job_is_left_alone() {
             distribution: Default::default(),
             submit_line: String::new(),
             srun: None,
+            socket: String::new(),
         },
     };
     assert_eq!(w.command(step), Err(Reject::AccessDenied));

@@ -168,7 +168,7 @@ fn one_step_is_signalled_or_ended() {
     let mut w = World::new();
     let id = w.submit(spec());
     w.start(id);
-    let ask = StepAsk { ntasks: 1, cpus_per_task: 1, exact: true, srun: Some(77), ..StepAsk::default() };
+    let ask = StepAsk { ntasks: 1, cpus_per_task: 1, exact: true, ..StepAsk::default() };
     w.command(Command::StepStart { caller: user(1000), job: id, ask }).unwrap();
     let cancel = |step, signal| Command::Cancel {
         caller: user(1000),
@@ -181,7 +181,7 @@ fn one_step_is_signalled_or_ended() {
     w.command(cancel(0, Some(10))).unwrap();
     assert_eq!(w.effects, [Effect::Signal { attempt, signal: 10, scope: SignalScope::Step(0) }]);
     w.command(cancel(0, None)).unwrap();
-    assert_eq!(w.effects, [Effect::EndStep { attempt, srun: 77 }]);
+    assert_eq!(w.effects, [Effect::EndStep { attempt, step: 0 }]);
     assert_eq!(w.state(id), JobState::Running);
 }
 
@@ -280,7 +280,7 @@ fn a_running_job_gives_nodes_back() {
     let start = Start { job: id, task: None, partition: 0, nodes, ..Start::default() };
     w.command(Command::ApplyPlan(Plan { starts: vec![start], ..Plan::default() })).unwrap();
     let names: Vec<String> = w.job(id).run().unwrap().alloc.iter().map(|a| a.node.to_string()).collect();
-    let ask = StepAsk { ntasks: 2, cpus_per_task: 1, exact: true, srun: Some(77), ..StepAsk::default() };
+    let ask = StepAsk { ntasks: 2, cpus_per_task: 1, exact: true, ..StepAsk::default() };
     w.command(Command::StepStart { caller: user(1000), job: id, ask }).unwrap();
     let range = |min| JobChange::Nodes(NodeRange { min, max: None });
     let list = |name: &str| JobChange::NodeList(bivouac_types::HostList::parse(name).ok());
@@ -291,7 +291,7 @@ fn a_running_job_gives_nodes_back() {
     let free = w.cluster.index().free[1].cpus.len();
     w.update(user(1000), id, list(&names[0])).unwrap();
     let attempt = w.attempt(id);
-    assert_eq!(w.effects, [Effect::EndStep { attempt, srun: 77 }], "it has a task on the other node");
+    assert_eq!(w.effects, [Effect::EndStep { attempt, step: 0 }], "it has a task on the other node");
     let run = w.job(id).run().unwrap();
     assert_eq!((run.alloc.len(), run.resized), (1, Some(w.now().wall)));
     assert_eq!(w.cluster.index().free[1].cpus.len(), free + 1);

@@ -41,6 +41,7 @@ fn step_on(
             distribution: Default::default(),
             submit_line: String::new(),
             srun: None,
+            socket: String::new(),
         },
     };
     let changes = w.command(command)?;
@@ -144,6 +145,7 @@ fn a_step_that_is_not_exact_has_its_nodes_to_itself() {
                 distribution: Default::default(),
                 submit_line: String::new(),
                 srun: None,
+                socket: String::new(),
             },
         })
     };

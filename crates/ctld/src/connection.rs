@@ -3,7 +3,7 @@
 
 use crate::mailbox::{Answer, Mail, Peer, Reply};
 use bivouac_proto::frame::{self, FrameError};
-use bivouac_proto::message::{Request, Response};
+use bivouac_proto::message::{Ask, Request, Response};
 use std::io::BufReader;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -19,6 +19,8 @@ const STACK: usize = 256 << 10;
 const SLOWEST: Duration = Duration::from_secs(60);
 /// A client whose answer is not there yet is looked after this often.
 const LOOK_AFTER: Duration = Duration::from_secs(5);
+/// The client of an allocation, which is given back when he is gone, this often.
+const LOOK_AFTER_ATTENDANTS: Duration = Duration::from_millis(500);
 /// Before the next try to accept a client, when one failed.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -94,14 +96,22 @@ fn talk(stream: UnixStream, peer: Peer, owner: &Sender<Mail>) {
                 return;
             }
         };
+        let attended = match request.body {
+            Ask::Attend { job, .. } => Some(job),
+            _ => None,
+        };
+        let patience = if attended.is_some() { LOOK_AFTER_ATTENDANTS } else { LOOK_AFTER };
         let (to, answers) = channel();
         if owner.send(Mail::Request { peer, request: Box::new(request), reply: Reply(to) }).is_err() {
             return;
         }
         let answer = loop {
-            match answers.recv_timeout(LOOK_AFTER) {
+            match answers.recv_timeout(patience) {
                 Ok(answer) => break answer,
-                Err(RecvTimeoutError::Timeout) if hung_up(&stream) => return,
+                Err(RecvTimeoutError::Timeout) if hung_up(&stream) => {
+                    attended.into_iter().for_each(|job| drop(owner.send(Mail::Unattended(job))));
+                    return;
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }

@@ -4,6 +4,7 @@
 //! clients share one flush. Nothing is answered, launched, acknowledged or shown before the turn is stored; a
 //! turn that cannot be stored is undone by rebuilding the state from the database.
 
+use crate::allocation::Attendance;
 use crate::clock::{self, Clock};
 use crate::history::{self, Replayed};
 use crate::keeper_link::Link;
@@ -76,6 +77,8 @@ pub struct Controller {
     stored: u64,
     compacted: u64,
     waiting: Vec<(JobId, Reply)>,
+    /// The clients of allocations.
+    pub(crate) attendance: Attendance,
     /// Ends that could not be stored yet: the keeper keeps them, but does not repeat them unasked.
     unstored: Vec<KeeperReport>,
     /// Launches that failed for want of space in the spool.
@@ -187,6 +190,7 @@ impl Controller {
             stored: replayed.seq,
             compacted: replayed.seq,
             waiting: Vec::new(),
+            attendance: Attendance::default(),
             unstored: Vec::new(),
             relaunch: BTreeSet::new(),
             dropped: BTreeSet::new(),
@@ -199,6 +203,7 @@ impl Controller {
     pub fn run(mut self, mail: &Receiver<Mail>) {
         // Whatever became possible while nobody was there is done first.
         self.turn(Vec::new());
+        self.expect_clients();
         loop {
             let mut bag = Vec::new();
             match mail.recv_timeout(self.patience()) {
@@ -234,7 +239,8 @@ impl Controller {
         });
         let replan = (!self.planned && self.storage_problem.is_none()).then_some(Duration::ZERO);
         let fault = self.next_fault();
-        let waits = [due, retry, farewell, trigger, replan, fault];
+        let absent = self.attendance.due().map(|at| at.saturating_duration_since(Instant::now()));
+        let waits = [absent, due, retry, farewell, trigger, replan, fault];
         waits.into_iter().flatten().min().unwrap_or(Duration::from_secs(3600))
     }
 
@@ -254,6 +260,7 @@ impl Controller {
             if self.cluster.next_deadline(now).is_some_and(|d| d.0 == 0) {
                 let _ = self.command(&mut turn, Command::Tick, now);
             }
+            self.give_up_absent(&mut turn, now);
             self.befall(&mut turn, now);
             self.replan(&mut turn, now);
         }
@@ -272,6 +279,7 @@ impl Controller {
             Mail::KeeperDown => self.keeper = None,
             Mail::KeeperTrouble(what) => say!("{}: no keeper: {what}", clock::wall().as_secs()),
             Mail::Ran(ran) => self.ran(turn, ran, now),
+            Mail::Unattended(job) => self.unattended(job),
             Mail::Stop => self.stop(None, false),
             Mail::Gone(path) => {
                 say!("{}: {} is not ours any more", clock::wall().as_secs(), path.display());
@@ -374,6 +382,7 @@ impl Controller {
             self.statistics.more_time(kind, peer.uid, begun.elapsed());
         }
         self.tell_waiting();
+        self.tell_attendants();
         self.look_at_triggers(self.clock.now());
         self.compact();
     }

@@ -6,6 +6,37 @@ use bivouac_types::info::{ArrayTasks, JobInfo, NodeShare, repeated};
 use bivouac_types::job::Export;
 use bivouac_types::{GresRequest, HostList, MemRequest};
 
+/// Variables that tell a batch script where it runs, which the client of an allocation is not told: he runs elsewhere.
+const OF_THE_NODE: [&str; 20] = [
+    "SLURM_CPUS_ON_NODE",
+    "SLURM_TOPOLOGY_ADDR",
+    "SLURM_TOPOLOGY_ADDR_PATTERN",
+    "SLURMD_NODENAME",
+    "HOSTNAME",
+    "SLURM_JOB_GPUS",
+    "SLURM_GPUS_ON_NODE",
+    "GPU_DEVICE_ORDINAL",
+    "CUDA_VISIBLE_DEVICES",
+    "ROCR_VISIBLE_DEVICES",
+    "ZE_AFFINITY_MASK",
+    "SLURM_PRIO_PROCESS",
+    "SLURM_PROCID",
+    "SLURM_LOCALID",
+    "SLURM_NODEID",
+    "SLURM_GTIDS",
+    "ENVIRONMENT",
+    "SLURM_JOB_USER",
+    "SLURM_JOB_UID",
+    "SLURM_JOB_GID",
+];
+
+/// The variables of the command of an allocation's client: salloc(1), "OUTPUT ENVIRONMENT VARIABLES".
+pub fn allocation(job: &JobInfo, config: &ClusterConfig) -> Vec<(&'static str, String)> {
+    let mut env = batch(job, config);
+    env.retain(|(name, _)| !OF_THE_NODE.contains(name));
+    env
+}
+
 /// The variables of the batch script of a running job, in a fixed order.
 pub fn batch(job: &JobInfo, config: &ClusterConfig) -> Vec<(&'static str, String)> {
     let mut env: Vec<(&'static str, String)> = Vec::with_capacity(48);

@@ -49,6 +49,9 @@ impl Controller {
                 KeeperReport::LaunchFailed { attempt: ours(attempt), what: failure.what }
             }
             FromKeeper::Exited(e) => exited(&e),
+            FromKeeper::StepEnded { attempt, step } => {
+                return self.step_daemon_ended(turn, ours(attempt), step, now);
+            }
             FromKeeper::Unknown { attempt } => KeeperReport::Lost { attempt: ours(attempt) },
             FromKeeper::Welcome(_) | FromKeeper::Refused { .. } => return,
         };
@@ -107,10 +110,10 @@ pub(crate) fn message(effect: &Effect) -> Vec<ToKeeper> {
         }
         Effect::Suspend { attempt } => vec![to_all(*attempt, libc::SIGSTOP)],
         Effect::Resume { attempt } => vec![to_all(*attempt, libc::SIGCONT)],
-        Effect::EndStep { attempt, srun } => vec![ToKeeper::Signal {
+        Effect::EndStep { attempt, step } => vec![ToKeeper::Signal {
             attempt: theirs(*attempt),
             signal: END_STEP,
-            scope: Scope::Process(*srun as i32),
+            scope: Scope::StepDaemon(*step),
         }],
         Effect::Terminate { attempt } => {
             [libc::SIGCONT, libc::SIGTERM].map(|signal| to_all(*attempt, signal)).into()
@@ -120,6 +123,9 @@ pub(crate) fn message(effect: &Effect) -> Vec<ToKeeper> {
         Effect::StopStale { attempt } => {
             vec![ToKeeper::Kill { attempt: theirs(*attempt) }, ToKeeper::Ack { attempt: theirs(*attempt) }]
         }
-        Effect::Launch { .. } | Effect::JobEnded { .. } | Effect::DropPayload { .. } => Vec::new(),
+        Effect::Launch { .. }
+        | Effect::StartStep { .. }
+        | Effect::JobEnded { .. }
+        | Effect::DropPayload { .. } => Vec::new(),
     }
 }

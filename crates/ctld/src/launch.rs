@@ -21,17 +21,25 @@ use std::path::Path;
 const DROP_SHARE: usize = 64;
 
 /// Why a launch order could not be made.
-enum NotOrdered {
+pub(crate) enum NotOrdered {
     /// Room on the disk would help: it is tried again.
     Later(String),
     /// It never will.
     Never(String),
 }
 
+impl std::fmt::Display for NotOrdered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (NotOrdered::Later(what) | NotOrdered::Never(what)) = self;
+        f.write_str(what)
+    }
+}
+
 impl Controller {
     pub(crate) fn perform(&mut self, effect: Effect) {
         match &effect {
             Effect::Launch { attempt } => self.launch(*attempt),
+            Effect::StartStep { attempt, step } => self.start_step(*attempt, *step),
             Effect::AckKeeper { attempt } => self.epilogs(*attempt),
             Effect::DropPayload { payload } => self.drop_script(payload.0.clone()),
             _ => {}
@@ -107,13 +115,13 @@ impl Controller {
         let Some(account) = self.names.account(row.uid.0).cloned() else {
             return Err(NotOrdered::Never(format!("user {} is not in the passwd database", row.uid)));
         };
+        let session = self.job_session(&account, &row)?;
+        if !row.spec.kind.is_batch() {
+            return Ok(Some(self.holding(attempt, &row, &account, session)));
+        }
         let script =
             spool::script(&self.place.state_dir, &payload_id, &payload.script.0, row.uid.0, row.gid.0)
                 .map_err(later)?;
-        let node = row.batch_host().unwrap_or_default().to_owned();
-        let kept = row.spec.kept_dir.as_deref().map(Into::into);
-        let session =
-            self.session(&account, &JobPlace { job: row.id.to_string(), node: node.clone(), kept })?;
         let script = match &session.plan {
             Some(_) => Path::new(bivouac_view::RUN)
                 .join(script.strip_prefix(&self.place.state_dir).unwrap_or(&script)),
@@ -139,14 +147,13 @@ impl Controller {
         if !env.iter().any(|e| is_of(e, "TMPDIR")) {
             set.push(("TMPDIR", b"/tmp".to_vec()));
         }
-        if session.plan.is_none() {
-            // Without a view nothing but these leads the job's commands to this cluster.
-            let root = self.place.state_dir.parent().unwrap_or(Path::new("/"));
-            set.push(("BIVOUAC_CLUSTER", self.place.cluster.clone().into_bytes()));
-            set.push(("BIVOUAC_STATE_DIR", root.as_os_str().as_bytes().to_vec()));
-        }
         env.retain(|entry| !set.iter().any(|(name, _)| is_of(entry, name)));
         env.extend(set.iter().map(|(name, value)| [name.as_bytes(), b"=", value].concat()));
+        if session.plan.is_none() {
+            let way = self.way_here();
+            env.retain(|entry| !is_of(entry, "BIVOUAC_CLUSTER") && !is_of(entry, "BIVOUAC_STATE_DIR"));
+            env.extend(way);
+        }
         let append = match row.spec.open_mode {
             Some(OpenMode::Append) => true,
             Some(OpenMode::Truncate) => false,
@@ -173,22 +180,55 @@ impl Controller {
             umask,
             cpus: self.pinned_cpus(&row),
             nice: 0,
-            view: match &session.plan {
-                Some(plan) => Some(plan.encode()),
-                None => self.node_names(&node).map(|names| names.encode()),
-            },
+            view: self.view_of(&session, &row),
             scratch: session.scratch.map(|p| p.as_os_str().as_bytes().to_vec()),
             limits,
         }))
     }
 
-    fn session(&self, account: &Account, place: &JobPlace) -> Result<Session, NotOrdered> {
+    /// The order for an allocation: nothing is run, its processes are those of its steps.
+    fn holding(&self, attempt: Attempt, row: &JobInfo, account: &Account, session: Session) -> LaunchOrder {
+        LaunchOrder {
+            attempt: theirs(attempt),
+            uid: row.uid.0,
+            gid: row.gid.0,
+            groups: crate::names::groups_of(account),
+            cwd: b"/".to_vec(),
+            umask: 0o022,
+            cpus: self.pinned_cpus(row),
+            scratch: session.scratch.map(|p| p.as_os_str().as_bytes().to_vec()),
+            ..LaunchOrder::default()
+        }
+    }
+
+    /// What leads the commands of a job without a view to this cluster.
+    pub(crate) fn way_here(&self) -> [Vec<u8>; 2] {
+        let root = self.place.state_dir.parent().unwrap_or(Path::new("/"));
+        [
+            [b"BIVOUAC_CLUSTER=", self.place.cluster.as_bytes()].concat(),
+            [b"BIVOUAC_STATE_DIR=", root.as_os_str().as_bytes()].concat(),
+        ]
+    }
+
+    /// What the keeper sets up around a job's processes.
+    pub(crate) fn view_of(&mut self, session: &Session, row: &JobInfo) -> Option<Vec<u8>> {
+        match &session.plan {
+            Some(plan) => Some(plan.encode()),
+            None => self.node_names(row.batch_host().unwrap_or_default()).map(|names| names.encode()),
+        }
+    }
+
+    /// What a job's processes start with on their node.
+    pub(crate) fn job_session(&self, account: &Account, row: &JobInfo) -> Result<Session, NotOrdered> {
         let user = User { name: account.name.clone(), home: account.home.clone() };
-        self.installed.job(&user, self.access, place).map_err(|e| NotOrdered::Never(e.to_string()))
+        let node = row.batch_host().unwrap_or_default().to_owned();
+        let place =
+            JobPlace { job: row.id.to_string(), node, kept: row.spec.kept_dir.as_deref().map(Into::into) };
+        self.installed.job(&user, self.access, &place).map_err(|e| NotOrdered::Never(e.to_string()))
     }
 
     /// Where nodes promise no more than the machine has, CPU n of the node is the n-th CPU that the daemon may use.
-    fn pinned_cpus(&self, row: &JobInfo) -> Option<Vec<u32>> {
+    pub(crate) fn pinned_cpus(&self, row: &JobInfo) -> Option<Vec<u32>> {
         if self.config.overcommit {
             return None;
         }

@@ -2,6 +2,7 @@
 
 use bivouac_keeper::protocol::{FromKeeper, Welcome};
 use bivouac_proto::message::{Request, Response};
+use bivouac_types::JobId;
 use std::sync::mpsc::Sender;
 
 /// Who asks, as the kernel says.
@@ -50,6 +51,8 @@ pub enum Mail {
         /// Where the answer goes.
         reply: Reply,
     },
+    /// The connection ended on which the client of an allocation attended it.
+    Unattended(JobId),
     /// A keeper was reached.
     KeeperUp {
         /// What it holds.

@@ -13,6 +13,7 @@ macro_rules! say {
 }
 
 mod accounting;
+mod allocation;
 mod clock;
 mod configuration;
 mod connection;
@@ -37,6 +38,7 @@ mod spells;
 mod spool;
 mod start;
 mod statistics;
+mod steps;
 mod trigger;
 mod watch;
 

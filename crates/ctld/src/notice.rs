@@ -14,7 +14,8 @@ impl Controller {
                 let job = self.cluster.job(attempt.job).filter(|j| j.attempt() == attempt)?;
                 let Phase::Ending(_, ending) = &job.phase else { return None };
                 let fresh = ending.since.wall >= self.up_since;
-                fresh.then(|| (attempt, text(&self.cluster, job, ending.cause.into(), ending.since.wall)))
+                let why = Why::of(ending.cause).filter(|_| fresh)?;
+                Some((attempt, text(&self.cluster, job, why, ending.since.wall)))
             }
             Effect::Signal { attempt, signal, scope } if ends(signal, scope) => {
                 let job = self.cluster.job(attempt.job).filter(|j| j.attempt() == attempt)?;
@@ -45,9 +46,10 @@ enum Why {
     Deadline,
 }
 
-impl From<EndCause> for Why {
-    fn from(cause: EndCause) -> Why {
-        match cause {
+impl Why {
+    /// None: the client has ended it himself.
+    fn of(cause: EndCause) -> Option<Why> {
+        Some(match cause {
             EndCause::Cancelled { .. } => Why::Cancelled,
             EndCause::TimeLimit => Why::TimeLimit,
             EndCause::Requeue => Why::Requeue,
@@ -55,7 +57,8 @@ impl From<EndCause> for Why {
             EndCause::Preempted | EndCause::PreemptedAndRequeued => Why::Preemption,
             EndCause::OutOfMemory => Why::OutOfMemory,
             EndCause::Deadline => Why::Deadline,
-        }
+            EndCause::Relinquished { .. } => return None,
+        })
     }
 }
 

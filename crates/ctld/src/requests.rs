@@ -2,12 +2,10 @@
 
 use crate::controller::{Controller, Turn};
 use crate::mailbox::{Peer, Reply};
-use bivouac_core::{Caller, CancelScope, Command, Effect, Hold, JobTarget, PayloadId, RequestKey, StepAsk};
-use bivouac_proto::message::{
-    Ask, Request, RequeueHold, Response, Setting, SignalScope, StepLayout, StepNode, Submission,
-};
+use bivouac_core::{Caller, CancelScope, Command, Effect, Hold, JobTarget, PayloadId, RequestKey};
+use bivouac_proto::message::{Ask, Request, RequeueHold, Response, Setting, SignalScope, Submission};
 use bivouac_types::parameters::Association;
-use bivouac_types::{Gid, JobId, Now, Reject, StepId, StepKind, Uid};
+use bivouac_types::{Gid, JobId, Now, Reject, StepKind, Uid};
 
 /// Longest script that is taken, bytes (Slurm's max_script_size).
 const MAX_SCRIPT: usize = 4 << 20;
@@ -79,31 +77,10 @@ impl Controller {
             Ask::Misfortune { target: t, what } => {
                 self.done(turn, Command::Misfortune { caller, target: target(t), what }, now)
             }
-            Ask::StepStart(s) => {
-                let Some((tasks, cpus)) = self.step_defaults(s.job) else {
-                    return turn.answer(reply, Response::Rejected(Reject::InvalidJobId));
-                };
-                let ask = StepAsk {
-                    name: s.name,
-                    ntasks: s.ntasks.unwrap_or(tasks),
-                    cpus_per_task: s.cpus_per_task.unwrap_or(cpus),
-                    nodes: s.nodes,
-                    overlap: s.overlap,
-                    exact: s.exact,
-                    nodelist: s.nodelist,
-                    ntasks_per_node: s.ntasks_per_node,
-                    overcommit: s.overcommit,
-                    exclude: s.exclude,
-                    distribution: s.distribution,
-                    submit_line: s.submit_line,
-                    srun: peer.pid,
-                };
-                let command = Command::StepStart { caller, job: s.job, ask };
-                match self.command(turn, command, now) {
-                    Ok(()) => self.step_started(s.job),
-                    Err(e) => Response::Rejected(e),
-                }
-            }
+            Ask::Attend { job, until } => return self.attend(turn, &caller, job, until, reply),
+            Ask::Complete { job, exit } => self.done(turn, Command::Complete { caller, job, exit }, now),
+            Ask::StepStart(s) => self.step_start(turn, caller, peer, s, now),
+            Ask::StepSocket(step) => self.step_socket(&caller, step),
             Ask::StepEnd { step, exit, usage } => match step.step {
                 StepKind::Number(number) => self.done(
                     turn,
@@ -196,14 +173,7 @@ impl Controller {
             Some(uid) => {
                 let job = self.family(job).next()?;
                 let owner = &self.cluster.submission(job)?.owner;
-                (owner.uid == Uid(uid)).then(|| Caller {
-                    uid: owner.uid,
-                    gid: owner.gid,
-                    user: owner.user.clone(),
-                    group: owner.group.clone(),
-                    groups: Vec::new(),
-                    operator: false,
-                })
+                (owner.uid == Uid(uid)).then(|| Caller::owner(owner.clone()))
             }
         }
     }
@@ -229,7 +199,7 @@ impl Controller {
         crate::names::groups_of(&account).into_iter().map(|gid| self.names.group(gid)).collect()
     }
 
-    fn done(&mut self, turn: &mut Turn, command: Command, now: Now) -> Response {
+    pub(crate) fn done(&mut self, turn: &mut Turn, command: Command, now: Now) -> Response {
         match self.command(turn, command, now) {
             Ok(()) => Response::Done,
             Err(e) => Response::Rejected(e),
@@ -262,6 +232,7 @@ impl Controller {
             Ok(()) => match self.cluster.job_of_key(key) {
                 Some(job) => {
                     turn.store_payload(payload.0, bytes);
+                    self.expect_client(job);
                     Response::Submitted(job)
                 }
                 None => Response::Failed("the submission left no job".into()),
@@ -283,30 +254,6 @@ impl Controller {
             (None, None) => return Response::Rejected(Reject::JobEnded),
         }
         Response::Done
-    }
-
-    /// -n and -c of a step that says neither: those of the job.
-    fn step_defaults(&self, job: JobId) -> Option<(u32, u32)> {
-        let job = self.cluster.job(job)?;
-        let request = &self.cluster.submission(job)?.spec.resources;
-        let tasks = job.run().map_or(1, |r| r.alloc.iter().map(|n| n.tasks).sum());
-        Some((tasks, request.cpus_per_task.unwrap_or(1)))
-    }
-
-    fn step_started(&self, id: JobId) -> Response {
-        let step = self.cluster.job(id).and_then(|j| j.steps.last());
-        let Some(step) = step else { return Response::Failed("the step was not made".into()) };
-        let nodes =
-            step.layout.iter().map(|n| StepNode { name: n.node.to_string(), tasks: n.tasks, cpus: n.cpus });
-        Response::StepStarted(StepLayout {
-            step: StepId { job: id, step: StepKind::Number(step.number) },
-            cpus_per_task: step.cpus_per_task,
-            nodes: nodes.collect(),
-            kill_wait: self.config.kill_wait.as_secs(),
-            wait: self.config.parameters.wait_time.as_secs(),
-            kill_on_bad_exit: self.config.parameters.kill_on_bad_exit,
-            mpi: self.config.parameters.mpi_default,
-        })
     }
 
     fn shutdown(&mut self, turn: &mut Turn, caller: &Caller, cancel: bool, reply: Reply, now: Now) {
@@ -356,6 +303,7 @@ fn changes(ask: &Ask) -> bool {
             | Ask::CreatePartition { .. }
             | Ask::DeletePartition(_)
             | Ask::Misfortune { .. }
+            | Ask::Complete { .. }
             | Ask::StepStart(_)
             | Ask::StepEnd { .. }
             | Ask::TriggerSet(_)

@@ -62,7 +62,7 @@ fn tasks_are_placed_on_the_jobs_nodes_and_know_it() {
 fn ends_are_told_in_slurms_words_and_codes() {
     let camp = alpine();
     let script = "srun -n1 sh -c 'exit 7'; echo $?; srun sh -c 'exit 3'; echo $?; srun -n1 sh -c 'kill -9 $$'; echo $?; \
-                  srun -n1 /no/such; echo $?; srun -n1 true; echo $?; srun -n9 true; echo $?; srun --pty true; echo $?; srun; echo $?";
+                  srun -n1 /no/such; echo $?; srun -n1 true; echo $?; srun -n9 true; echo $?; srun -A x --begin=now true; echo $?; srun; echo $?";
     let out = job(&camp, &["-n2"], script);
     let node = "c3cpu-a2-u1-1";
     assert_eq!(
@@ -81,7 +81,7 @@ fn ends_are_told_in_slurms_words_and_codes() {
             "0",
             "srun: error: Unable to create step for job 1: More processors requested than permitted",
             "1",
-            "srun: error: --pty is not available here: it comes in a later release",
+            "srun: error: --begin is not available here: it belongs to a job's allocation: give it to sbatch",
             "255",
             "srun: fatal: No command given to execute.",
             "1",
@@ -153,6 +153,17 @@ fn signals_reach_the_tasks_and_the_end_of_srun_is_theirs() {
     for line in ["9", "143", "137", "the CPUs are free again", "0"] {
         assert!(out.lines().any(|l| l == line), "{line} in {out}");
     }
+}
+
+#[test]
+fn a_step_ends_with_its_daemon() {
+    let camp = alpine();
+    let script = "srun sh -c 'setsid sleep 603 & echo $PPID >pid; exec sleep 604' & while [ ! -s pid ]; do sleep 0.05; done; \
+                  kill -9 $(cat pid); wait $!; echo $?; srun echo next; ps -A -o args | grep -c '^sleep 60[34]'";
+    let out = job(&camp, &["-n1"], script);
+    assert!(out.contains("slurmstepd: it is gone") && out.ends_with("next\n0\n"), "{out}");
+    let steps = camp.run("sacct", ["-n", "-P", "-j", "1", "-o", "JobID,State,ExitCode"]).ok();
+    assert!(steps.lines().any(|l| l == "1.0|CANCELLED|0:9"), "{steps}");
 }
 
 #[test]

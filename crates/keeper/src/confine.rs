@@ -77,10 +77,23 @@ impl Marks {
     }
 }
 
-/// The step of which a process is a task, or was started by one: srun names it in the environment of its tasks.
+/// What names a step's daemon in its own environment, and in no other process's.
+pub const DAEMON_VARIABLE: &str = "BIVOUAC_STEP";
+
+/// The step of which a process is a task, or was started by one: it is named in the environment of tasks.
 pub fn step_of(pid: i32) -> Option<u32> {
+    number_in_environment(pid, "SLURM_STEP_ID")
+}
+
+/// The step of which a process is the daemon.
+pub fn daemon_of(pid: i32) -> Option<u32> {
+    number_in_environment(pid, DAEMON_VARIABLE)
+}
+
+fn number_in_environment(pid: i32, variable: &str) -> Option<u32> {
     let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    let value = environment.split(|b| *b == 0).find_map(|v| v.strip_prefix(b"SLURM_STEP_ID="))?;
+    let value = |entry| <[u8]>::strip_prefix(entry, variable.as_bytes())?.strip_prefix(b"=");
+    let value = environment.split(|b| *b == 0).find_map(value)?;
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 

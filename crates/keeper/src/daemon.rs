@@ -22,6 +22,7 @@ use crate::sys::{self, ChildEnd};
 use crate::{note, reaper, scratch};
 
 mod sockets;
+mod steps;
 
 use sockets::Sockets;
 
@@ -59,6 +60,7 @@ pub enum Outcome {
 
 enum Child {
     Batch(Attempt),
+    Step(Attempt, u32),
     Scratch(Attempt),
     Passing,
 }
@@ -198,6 +200,7 @@ impl Daemon {
         match action {
             Action::Record(record) => return self.record(&record),
             Action::Fork(order) => return self.fork(&order),
+            Action::ForkStep { step, order } => self.fork_step(step, &order),
             Action::Reap { attempt } => {
                 if let Some(running) = self.running.remove(&attempt) {
                     sys::reap(running.pid);
@@ -311,6 +314,10 @@ impl Daemon {
             let known = self.children.contains_key(&end.pid);
             match self.children.get(&end.pid) {
                 Some(Child::Batch(attempt)) => self.batch_ended(*attempt, &end),
+                Some(Child::Step(attempt, step)) => {
+                    let (attempt, step) = (*attempt, *step);
+                    self.step_ended(attempt, step, &end);
+                }
                 Some(Child::Scratch(attempt)) => {
                     let attempt = *attempt;
                     if end.wait_status != 0 {
@@ -398,7 +405,7 @@ impl Daemon {
             Scope::AllProcesses => true,
             Scope::Tasks => confine::step_of(process).is_some(),
             Scope::Step(number) => confine::step_of(process) == Some(number),
-            Scope::Process(one) => process == one,
+            Scope::StepDaemon(number) => confine::daemon_of(process) == Some(number),
         };
         let target = self.target(attempt);
         // What is being stopped may start others until it is: those are found in the next round.

@@ -53,24 +53,39 @@ pub unsafe fn launch(order: &LaunchOrder, place: Place, setting: Setting) -> io:
     Ok(pid)
 }
 
+/// Creates the daemon of a step in the group of a slot; the parent gets its process id. The child never returns. Nothing is
+/// claimed: a daemon that is not there is one that its step's client does not find.
+///
+/// # Safety
+/// The calling process has one thread.
+pub unsafe fn launch_step(
+    step: u32,
+    order: &LaunchOrder,
+    number: usize,
+    setting: Setting,
+) -> io::Result<i32> {
+    // SAFETY: by contract.
+    let pid = unsafe { sys::fork(setting.confine.birthplace(number)) }?;
+    if pid == 0 {
+        let _ =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match begin(order, number, setting) {
+                Ok(program) => program.run(),
+                Err(failure) => {
+                    eprintln!("bivouac-keeper: step {step} of attempt {}: {}", order.attempt, failure.what);
+                }
+            }));
+        sys::exit_now(70);
+    }
+    Ok(pid)
+}
+
 fn child(order: &LaunchOrder, place: Place, generation: u64, setting: Setting) {
     let pid = std::process::id() as i32;
     let start_ticks = sys::proc_stat(pid).map_or(0, |s| s.start_ticks);
     if !place.slot.claim(generation, Process { pid, start_ticks }) {
         return;
     }
-    sys::reset_signals(sys::IGNORED);
-    sys::set_signal_mask(&[]);
-    // SAFETY: no pointers. A fresh child leads no group, so that this cannot fail.
-    unsafe { libc::setsid() };
-    let entered = setting.confine.enter(place.number);
-    // Not even for a moment longer than needed: the lock on the state folder is among them.
-    sys::close_range(3, RawFd::MAX);
-    let result = match entered {
-        Ok(()) => set_up(order, setting),
-        Err(e) => Err(fail(FailedStep::Cgroup, "Could not enter the control group of the job", &e)),
-    };
-    match result {
+    match begin(order, place.number, setting) {
         Err(failure) => place.slot.set_failed(&failure),
         Ok(program) => {
             place.slot.set_started();
@@ -79,31 +94,54 @@ fn child(order: &LaunchOrder, place: Place, generation: u64, setting: Setting) {
     }
 }
 
-/// Everything ready for execve.
-struct Program {
-    path: CString,
-    argv: Vec<CString>,
-    env: Vec<CString>,
+/// From a fresh child to the program that it is to become.
+fn begin(order: &LaunchOrder, number: usize, setting: Setting) -> Result<Program, LaunchFailure> {
+    sys::reset_signals(sys::IGNORED);
+    sys::set_signal_mask(&[]);
+    // SAFETY: no pointers. A fresh child leads no group, so that this cannot fail.
+    unsafe { libc::setsid() };
+    let entered = setting.confine.enter(number);
+    // Not even for a moment longer than needed: the lock on the state folder is among them.
+    sys::close_range(3, RawFd::MAX);
+    entered.map_err(|e| fail(FailedStep::Cgroup, "Could not enter the control group of the job", &e))?;
+    set_up(order, setting)
+}
+
+/// What the child becomes.
+enum Program {
+    /// Everything ready for execve.
+    Exec { path: CString, argv: Vec<CString>, env: Vec<CString> },
+    /// Nothing: it holds the attempt open until it is killed.
+    Hold,
 }
 
 impl Program {
     /// Becomes the program. If that fails, the job ends as under Slurm: a line on its standard error, and the error
     /// number as exit code.
     fn run(self) {
+        let Program::Exec { path, argv, env } = self else { hold() };
         let pointers = |list: &[CString]| -> Vec<*const libc::c_char> {
             list.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
         };
         // SAFETY: strings and arrays outlive the call; the arrays end with null.
-        unsafe {
-            libc::execve(self.path.as_ptr(), pointers(&self.argv).as_ptr(), pointers(&self.env).as_ptr())
-        };
+        unsafe { libc::execve(path.as_ptr(), pointers(&argv).as_ptr(), pointers(&env).as_ptr()) };
         let errno = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL);
-        let what = match missing_interpreter(&self.path, errno) {
+        let what = match missing_interpreter(&path, errno) {
             Some(interpreter) => format!("bad interpreter({interpreter})"),
-            None => self.path.to_string_lossy().into_owned(),
+            None => path.to_string_lossy().into_owned(),
         };
         tell(&format!("execve(): {what}: {}", sys::error_text(errno)));
         sys::exit_now(errno);
+    }
+}
+
+/// Lasts until it is killed. The steps are told to end in time; their place stays until they have.
+fn hold() -> ! {
+    let all: Vec<i32> = (1..=64).collect();
+    sys::set_signal_mask(&all);
+    loop {
+        // SAFETY: no arguments.
+        unsafe { libc::pause() };
     }
 }
 
@@ -160,19 +198,23 @@ fn set_up(order: &LaunchOrder, setting: Setting) -> Result<Program, LaunchFailur
     }
     let script = script_of_another(order);
     become_user(order)?;
+
     let mut complaints = Vec::new();
     let env = environment(order, setting.marks, &mut complaints);
     change_folder(order, &mut complaints)?;
     open_streams(order)?;
+    if order.argv.is_empty() {
+        return Ok(Program::Hold);
+    }
     complaints.iter().for_each(|c| tell(c));
     let refuse = |e| fail(FailedStep::Refused, "The order cannot be carried out", &e);
-    let mut program = program(order, &env).map_err(refuse)?;
+    let mut path = program_path(order).map_err(refuse)?;
     // SAFETY: a valid string.
-    let reaches = unsafe { libc::access(program.path.as_ptr(), libc::X_OK) } == 0;
+    let reaches = unsafe { libc::access(path.as_ptr(), libc::X_OK) } == 0;
     if let Some(file) = script.filter(|_| !reaches) {
-        program.path = file;
+        path = file;
     }
-    Ok(program)
+    program(order, path, &env).map_err(refuse)
 }
 
 /// The script of another user's job (sbatch --uid), opened while root can: its owner may not come as far as its folder. The
@@ -337,12 +379,15 @@ fn open_as(number: RawFd, path: &[u8], flags: i32) -> io::Result<()> {
     Ok(())
 }
 
-fn program(order: &LaunchOrder, env: &[Vec<u8>]) -> io::Result<Program> {
+fn program_path(order: &LaunchOrder) -> io::Result<CString> {
+    sys::c_string(order.argv.first().ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?)
+}
+
+fn program(order: &LaunchOrder, path: CString, env: &[Vec<u8>]) -> io::Result<Program> {
     let strings = |list: &[Vec<u8>]| list.iter().map(|s| sys::c_string(s)).collect::<io::Result<Vec<_>>>();
-    let path = order.argv.first().ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
     let mut argv = strings(&order.argv)?;
     if let Some(name) = &order.argv0 {
         argv[0] = sys::c_string(name)?;
     }
-    Ok(Program { path: sys::c_string(path)?, argv, env: strings(env)? })
+    Ok(Program::Exec { path, argv, env: strings(env)? })
 }

@@ -8,6 +8,7 @@
 //! | action | the world | answers with |
 //! |---|---|---|
 //! | `Record(r)` | makes `r` survive the keeper's death | for `Intent` without space: skips the next `Fork`, `Input::NotLaunched` |
+//! | `ForkStep` | creates a step's daemon | nothing: what becomes of it is told to the controller as it is |
 //! | `Fork` | creates the child | `Input::Forked` when the child has claimed, `Input::Ended` if it ended before, or `Input::NotLaunched` |
 //! | `Reap` | collects the zombie | |
 //! | `Send` | to the admitted controller; dropped without one | |
@@ -116,6 +117,13 @@ pub enum Action {
     Record(Record),
     /// Create the child.
     Fork(Box<LaunchOrder>),
+    /// Create the daemon of a step among the attempt's processes; its end, or that there is none, is told at once.
+    ForkStep {
+        /// The step's number.
+        step: u32,
+        /// All the rest.
+        order: Box<LaunchOrder>,
+    },
     /// Collect our zombie; its end is recorded.
     Reap {
         /// Which attempt.
@@ -344,6 +352,15 @@ impl Keeper {
                 actions.push(Action::Welcome(self.attempts()));
             }
             ToKeeper::Launch(order) => self.launch(order, now, actions),
+            ToKeeper::Step { step, order } => {
+                let attempt = order.attempt;
+                if self.is_live(attempt) {
+                    actions.push(Action::ForkStep { step, order });
+                } else {
+                    self.report(attempt, actions);
+                    actions.push(Action::Send(FromKeeper::StepEnded { attempt, step }));
+                }
+            }
             ToKeeper::Signal { attempt, signal, scope } => match self.held.get(&attempt).map(|h| &h.phase) {
                 Some(phase) if phase.is_live() => actions.push(Action::Signal { attempt, signal, scope }),
                 _ => self.report(attempt, actions),

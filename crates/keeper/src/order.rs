@@ -80,7 +80,8 @@ pub struct LaunchOrder {
     pub gid: u32,
     /// Supplementary groups (set by a root keeper only).
     pub groups: Vec<u32>,
-    /// Program (a path, not searched for) and arguments.
+    /// Program (a path, not searched for) and arguments; none: nothing is run, and the attempt lasts until it is killed, as
+    /// the place of its steps.
     pub argv: Vec<Vec<u8>>,
     /// Replaces `argv[0]` as the program sees it; the path executed stays.
     pub argv0: Option<Vec<u8>>,
@@ -195,11 +196,8 @@ impl LaunchOrder {
         Ok(order)
     }
 
-    /// Refuses what no launcher could carry out: an empty argv, NUL bytes, an overlong scratch path.
+    /// Refuses what no launcher could carry out: NUL bytes, an overlong scratch path.
     pub fn validate(&self) -> Result<(), &'static str> {
-        if self.argv.is_empty() {
-            return Err("the order names no program");
-        }
         let strings =
             self.argv.iter().chain(&self.env).chain(&self.argv0).chain([&self.cwd]).chain(&self.fallback_cwd);
         let streams = [&self.stdin, &self.stdout, &self.stderr].into_iter().filter_map(|s| match s {

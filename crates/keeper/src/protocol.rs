@@ -27,8 +27,8 @@ pub enum Scope {
     Tasks,
     /// The tasks of the step of this number.
     Step(u32),
-    /// This process, if it is one of the attempt's.
-    Process(i32),
+    /// The daemon of the step of this number.
+    StepDaemon(u32),
 }
 
 /// From the controller.
@@ -45,6 +45,13 @@ pub enum ToKeeper {
     },
     /// Start an attempt.
     Launch(Box<LaunchOrder>),
+    /// Start the daemon of a step among the processes of a running attempt. Not remembered: it is forked once, or not.
+    Step {
+        /// The step's number.
+        step: u32,
+        /// Its attempt and all the rest.
+        order: Box<LaunchOrder>,
+    },
     /// Send a signal.
     Signal {
         /// To which attempt.
@@ -142,6 +149,13 @@ pub enum FromKeeper {
         /// Which attempt.
         attempt: Attempt,
     },
+    /// The daemon of a step has ended, or could not be started. Told once, by the keeper that started it.
+    StepEnded {
+        /// Which attempt.
+        attempt: Attempt,
+        /// The step's number.
+        step: u32,
+    },
     /// The connection is not accepted; it is closed after this.
     Refused {
         /// Why, a sentence.
@@ -218,7 +232,7 @@ impl Message for ToKeeper {
                     Scope::AllProcesses => w.u8(1),
                     Scope::Tasks => w.u8(2),
                     Scope::Step(number) => w.u8(3).u32(*number),
-                    Scope::Process(pid) => w.u8(4).i32(*pid),
+                    Scope::StepDaemon(number) => w.u8(5).u32(*number),
                 };
                 3
             }
@@ -240,6 +254,11 @@ impl Message for ToKeeper {
                 w.bytes(text.as_bytes());
                 8
             }
+            ToKeeper::Step { step, order } => {
+                w.u32(*step);
+                order.encode(w);
+                9
+            }
         }
     }
 
@@ -260,7 +279,7 @@ impl Message for ToKeeper {
                     1 => Scope::AllProcesses,
                     2 => Scope::Tasks,
                     3 => Scope::Step(r.u32("step")?),
-                    4 => Scope::Process(r.i32("process")?),
+                    5 => Scope::StepDaemon(r.u32("step")?),
                     _ => return Err(DecodeError::Invalid("scope")),
                 },
             },
@@ -269,6 +288,7 @@ impl Message for ToKeeper {
             6 => ToKeeper::Goodbye,
             7 => ToKeeper::Shutdown { cancel: r.bool("cancel")? },
             8 => ToKeeper::Note { attempt: get_attempt(&mut r)?, text: r.text("text")? },
+            9 => ToKeeper::Step { step: r.u32("step")?, order: Box::new(LaunchOrder::decode(&mut r)?) },
             other => return Err(DecodeError::Kind(other)),
         };
         r.end()?;
@@ -318,6 +338,11 @@ impl Message for FromKeeper {
                 w.bytes(reason.as_bytes());
                 106
             }
+            FromKeeper::StepEnded { attempt, step } => {
+                put_attempt(w, attempt);
+                w.u32(*step);
+                107
+            }
         }
     }
 
@@ -348,6 +373,7 @@ impl Message for FromKeeper {
             104 => FromKeeper::Exited(get_report(&mut r)?),
             105 => FromKeeper::Unknown { attempt: get_attempt(&mut r)? },
             106 => FromKeeper::Refused { reason: r.text("reason")? },
+            107 => FromKeeper::StepEnded { attempt: get_attempt(&mut r)?, step: r.u32("step")? },
             other => return Err(DecodeError::Kind(other)),
         };
         r.end()?;

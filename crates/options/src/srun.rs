@@ -83,6 +83,8 @@ pub struct Request {
     pub gpu_bind: Option<GpuBind>,
     /// --gres: what is asked for on each node.
     pub gres: Option<String>,
+    /// --pty: task 0 has a terminal.
+    pub pty: bool,
 }
 
 /// Programs to run before and after something.
@@ -233,6 +235,7 @@ pub fn request(given: &Given, plane_size: Option<u32>) -> Result<Request, ValueE
         },
         gpu_bind: given.value("gpu-bind").map(GpuBind::parse).transpose()?,
         gres: text("gres"),
+        pty: given.has("pty"),
     };
     given.finish()?;
     Ok(request)

@@ -9,8 +9,8 @@ use bivouac_types::partition::PartitionChange;
 use bivouac_types::priority::JobFactors;
 use bivouac_types::trigger::{Trigger, TriggerSelect, TriggerSpec};
 use bivouac_types::{
-    Blob, Distribution, Duration, ExitStatus, JobChange, JobId, JobSpec, Mpi, Reject, StepId, StepLimit,
-    TaskSet, Timestamp,
+    Blob, Distribution, Duration, ExitStatus, JobChange, JobId, JobSpec, JobState, Mpi, Reject, StepId,
+    StepLimit, TaskSet, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -172,6 +172,23 @@ pub enum Ask {
     },
     /// Answered by `Ended` when the job, and every task if it is an array, has ended (sbatch --wait).
     WaitEnd(JobId),
+    /// The client of an allocation attends it: answered by `Allocation` when it has come so far. A client whose connection
+    /// ends while it waits for this is taken to be gone, and with it the allocation.
+    Attend {
+        /// Which.
+        job: JobId,
+        /// What is waited for.
+        until: Milestone,
+    },
+    /// The client gives its allocation back.
+    Complete {
+        /// Which.
+        job: JobId,
+        /// How its command ended.
+        exit: ExitStatus,
+    },
+    /// The socket of a running step's daemon, for the job's owner. Answered by `StepSocket`.
+    StepSocket(StepId),
     /// srun within a job: a step begins. Answered by `StepStarted`.
     StepStart(StepRequest),
     /// The step has ended.
@@ -298,6 +315,43 @@ pub enum RequeueHold {
 /// The signal by which the keeper tells an srun to end its step at once: a real-time signal that no libc uses itself.
 pub const END_STEP: i32 = 40;
 
+/// What the client of an allocation waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Milestone {
+    /// Nothing: how it stands.
+    Asked,
+    /// Its nodes are ready, or it will never have any.
+    Ready,
+    /// It is not the client's any more.
+    Revoked,
+}
+
+/// How an allocation stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AllocationNews {
+    /// It waits for its resources, or its nodes are made ready.
+    Waiting {
+        /// Whether the resources are granted.
+        granted: bool,
+    },
+    /// It can be used.
+    Ready(Grant),
+    /// It is over, or being ended.
+    Revoked {
+        /// CANCELLED, TIMEOUT, NODE_FAIL ..., also while it is being ended so.
+        state: JobState,
+    },
+}
+
+/// What was granted to the client of an allocation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// The nodes, in order.
+    pub nodes: Vec<String>,
+    /// The variables of the client's command.
+    pub variables: Vec<(String, String)>,
+}
+
 /// A step that srun wants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepRequest {
@@ -407,6 +461,10 @@ pub enum Response {
     },
     /// To `StepStart`.
     StepStarted(StepLayout),
+    /// To `Attend`.
+    Allocation(AllocationNews),
+    /// To the ask of that name: a name in the abstract namespace.
+    StepSocket(String),
     /// To `Script`.
     Script(Blob),
     /// To the ask of that name.
@@ -439,6 +497,9 @@ pub struct StepLayout {
     pub cpus_per_task: u32,
     /// Nodes in order with their numbers of tasks.
     pub nodes: Vec<StepNode>,
+    /// The socket of the step's daemon: a name in the abstract namespace.
+    #[serde(default)]
+    pub socket: String,
     /// Seconds between SIGTERM and SIGKILL.
     pub kill_wait: u64,
     /// WaitTime in seconds, 0: for ever.

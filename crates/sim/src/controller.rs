@@ -505,6 +505,7 @@ impl Sim {
             }
             Effect::JobEnded { .. }
             | Effect::DropPayload { .. }
+            | Effect::StartStep { .. }
             | Effect::EndStep { .. }
             | Effect::Note { .. } => Vec::new(),
         };

@@ -191,6 +191,8 @@ impl Sim {
         match action {
             Action::Record(record) => self.keeper_records(record),
             Action::Fork(order) => self.fork(&order),
+            // Steps have no processes of their own here.
+            Action::ForkStep { .. } => {}
             Action::Reap { attempt } => {
                 self.machine.procs.retain(|_, p| {
                     p.attempt != attempt

@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct JobSpec {
+    /// What runs in it.
+    #[serde(skip_serializing_if = "JobKind::is_batch")]
+    pub kind: JobKind,
     /// -J: the job's name; sbatch fills in the script's name, `wrap` or `sbatch`.
     pub name: String,
     /// -A.
@@ -110,6 +113,26 @@ pub struct JobSpec {
     /// A folder of the host that the submitter sees at its own path, and the job is to see too where a site's view would
     /// hide it: outside a view the working directory, inside one what that view keeps.
     pub kept_dir: Option<String>,
+}
+
+/// What runs in a job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobKind {
+    /// A script (sbatch).
+    #[default]
+    Batch,
+    /// Nothing but steps: the resources are its client's (salloc, srun) until he gives them back or is gone.
+    Allocation {
+        /// salloc --no-shell: it outlives its client.
+        kept: bool,
+    },
+}
+
+impl JobKind {
+    /// Whether it has a script.
+    pub fn is_batch(&self) -> bool {
+        *self == JobKind::Batch
+    }
 }
 
 fn is_zero(n: &i32) -> bool {

@@ -9,7 +9,19 @@ use bivouac_proto::message::{Ask, Response, StepLayout};
 use bivouac_types::{StepId, StepKind};
 use std::process::ExitCode;
 
-/// Reads --cpu-bind, and says where the cluster's configuration has no plugin that binds.
+/// Says where the cluster's configuration has no plugin that binds, and what is wrong with --cpu-bind.
+///
+/// # Errors
+/// The exit code; the error is printed.
+pub fn check_binding(request: &Request) -> Result<(), ExitCode> {
+    let asked = request.cpu_bind_text.is_some() || request.threads_per_core.is_some();
+    if asked && !binds() {
+        super::tell(format_args!("srun: cluster configuration lacks support for cpu binding"));
+    }
+    binding(request).map(drop)
+}
+
+/// Reads --cpu-bind.
 ///
 /// # Errors
 /// The exit code; the error is printed.
@@ -17,9 +29,6 @@ pub fn binding(request: &Request) -> Result<CpuBind, ExitCode> {
     let text = request.cpu_bind_text.as_deref();
     if text.is_none() && request.threads_per_core.is_none() {
         return Ok(CpuBind::default());
-    }
-    if !binds() {
-        super::tell(format_args!("srun: cluster configuration lacks support for cpu binding"));
     }
     let Some(text) = text else { return Ok(CpuBind::implied("threads")) };
     CpuBind::parse(text).map_err(|e| {
@@ -61,7 +70,7 @@ pub fn of_programs(step: StepId) -> Vec<(&'static str, String)> {
 }
 
 /// srun's umask. It can only be read by setting it.
-fn umask() -> u32 {
+pub fn umask() -> u32 {
     // SAFETY: umask cannot fail, and srun has one thread.
     unsafe {
         let mask = libc::umask(0);

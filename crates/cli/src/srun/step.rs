@@ -1,8 +1,8 @@
 //! The controller's part of a step: begun before the first task, ended after the last.
 
-use super::watch::Outcome;
 use super::{choice, fail, tell};
 use crate::cluster::{self, Unreachable};
+use crate::stepd::watch::Outcome;
 use bivouac_options::srun::Request;
 use bivouac_proto::message::{Ask, Response, StepLayout, StepRequest};
 use bivouac_types::{HostList, JobId, Reject};
@@ -145,7 +145,7 @@ pub fn start(job: JobId, request: &Request, command: &OsStr, sizes: Sizes) -> Re
 }
 
 /// Tells the controller that the step is over. A controller that is away for long learns it from the job's end.
-pub fn end(layout: &StepLayout, outcome: Outcome) {
+pub fn end(layout: &StepLayout, outcome: &Outcome) {
     let ask = Ask::StepEnd { step: layout.step, exit: outcome.exit, usage: outcome.usage };
     let begun = Instant::now();
     let mut pause = Duration::from_millis(50);

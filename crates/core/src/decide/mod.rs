@@ -1,6 +1,7 @@
 //! What commands lead to. One file for each kind of command; none changes anything.
 
 mod cancel;
+mod complete;
 mod control;
 mod node;
 mod partition;
@@ -45,6 +46,7 @@ impl Cluster {
             Command::Update { caller, target, changes } => self.update(&caller, &target, changes, now)?,
             Command::ApplyPlan(plan) => self.start_all(&plan, now),
             Command::Report(report) => self.report(&report, now),
+            Command::Complete { caller, job, exit } => self.complete(&caller, job, exit, now)?,
             Command::StepStart { caller, job, ask } => self.start_step(&caller, job, ask)?,
             Command::StepEnd { caller, job, step, exit, usage } => {
                 self.end_step(&caller, job, step, exit, usage)?

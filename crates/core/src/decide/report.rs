@@ -78,7 +78,8 @@ impl Cluster {
             End::Exited(status) => Some(status),
             _ => None,
         };
-        let again = self.submission(job).is_some_and(|s| s.spec.requeue == Some(true));
+        let again =
+            self.submission(job).is_some_and(|s| s.spec.kind.is_batch() && s.spec.requeue == Some(true));
         let may_again = self.submission(job).is_some_and(|s| s.requeue(&self.world.config));
         let again_after = |ran| self.again(job.id, ran, end, now);
         let outcome = match (cause, how) {
@@ -89,6 +90,7 @@ impl Cluster {
             (Some(EndCause::NodeFail), _) => Outcome::NodeFail,
             (Some(EndCause::Preempted), _) => Outcome::Preempted(status.unwrap_or_default()),
             (Some(EndCause::OutOfMemory), _) => Outcome::OutOfMemory,
+            (Some(EndCause::Relinquished { exit }), _) => Outcome::Exited(exit),
             (Some(EndCause::Deadline), _) => Outcome::Deadline(status.unwrap_or_default()),
             (Some(EndCause::TimeLimit), _) => Outcome::Timeout(status.unwrap_or_default()),
             (None, End::Exited(status)) if may_again && self.exits_again(status) => {

@@ -34,7 +34,7 @@ impl Cluster {
             if ask.overlap { Vec::new() } else { run.alloc.iter().map(|n| in_steps(job, &n.node)).collect() };
         let layout = layout(run, &used, &ask, nodes).ok_or(Reject::StepBusy)?;
         let step = job.steps.last().map_or(0, |s| s.number + 1);
-        let StepAsk { name, cpus_per_task, overlap, submit_line, srun, .. } = ask;
+        let StepAsk { name, cpus_per_task, overlap, submit_line, srun, socket, .. } = ask;
         Ok(vec![Change::StepStarted {
             job: id,
             step,
@@ -44,6 +44,7 @@ impl Cluster {
             overlap,
             submit_line,
             srun,
+            socket,
         }])
     }
 

@@ -285,7 +285,6 @@ fn invalid_orders_are_refused() {
     let (mut keeper, _) = Keeper::new(&[]);
     tell(&mut keeper, hello());
     let bad = [
-        LaunchOrder { argv: vec![], ..*order(at(1, 0)) },
         LaunchOrder { env: vec![b"A=\0".to_vec()], ..*order(at(2, 0)) },
         LaunchOrder { scratch: Some(b"relative".to_vec()), ..*order(at(3, 0)) },
         LaunchOrder { scratch: Some(vec![b'/'; 1025]), ..*order(at(4, 0)) },

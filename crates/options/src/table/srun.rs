@@ -165,7 +165,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("propagate", "resource limits that go along")
         .may_take("limits")
         .listed("tasks have the limits of the calling shell"),
-    opt("pty", "run task 0 in a terminal").refused(LATER),
+    opt("pty", "run task 0 in a terminal"),
     job::QOS.env_outside(&["SLURM_QOS"]).listed_in_job(OF_THE_JOB),
     opt("quiet", "print errors only").short('Q'),
     opt("quit-on-interrupt", "let one interrupt end the step").listed("one interrupt always ends the step"),

@@ -1,8 +1,9 @@
 //! What the tasks of a step run: one command, or what a --multi-prog file says.
 
+use super::launch;
 use super::multi::Programs;
-use super::{fail, launch, shell_word};
 use crate::bounded;
+use crate::srun::{fail, shell_word};
 use bivouac_options::Given;
 use bivouac_options::srun::Request;
 use bivouac_proto::message::StepLayout;

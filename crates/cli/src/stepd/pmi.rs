@@ -2,7 +2,7 @@
 //! watches the step.
 
 use super::plan::Task;
-use super::tell;
+use crate::srun::tell;
 use bivouac_pmi::{Reaction, Server, Step};
 use bivouac_proto::message::StepLayout;
 use std::collections::VecDeque;

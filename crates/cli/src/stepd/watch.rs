@@ -4,14 +4,17 @@ use super::plan::{self, Task};
 use super::pmi::Pmi;
 use super::programs;
 use super::streams::Forwarded;
-use super::tell;
+use super::wire::Wire;
+use crate::srun::tell;
 use bivouac_proto::message::{END_STEP, StepLayout};
+use bivouac_proto::step::ToStep;
 use bivouac_types::ExitStatus;
 use bivouac_types::info::Usage;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, RawFd};
+use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 /// How long messages of ended tasks are held back, so that those of one kind share a line.
@@ -29,8 +32,6 @@ pub struct Rules {
     pub kill_on_bad_exit: bool,
     /// --time: when the step is to be over.
     pub until: Option<Instant>,
-    /// Tasks lead process groups.
-    pub groups: bool,
 }
 
 /// A task that was started, or could not be.
@@ -106,6 +107,10 @@ const WATCHED: [i32; 9] = [
 /// A step that runs.
 pub struct Watch<'a> {
     layout: &'a StepLayout,
+    /// srun; none: it is gone.
+    client: Option<&'a mut Wire>,
+    /// Where others call.
+    listener: UnixListener,
     rules: Rules,
     started: Vec<Started>,
     outputs: Vec<Forwarded>,
@@ -132,15 +137,17 @@ impl<'a> Watch<'a> {
         layout: &'a StepLayout,
         rules: Rules,
         started: Vec<Started>,
-        outputs: Vec<Forwarded>,
-        inputs: Vec<File>,
+        (outputs, inputs): (Vec<Forwarded>, Vec<File>),
         signals: File,
         pmi: Option<Pmi>,
+        (client, listener): (&'a mut Wire, UnixListener),
     ) -> Watch<'a> {
         let inputs: Vec<_> = inputs.into_iter().map(|f| (f, VecDeque::new())).collect();
         let input_open = !inputs.is_empty();
         let mut watch = Watch {
             layout,
+            client: Some(client),
+            listener,
             rules,
             started: Vec::new(),
             outputs,
@@ -197,6 +204,7 @@ impl<'a> Watch<'a> {
         let mut polled: Vec<libc::pollfd> = Vec::new();
         let mut poll = |fd: RawFd, events| polled.push(libc::pollfd { fd, events, revents: 0 });
         poll(self.signals.as_raw_fd(), libc::POLLIN);
+        poll(self.client.as_ref().map_or(-1, |c| c.as_fd().as_raw_fd()), libc::POLLIN);
         // Input is read when every task has room for it.
         let room = self.input_open && self.inputs.iter().all(|(_, b)| b.len() < INPUT_AHEAD);
         poll(if room { libc::STDIN_FILENO } else { -1 }, libc::POLLIN);
@@ -216,13 +224,16 @@ impl<'a> Watch<'a> {
         }
         let ready: Vec<bool> = polled.iter().map(|p| p.revents != 0).collect();
         let inputs = self.inputs.len();
-        self.read_outputs(&ready[2 + inputs..]);
+        self.read_outputs(&ready[3 + inputs..]);
         if self.pmi.as_mut().is_some_and(|pmi| pmi.turn(&polled[tasks_ends..])) {
             self.end_step();
         }
         self.write_inputs();
-        if ready[1] {
+        if ready[2] {
             self.read_input();
+        }
+        if ready[1] {
+            self.hear_client();
         }
         if ready[0] {
             self.read_signals();
@@ -312,26 +323,52 @@ impl<'a> Watch<'a> {
             if got != size as isize {
                 break;
             }
-            match info.ssi_signo as i32 {
-                libc::SIGCHLD => {}
-                libc::SIGCONT => {
-                    tell(format_args!("srun: got SIGCONT"));
-                    self.signal_tasks(libc::SIGCONT);
-                }
-                forwarded @ (libc::SIGUSR1 | libc::SIGUSR2) => self.signal_tasks(forwarded),
-                END_STEP => self.end_step(),
-                _ if self.ending => self.kill(),
-                signal => {
-                    if signal == libc::SIGTERM {
-                        tell(format_args!("srun: forcing job termination"));
-                    }
-                    self.say_aborted();
-                    self.terminate();
-                    self.say_cancelled("");
-                }
+            // What the keeper sends to all of the job's processes the tasks have got themselves.
+            if info.ssi_signo as i32 == END_STEP {
+                self.end_step();
             }
         }
         self.look_for_ends();
+    }
+
+    /// srun says something, or is gone: its tasks are hung up, and not left to themselves for long.
+    fn hear_client(&mut self) {
+        let Some(client) = &mut self.client else { return };
+        match client.receive::<ToStep>() {
+            Ok((ToStep::Signal(signal), _)) => self.client_signal(signal),
+            Ok((ToStep::Terminate(why), _)) if !self.ending => {
+                self.say_aborted();
+                self.say_cancelled(&why);
+                self.terminate();
+                self.force_told = true;
+            }
+            Ok(_) => {}
+            Err(_) => {
+                self.client = None;
+                self.signal_tasks(libc::SIGHUP);
+                self.terminate();
+            }
+        }
+    }
+
+    /// A signal that srun got.
+    fn client_signal(&mut self, signal: i32) {
+        match signal {
+            libc::SIGCONT => {
+                tell(format_args!("srun: got SIGCONT"));
+                self.signal_tasks(libc::SIGCONT);
+            }
+            libc::SIGUSR1 | libc::SIGUSR2 => self.signal_tasks(signal),
+            _ if self.ending => self.kill(),
+            signal => {
+                if signal == libc::SIGTERM {
+                    tell(format_args!("srun: forcing job termination"));
+                }
+                self.say_aborted();
+                self.terminate();
+                self.say_cancelled("");
+            }
+        }
     }
 
     /// SIGTERM to all tasks, and SIGKILL later.
@@ -403,7 +440,7 @@ impl<'a> Watch<'a> {
     fn signal_tasks(&self, signal: i32) {
         for pid in self.started.iter().filter_map(|t| t.pid) {
             // SAFETY: the task is not reaped yet, so the number is still its own.
-            unsafe { libc::kill(if self.rules.groups { -pid } else { pid }, signal) };
+            unsafe { libc::kill(-pid, signal) };
         }
     }
 

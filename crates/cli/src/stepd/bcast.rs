@@ -1,7 +1,8 @@
 //! `srun --bcast`: the program is copied before the tasks run the copy.
 
-use super::{launch, tell};
+use super::launch;
 use crate::bcast::{self, Manner};
+use crate::srun::tell;
 use bivouac_proto::message::StepLayout;
 use std::ffi::OsStr;
 use std::fs::File;

@@ -130,7 +130,6 @@ impl<'a> Wiring<'a> {
         match stream {
             Stream::None => Ok(Stdio::null()),
             Stream::Task(rank) if *rank != task.rank => Ok(Stdio::null()),
-            Stream::All | Stream::Task(_) if self.tasks == 1 && !self.request.label => Ok(own()?.into()),
             Stream::All | Stream::Task(_) => self.forward(task, own()?),
             Stream::File(pattern) => {
                 let file = self.file(pattern, task)?;

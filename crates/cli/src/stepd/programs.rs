@@ -1,6 +1,6 @@
 //! Programs around a step and around its tasks: --prolog, --epilog, --task-prolog, --task-epilog.
 
-use super::tell;
+use crate::srun::tell;
 use bivouac_types::Blob;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -25,7 +25,7 @@ pub fn of_step(
     match run.status() {
         Ok(status) => Some(status),
         Err(e) => {
-            let why = super::os_text(e.raw_os_error().unwrap_or(libc::EACCES));
+            let why = crate::invocation::os_text(e.raw_os_error().unwrap_or(libc::EACCES));
             tell(format_args!("srun: Access denied for {program}: {why}"));
             None
         }
@@ -65,7 +65,7 @@ pub fn before_task(program: &str, mut env: Environment, folder: Option<&Path>) -
     let output = match in_task(program, "prolog_task", &env, folder).stdout(Stdio::piped()).output() {
         Ok(output) => output,
         Err(e) => {
-            let why = super::os_text(e.raw_os_error().unwrap_or(libc::EACCES));
+            let why = crate::invocation::os_text(e.raw_os_error().unwrap_or(libc::EACCES));
             return wrong(format!("user task_prolog can not be executed ({program}) {why}"));
         }
     };

@@ -22,9 +22,9 @@ pub struct Program {
 /// The folder, or /tmp in place of one that cannot be entered: said for each node and each task, as Slurm does.
 pub fn folder(dir: PathBuf, layout: &StepLayout) -> PathBuf {
     let Err(e) = can_enter(&dir) else { return dir };
-    let e = super::os_text(e.raw_os_error().unwrap_or(libc::ENOTDIR));
+    let e = crate::invocation::os_text(e.raw_os_error().unwrap_or(libc::ENOTDIR));
     for _ in 0..layout.nodes.iter().map(|n| n.tasks + 1).sum() {
-        super::tell(format_args!(
+        crate::srun::tell(format_args!(
             "slurmstepd: error: couldn't chdir to `{}': {e}: going to /tmp instead",
             dir.display()
         ));
@@ -58,7 +58,16 @@ pub struct Streams {
 /// The variable that only the new process itself can know, with room for its number.
 const TASK_PID: &[u8] = b"SLURM_TASK_PID=";
 
-/// Starts the task; it dies when srun dies. It finds the name of `host` as its host's. With `own_group` it leads a process group.
+/// What a task leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leads {
+    /// A process group.
+    Group,
+    /// A session, whose terminal its standard input is.
+    Session,
+}
+
+/// Starts the task; it dies when the step's daemon dies. It finds the name of `host` as its host's.
 ///
 /// # Errors
 /// What fork or execve say.
@@ -67,7 +76,7 @@ pub fn spawn(
     env: &[Vec<u8>],
     host: hosts::Entry,
     streams: Streams,
-    own_group: bool,
+    leads: Leads,
 ) -> io::Result<Child> {
     let argv: Vec<CString> =
         program.argv.iter().map(|a| CString::new(a.as_bytes())).collect::<Result<_, _>>().map_err(has_nul)?;
@@ -83,7 +92,7 @@ pub fn spawn(
 
     let mut command = Command::new(&program.path);
     command.stdin(streams.input).stdout(streams.output).stderr(streams.error);
-    if own_group {
+    if leads == Leads::Group {
         command.process_group(0);
     }
     if let Some(dir) = &program.chdir {
@@ -93,7 +102,11 @@ pub fn spawn(
     unsafe {
         command.pre_exec(move || {
             let _alive = &argv;
-            // Before the wish to die with srun, which a change of credentials would end.
+            if leads == Leads::Session {
+                libc::setsid();
+                libc::ioctl(libc::STDIN_FILENO, libc::TIOCSCTTY, 0);
+            }
+            // Before the wish to die with the daemon, which a change of credentials would end.
             host.enter()?;
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             if libc::getppid() != parent {
@@ -184,7 +197,7 @@ mod tests {
             &env,
             Hosts::default().of(""),
             streams(Stdio::piped()),
-            true,
+            Leads::Group,
         )
         .unwrap();
         let pid = child.id();
@@ -196,7 +209,8 @@ mod tests {
     #[test]
     fn what_cannot_be_executed_says_why() {
         let program = Program { path: "/no/such/program".into(), argv: vec!["x".into()], chdir: None };
-        let e = spawn(&program, &[], Hosts::default().of(""), streams(Stdio::null()), true).unwrap_err();
+        let e =
+            spawn(&program, &[], Hosts::default().of(""), streams(Stdio::null()), Leads::Group).unwrap_err();
         assert_eq!(e.raw_os_error(), Some(libc::ENOENT));
     }
 
@@ -205,7 +219,7 @@ mod tests {
         let hosts = Hosts::make(&["c3cpu-a2-u1-1", "c3cpu-a2-u1-2"]);
         let task = |node| {
             let program = sh("uname -n; id -u; readlink /proc/self/ns/user");
-            let child = spawn(&program, &[], hosts.of(node), streams(Stdio::piped()), true).unwrap();
+            let child = spawn(&program, &[], hosts.of(node), streams(Stdio::piped()), Leads::Group).unwrap();
             let out = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
             out.lines().map(str::to_owned).collect::<Vec<_>>()
         };

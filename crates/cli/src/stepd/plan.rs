@@ -122,6 +122,7 @@ mod tests {
             step: StepId { job: JobId(12), step: StepKind::Number(3) },
             cpus_per_task: 2,
             nodes: tasks.iter().enumerate().map(node).collect(),
+            socket: String::new(),
             kill_wait: 30,
             wait: 0,
             kill_on_bad_exit: false,

@@ -1,7 +1,7 @@
 //! Which of the step's GPUs a task finds in its environment.
 
 use super::plan::Task;
-use super::tell;
+use crate::srun::tell;
 use bivouac_options::gpu_bind::GpuBind;
 use bivouac_proto::message::StepLayout;
 

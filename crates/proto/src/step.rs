@@ -1,0 +1,71 @@
+//! What srun and the daemon of its step (slurmstepd) say to each other, over a socket in the abstract namespace.
+//!
+//! The daemon runs among the job's processes and is given everything that srun has: command line, environment, folder
+//! and, beside the first frame, its three standard streams as descriptors. Output needs no forwarding to another process
+//! then, and what ends srun does not end the daemon.
+
+use bivouac_types::{Blob, ExitStatus};
+use serde::{Deserialize, Serialize};
+
+/// The variable by which a step's daemon is told the name of its socket.
+pub const SOCKET_VARIABLE: &str = "BIVOUAC_STEP_SOCKET";
+
+/// From srun or sattach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToStep {
+    /// Run the step: srun's first frame, with its standard input, output and error beside it.
+    Run(Box<StepOrder>),
+    /// A signal that srun got.
+    Signal(i32),
+    /// The job is being ended, or is the client's no more: why, as it is added to the announcement (` DUE TO TIME LIMIT`).
+    Terminate(String),
+    /// sattach's first frame, with its standard output and error beside it.
+    Attach(Attach),
+}
+
+/// What a step's daemon is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepOrder {
+    /// srun's arguments, without its name.
+    pub args: Vec<Blob>,
+    /// srun's environment, `NAME=value`.
+    pub env: Vec<Blob>,
+    /// srun's folder.
+    pub cwd: Blob,
+    /// srun's file mode creation mask.
+    pub umask: u32,
+    /// srun's resource limits: number, soft, hard.
+    pub limits: Vec<(u32, u64, u64)>,
+    /// Where the tasks go.
+    pub layout: crate::message::StepLayout,
+    /// Rows and columns of srun's terminal.
+    pub window: Option<(u16, u16)>,
+}
+
+/// What sattach wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attach {
+    /// Labels before the lines.
+    pub label: bool,
+    /// Output of this task only.
+    pub output: Option<u32>,
+    /// Errors of this task only.
+    pub error: Option<u32>,
+}
+
+/// From a step's daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromStep {
+    /// The tasks run. With --pty, the other end of task 0's terminal is beside it.
+    Running {
+        /// Whether a descriptor is beside it.
+        pty: bool,
+    },
+    /// The step is over, and the controller knows.
+    Ended {
+        /// srun's exit code.
+        code: u8,
+        /// The highest exit status of a task.
+        exit: ExitStatus,
+    },
+}
