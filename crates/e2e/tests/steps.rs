@@ -81,7 +81,7 @@ fn ends_are_told_in_slurms_words_and_codes() {
             "0",
             "srun: error: Unable to create step for job 1: More processors requested than permitted",
             "1",
-            "srun: error: --begin is not available here: it belongs to a job's allocation: give it to sbatch",
+            "srun: error: --begin is not available here: it belongs to a job's allocation: give it to sbatch or salloc",
             "255",
             "srun: fatal: No command given to execute.",
             "1",

@@ -130,11 +130,6 @@ impl Relay {
         }
     }
 
-    /// The job is being ended by others: its tasks are told.
-    pub fn terminate(&mut self, why: &str) {
-        let _ = self.wire.send(&ToStep::Terminate(why.to_owned()), &[]);
-    }
-
     /// Waits until there is something of: a signal, word from the daemon, something typed, something to show.
     fn wait(&self) -> [bool; 4] {
         let stdin = io::stdin();

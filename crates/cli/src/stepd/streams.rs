@@ -31,14 +31,32 @@ pub struct Names {
     pub step: u32,
 }
 
-/// An output stream that srun reads.
+/// An output stream that the daemon reads.
 pub struct Forwarded {
     /// The end to read from.
     pub from: File,
-    /// Its lines.
-    pub lines: Lines,
-    /// Where they go.
-    pub to: File,
+    /// Of which task it is.
+    pub rank: u32,
+    /// Whether it is standard error.
+    pub error: bool,
+    /// Where its lines go: to srun, and to those who are attached.
+    pub to: Vec<(Lines, File)>,
+}
+
+impl Forwarded {
+    /// Passes bytes on. Who reads them may go away; they are then lost to him, as in a pipe.
+    pub fn push(&mut self, bytes: &[u8]) {
+        for (lines, file) in &mut self.to {
+            let _ = lines.push(bytes, file);
+        }
+    }
+
+    /// The stream has ended.
+    pub fn end(&mut self) {
+        for (lines, file) in &mut self.to {
+            let _ = lines.end(file);
+        }
+    }
 }
 
 /// Makes the streams of one task after the other.
@@ -96,8 +114,8 @@ impl<'a> Wiring<'a> {
         };
         Ok(Streams {
             input: self.input(task)?,
-            output: self.output(task, &output, io::stdout().as_fd())?,
-            error: self.output(task, &error, io::stderr().as_fd())?,
+            output: self.output(task, &output, false)?,
+            error: self.output(task, &error, true)?,
             first: Vec::new(),
         })
     }
@@ -120,29 +138,32 @@ impl<'a> Wiring<'a> {
         }
     }
 
-    fn output(
-        &mut self,
-        task: &Task,
-        stream: &Stream,
-        own: std::os::fd::BorrowedFd<'_>,
-    ) -> Result<Stdio, Problem> {
-        let own = || own.try_clone_to_owned().map(File::from).map_err(|e| format!("a standard stream: {e}"));
+    fn output(&mut self, task: &Task, stream: &Stream, error: bool) -> Result<Stdio, Problem> {
+        let own = || {
+            let own = if error {
+                io::stderr().as_fd().try_clone_to_owned()
+            } else {
+                io::stdout().as_fd().try_clone_to_owned()
+            };
+            own.map(File::from).map_err(|e| format!("a standard stream: {e}"))
+        };
         match stream {
             Stream::None => Ok(Stdio::null()),
             Stream::Task(rank) if *rank != task.rank => Ok(Stdio::null()),
-            Stream::All | Stream::Task(_) => self.forward(task, own()?),
+            Stream::All | Stream::Task(_) => self.forward(task, error, own()?),
             Stream::File(pattern) => {
                 let file = self.file(pattern, task)?;
-                if self.request.label { self.forward(task, file) } else { Ok(file.into()) }
+                if self.request.label { self.forward(task, error, file) } else { Ok(file.into()) }
             }
         }
     }
 
-    fn forward(&mut self, task: &Task, to: File) -> Result<Stdio, Problem> {
+    fn forward(&mut self, task: &Task, error: bool, to: File) -> Result<Stdio, Problem> {
         let (from, write) = forward::pipe().map_err(|e| format!("a pipe: {e}"))?;
         forward::nonblocking(&from).map_err(|e| format!("a pipe: {e}"))?;
         let label = if self.request.label { forward::label(task.rank, self.tasks) } else { String::new() };
-        self.forwarded.push(Forwarded { from, lines: Lines::new(label, !self.request.unbuffered), to });
+        let lines = Lines::new(label, !self.request.unbuffered);
+        self.forwarded.push(Forwarded { from, rank: task.rank, error, to: vec![(lines, to)] });
         Ok(write.into())
     }
 

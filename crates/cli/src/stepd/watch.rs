@@ -1,5 +1,7 @@
 //! Watches the tasks of a step until all have ended: output, input, signals, time.
 
+use super::SILENCE;
+use super::forward::{self, Lines};
 use super::plan::{self, Task};
 use super::pmi::Pmi;
 use super::programs;
@@ -13,7 +15,7 @@ use bivouac_types::info::Usage;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
@@ -109,8 +111,10 @@ pub struct Watch<'a> {
     layout: &'a StepLayout,
     /// srun; none: it is gone.
     client: Option<&'a mut Wire>,
-    /// Where others call.
+    /// Where sattach calls.
     listener: UnixListener,
+    /// Those who are attached; they learn of the step's end by the end of their connections.
+    attached: Vec<Wire>,
     rules: Rules,
     started: Vec<Started>,
     outputs: Vec<Forwarded>,
@@ -148,6 +152,7 @@ impl<'a> Watch<'a> {
             layout,
             client: Some(client),
             listener,
+            attached: Vec::new(),
             rules,
             started: Vec::new(),
             outputs,
@@ -184,9 +189,7 @@ impl<'a> Watch<'a> {
         while !self.outputs.is_empty() && Instant::now() < until {
             self.turn(Some(until));
         }
-        for output in &mut self.outputs {
-            let _ = output.lines.end(&mut output.to);
-        }
+        self.outputs.iter_mut().for_each(Forwarded::end);
         self.say();
         let usage = self.reap();
         let exit =
@@ -205,6 +208,7 @@ impl<'a> Watch<'a> {
         let mut poll = |fd: RawFd, events| polled.push(libc::pollfd { fd, events, revents: 0 });
         poll(self.signals.as_raw_fd(), libc::POLLIN);
         poll(self.client.as_ref().map_or(-1, |c| c.as_fd().as_raw_fd()), libc::POLLIN);
+        poll(self.listener.as_raw_fd(), libc::POLLIN);
         // Input is read when every task has room for it.
         let room = self.input_open && self.inputs.iter().all(|(_, b)| b.len() < INPUT_AHEAD);
         poll(if room { libc::STDIN_FILENO } else { -1 }, libc::POLLIN);
@@ -224,12 +228,15 @@ impl<'a> Watch<'a> {
         }
         let ready: Vec<bool> = polled.iter().map(|p| p.revents != 0).collect();
         let inputs = self.inputs.len();
-        self.read_outputs(&ready[3 + inputs..]);
+        self.read_outputs(&ready[4 + inputs..]);
         if self.pmi.as_mut().is_some_and(|pmi| pmi.turn(&polled[tasks_ends..])) {
             self.end_step();
         }
         self.write_inputs();
         if ready[2] {
+            self.attach();
+        }
+        if ready[3] {
             self.read_input();
         }
         if ready[1] {
@@ -275,12 +282,11 @@ impl<'a> Watch<'a> {
             }
             match output.from.read(&mut buffer) {
                 Ok(0) => {
-                    let _ = output.lines.end(&mut output.to);
+                    output.end();
                     false
                 }
-                // Who reads srun's output may go away; the tasks' output is then lost, as in a pipe.
                 Ok(n) => {
-                    let _ = output.lines.push(&buffer[..n], &mut output.to);
+                    output.push(&buffer[..n]);
                     true
                 }
                 Err(e) => e.kind() == io::ErrorKind::WouldBlock || e.kind() == io::ErrorKind::Interrupted,
@@ -349,6 +355,29 @@ impl<'a> Watch<'a> {
                 self.terminate();
             }
         }
+    }
+
+    /// Somebody wants to see the tasks' output as well (sattach). Who wants anything else is not heard.
+    fn attach(&mut self) {
+        let Ok((stream, _)) = self.listener.accept() else { return };
+        let Ok(mut wire) = Wire::accepted(stream) else { return };
+        if wire.give_up_after(SILENCE).is_err() {
+            return;
+        }
+        let Ok((ToStep::Attach(wanted), streams)) = wire.receive::<ToStep>() else { return };
+        let Ok([out, err]) = <[OwnedFd; 2]>::try_from(streams) else { return };
+        let tasks = self.layout.nodes.iter().map(|n| n.tasks).sum();
+        for output in &mut self.outputs {
+            let (only, to) = if output.error { (wanted.error, &err) } else { (wanted.output, &out) };
+            if only.is_some_and(|rank| rank != output.rank) {
+                continue;
+            }
+            let label = if wanted.label { forward::label(output.rank, tasks) } else { String::new() };
+            if let Ok(to) = to.try_clone() {
+                output.to.push((Lines::new(label, true), File::from(to)));
+            }
+        }
+        self.attached.push(wire);
     }
 
     /// A signal that srun got.
