@@ -191,11 +191,6 @@ fn machine() -> Machine {
     }
 }
 
-/// Whether the caller sees a partition without --all: hidden ones are shown to root alone.
-pub fn may_see(partition: &PartitionInfo) -> bool {
-    !partition.config.hidden || own_uid() == 0
-}
-
 /// The caller's number.
 pub fn own_uid() -> u32 {
     // SAFETY: geteuid has no preconditions.

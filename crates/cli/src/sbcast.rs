@@ -74,7 +74,7 @@ fn find(target: &Target) -> Result<JobInfo, ExitCode> {
     let refuse =
         |why: &dyn std::fmt::Display| fail(format_args!("Slurm job {} lookup error: {why}", target.text));
     let id = target.job.ok_or_else(|| refuse(&Reject::InvalidJobId))?;
-    let query = JobQuery { ids: Some(vec![id]), uid: None };
+    let query = JobQuery::of(id);
     let rows = report::connect().and_then(|mut client| report::jobs(&mut client, Ask::Jobs(query)));
     let job = rows.map_err(|e| refuse(&e))?.into_iter().find(|job| job.id == id);
     let job = job.ok_or_else(|| refuse(&Reject::InvalidJobId))?;

@@ -34,7 +34,7 @@ struct Request {
     cluster: Option<String>,
     by_node: bool,
     exact: bool,
-    /// -a: hidden partitions too.
+    /// -a, or partitions by name: hidden ones too.
     hidden: bool,
     /// -T: reservations, of which there are none.
     reservations: bool,
@@ -79,7 +79,7 @@ fn sinfo(given: &Given) -> Result<(), ExitCode> {
             return print_reservations(&request, &settings).map_err(|_| ExitCode::FAILURE);
         }
         let mut partitions = report::partitions(&mut client).map_err(lookup)?;
-        partitions.retain(|p| request.hidden || report::may_see(p));
+        partitions.retain(|p| request.hidden || !p.hidden);
         let nodes = report::nodes(&mut client).map_err(lookup)?;
         if verbose > 0 {
             terminal::hint(format_args!("cluster {} sent {} nodes", settings.cluster, nodes.len()));
@@ -121,7 +121,8 @@ fn request(
         cluster: cluster.filter(|_| heading),
         by_node,
         exact: given.has("exact"),
-        hidden: given.last_of(&["all", "hide"]).is_some_and(|choice| choice.opt.long == "all"),
+        hidden: given.has("partition")
+            || given.last_of(&["all", "hide"]).is_some_and(|choice| choice.opt.long == "all"),
         reservations: given.has("reservation"),
         fitted,
     })

@@ -40,6 +40,8 @@ struct Request {
     unique: bool,
     /// -P.
     by_partition: bool,
+    /// Neither -a, nor partitions or jobs by name.
+    visible: bool,
     units: Units,
     verbose: usize,
 }
@@ -80,7 +82,7 @@ fn lookup(e: Trouble) -> ExitCode {
 
 /// One report.
 fn show(client: &mut Client, filter: &Filter, request: &Request, report: &Report) -> Result<(), ExitCode> {
-    let jobs = fetch(client, filter).map_err(lookup)?;
+    let jobs = fetch(client, filter, request.visible).map_err(lookup)?;
     let mut settings = report::settings();
     settings.units = request.units;
     if request.verbose > 0 {
@@ -112,8 +114,11 @@ fn request(given: &Given) -> Result<Request, ExitCode> {
     };
     let stamp = given.has("long") || every.is_some();
     let heading = !given.has("noheader");
+    let filter = filter(given)?;
+    let all = given.last_of(&["all", "hide"]).is_some_and(|choice| choice.opt.long == "all");
     Ok(Request {
-        filter: filter(given)?,
+        visible: !(all || filter.partitions.is_some() || filter.jobs.is_some()),
+        filter,
         every,
         heading,
         stamp: stamp && heading,
@@ -216,7 +221,7 @@ fn layout<T: Table>(letters: &str, names: Option<&str>, steps: bool) -> Layout<T
 }
 
 /// The jobs that may be shown. One id that is unknown is an error, several are not.
-fn fetch(client: &mut Client, filter: &Filter) -> Result<Vec<JobInfo>, Trouble> {
+fn fetch(client: &mut Client, filter: &Filter, visible: bool) -> Result<Vec<JobInfo>, Trouble> {
     let of_jobs = filter.jobs.iter().flatten().map(|r| r.job);
     let of_steps = filter.steps.iter().flatten().map(|s| s.job.job);
     let mut ids: Vec<JobId> = of_jobs.chain(of_steps).collect();
@@ -227,6 +232,7 @@ fn fetch(client: &mut Client, filter: &Filter) -> Result<Vec<JobInfo>, Trouble> 
     let query = JobQuery {
         ids: (filter.jobs.is_some() || filter.steps.is_some()).then_some(ids),
         uid: filter.users.as_ref().filter(|u| u.len() == 1).and_then(|u| u.first().copied()),
+        visible,
     };
     let narrowed = query.uid.is_some();
     match report::jobs(client, Ask::Jobs(query)) {

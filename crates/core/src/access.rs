@@ -1,12 +1,24 @@
 //! Who may use what: partitions, accounts and QoS, as slurm.conf and the associations say.
 
 use crate::cluster::Cluster;
+use crate::command::Caller;
 use crate::demand::Demand;
-use crate::job::Submission;
+use crate::job::{Job, Submission};
 use crate::world::{World, allows};
 use bivouac_types::config::PartitionConfig;
 use bivouac_types::parameters::{Association, EnforcePartLimits};
-use bivouac_types::{JobSpec, PendingReason, Reject, TimeLimit};
+use bivouac_types::{JobSpec, PendingReason, Reject, TimeLimit, Uid};
+
+/// Whether AllowGroups lets somebody use a partition.
+pub(crate) fn is_admitted(partition: &PartitionConfig, caller: &Caller) -> bool {
+    let member = |group: &String| *group == caller.group || caller.groups.contains(group);
+    caller.uid == Uid::ROOT || partition.allow_groups.is_empty() || partition.allow_groups.iter().any(member)
+}
+
+/// Whether a partition and its jobs are not shown to somebody who does not ask for them.
+pub(crate) fn is_hidden(partition: &PartitionConfig, caller: &Caller) -> bool {
+    caller.uid != Uid::ROOT && (partition.hidden || !is_admitted(partition, caller))
+}
 
 impl World {
     /// The user's association with an account that holds in one of the partitions.
@@ -43,6 +55,18 @@ impl World {
 }
 
 impl Cluster {
+    /// Whether a job is shown to somebody who does not ask for hidden partitions.
+    pub fn is_visible(&self, job: &Job, caller: &Caller) -> bool {
+        let shown = |name: &str| {
+            self.world.config.partition(name).is_none_or(|partition| !is_hidden(partition, caller))
+        };
+        match (job.run(), self.submission(job)) {
+            (Some(run), _) => shown(&run.partition),
+            (None, Some(submission)) => submission.partitions.iter().any(|name| shown(name)),
+            (None, None) => true,
+        }
+    }
+
     /// What JobSubmitPlugins make of a request.
     pub(crate) fn through_plugins(&self, mut spec: JobSpec) -> Result<JobSpec, Reject> {
         let config = &self.world.config;

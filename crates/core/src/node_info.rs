@@ -1,6 +1,8 @@
 //! What is shown of nodes, licences and partitions: rows for sinfo and scontrol.
 
+use crate::access::is_hidden;
 use crate::cluster::Cluster;
+use crate::command::Caller;
 use crate::index_set::IndexSet;
 use crate::job::{Phase, Run};
 use crate::plan::Plan;
@@ -76,11 +78,12 @@ impl Cluster {
     }
 
     /// Every partition, in the configuration's order.
-    pub fn partition_infos(&self) -> Vec<PartitionInfo> {
+    pub fn partition_infos(&self, caller: &Caller) -> Vec<PartitionInfo> {
         let tables = self.world.tables.partitions.iter();
         let info =
             |(config, table): (&bivouac_types::config::PartitionConfig, &crate::tables::PartitionTable)| {
-                PartitionInfo { config: config.clone(), total_cpus: table.cpus }
+                let hidden = is_hidden(config, caller);
+                PartitionInfo { config: config.clone(), total_cpus: table.cpus, hidden }
             };
         self.world.config.partitions.iter().zip(tables).map(info).collect()
     }

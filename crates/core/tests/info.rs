@@ -109,6 +109,6 @@ fn nodes_and_partitions() {
     w.cancel(user(1000), id).unwrap();
     let node = w.cluster.node_infos(&Plan::default(), Timestamp(0)).swap_remove(1);
     assert_eq!((node.state().to_string().as_str(), node.alloc_cpus), ("IDLE+COMPLETING", 0));
-    let partitions = w.cluster.partition_infos();
+    let partitions = w.cluster.partition_infos(&user(1000));
     assert_eq!(partitions.iter().map(|p| p.total_cpus).collect::<Vec<_>>(), [8, 4]);
 }

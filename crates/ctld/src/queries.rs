@@ -3,7 +3,7 @@
 use crate::accounting;
 use crate::controller::Controller;
 use crate::mailbox::{Peer, Reply};
-use bivouac_core::{Job, JobView, Phase, Repeated};
+use bivouac_core::{Caller, Job, JobView, Phase, Repeated};
 use bivouac_proto::message::{Ask, JobQuery, Payload, Response, Status};
 use bivouac_types::info::{ArrayTasks, JobInfo};
 use bivouac_types::pattern::{PatternContext, expand};
@@ -33,14 +33,16 @@ impl Controller {
                 }
             }
             Ask::Jobs(query) => {
-                return match self.views(&query) {
+                let caller = self.caller(peer, admin);
+                return match self.views(&query, &caller) {
                     Some(views) => send_rows(views.into_iter().map(move |v| filled(&v, now)), reply),
                     None => reply.send(Response::Rejected(Reject::InvalidJobId)),
                 };
             }
             Ask::Accounting(query) => {
-                let live = JobQuery { ids: query.ids.clone(), uid: query.uid };
-                let live = self.views(&live).unwrap_or_default();
+                let live = JobQuery { ids: query.ids.clone(), uid: query.uid, visible: false };
+                let caller = self.caller(peer, admin);
+                let live = self.views(&live, &caller).unwrap_or_default();
                 let rows = live.into_iter().map(move |view| filled(&view, now));
                 return reply.send_parts(accounting::parts(self.place.state_dir.clone(), query, rows));
             }
@@ -51,7 +53,10 @@ impl Controller {
             Ask::Faults => Response::Faults(self.faults.faults().to_vec()),
             Ask::Nodes => Response::Nodes(self.cluster.node_infos(&self.plan, self.up_since)),
             Ask::Licenses => Response::Licenses(self.cluster.license_infos()),
-            Ask::Partitions => Response::Partitions(self.cluster.partition_infos()),
+            Ask::Partitions => {
+                let caller = self.caller(peer, admin);
+                Response::Partitions(self.cluster.partition_infos(&caller))
+            }
             Ask::Priorities => {
                 let factors = self.cluster.factors(now).into_iter();
                 return send_parts(factors, reply, |rows, more| Response::Priorities { rows, more });
@@ -111,17 +116,19 @@ impl Controller {
     }
 
     /// What the rows are made of; none if jobs were named and none of them is known.
-    fn views(&self, query: &JobQuery) -> Option<Vec<JobView>> {
+    fn views(&self, query: &JobQuery, caller: &Caller) -> Option<Vec<JobView>> {
         let wanted: Option<BTreeSet<JobId>> = query.ids.as_ref().map(|ids| ids.iter().copied().collect());
         let uid = query.uid;
         let of_interest = |job: &&Job| {
             wanted.as_ref().is_none_or(|w| w.contains(&job.id) || w.contains(&job.origin))
                 && uid.is_none_or(|u| self.cluster.submission(job).is_some_and(|s| s.owner.uid.0 == u))
         };
+        let visible = |job: &&Job| !query.visible || self.cluster.is_visible(job, caller);
         let views: Vec<JobView> = self
             .cluster
             .jobs()
             .filter(of_interest)
+            .filter(visible)
             .filter_map(|j| self.cluster.view(j.id, &self.plan))
             .collect();
         (wanted.is_none() || !views.is_empty()).then_some(views)

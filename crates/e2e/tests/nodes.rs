@@ -122,3 +122,46 @@ fn partitions_are_closed_made_and_removed() {
     camp.run("scontrol", ["delete", "PartitionName=extra"]).ok();
     assert_eq!(camp.run("sinfo", ["-h", "-o", "%P %l"]).ok().trim(), "main* 5:00");
 }
+
+#[test]
+fn hidden_partitions_are_shown_to_who_asks_for_them() {
+    let Some(camp) = Camp::of_ordinary_user() else { return };
+    let profile = camp.file("small.toml", PROFILE);
+    camp.bivouac(["up", "--site", profile.to_str().unwrap()]).ok();
+    camp.run("scontrol", ["create", "PartitionName=secret", "Nodes=n2", "Hidden=YES"]).ok();
+    camp.run("scontrol", ["create", "PartitionName=others", "Nodes=n2"]).ok();
+    let hidden = camp.sbatch(["-n", "1", "-p", "secret", "--mem=10", "--wrap", "sleep 100"]);
+    let others = camp.sbatch(["-p", "others", "--mem=10", "--wrap", "sleep 100"]);
+    let both = camp.sbatch(["-p", "others,main", "-H", "--wrap", "true"]);
+    camp.until("they run", || [hidden, others].iter().all(|j| camp.state(*j) == "RUNNING"));
+    update(&camp, "PartitionName=others AllowGroups=nobody-is-in-it");
+    let ids = |ids: &[u32]| ids.iter().map(|id| format!("{id}\n")).collect::<String>();
+    let squeue = |words: &str| {
+        let fixed = ["-h", "-S", "i", "-o", "%A"];
+        camp.run("squeue", fixed.into_iter().chain(words.split_ascii_whitespace())).ok()
+    };
+    let all = ids(&[hidden, others, both]);
+    for (words, shown) in [
+        ("", ids(&[both])),
+        ("--hide", ids(&[both])),
+        ("--me", ids(&[both])),
+        ("-a", all.clone()),
+        ("-p secret,others", all),
+        (&format!("-j {hidden}"), ids(&[hidden])),
+    ] {
+        assert_eq!(squeue(words), shown, "squeue {words}");
+    }
+    assert_eq!(camp.run("squeue", ["-h", "-s"]).ok(), "");
+    assert_eq!(camp.run("squeue", ["-h", "-s", "-a"]).ok().lines().count(), 2);
+    let partitions = |words: &[&str]| camp.run("sinfo", [&["-h", "-o", "%R"], words].concat()).ok();
+    assert_eq!(partitions(&[]), "main\n");
+    assert_eq!(partitions(&["-a"]), "main\nsecret\nothers\n");
+    assert_eq!(partitions(&["-p", "secret"]), "secret\n");
+    let said = camp.run("scontrol", ["show", "partition", "secret"]);
+    assert_eq!((said.code, said.out.as_str()), (1, "Partition secret not found\n"));
+    camp.run("scontrol", ["-a", "show", "partition", "secret"]).ok();
+    camp.run("scontrol", ["show", "job", &hidden.to_string()]).ok();
+    let step = format!("{hidden}.batch");
+    assert_eq!(camp.run("scontrol", ["show", "step", &step]).code, 1);
+    camp.run("scontrol", ["-a", "show", "step", &step]).ok();
+}

@@ -261,6 +261,21 @@ pub struct JobQuery {
     pub ids: Option<Vec<JobId>>,
     /// Only this user's.
     pub uid: Option<u32>,
+    /// Only those that have a partition which is not hidden from who asks.
+    #[serde(default)]
+    pub visible: bool,
+}
+
+impl JobQuery {
+    /// One job, or all tasks of an array.
+    pub fn of(job: JobId) -> JobQuery {
+        JobQuery { ids: Some(vec![job]), ..JobQuery::default() }
+    }
+
+    /// These jobs, or all.
+    pub fn of_any(ids: Option<Vec<JobId>>) -> JobQuery {
+        JobQuery { ids, ..JobQuery::default() }
+    }
 }
 
 /// Which jobs sacct wants. Jobs that ran, or waited, at any time between `since` and `until`.

@@ -89,6 +89,7 @@ fn partition(name: &str, nodes: &[&str], total_cpus: u32) -> PartitionInfo {
             ..PartitionConfig::default()
         },
         total_cpus,
+        hidden: false,
     }
 }
 

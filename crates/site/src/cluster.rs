@@ -162,6 +162,10 @@ fn partition(
     }
     let members = || nodes.iter().filter(|n| names.contains(&n.name));
     let max_time = p.max_time.map_or(TimeLimit::Unlimited, |l| l.0);
+    if let Some(default) = p.default_time.map(|l| l.0).filter(|default| *default > max_time) {
+        let problem = format!("default_time = \"{default}\" is above max_time = \"{max_time}\"");
+        return Err(sources.error(p.name.span(), problem));
+    }
     Ok(PartitionConfig {
         name: p.name.as_ref().clone(),
         default: p.default.unwrap_or(false),

@@ -151,6 +151,10 @@ fn errors_name_the_place_and_what_to_do() {
         with("allow_qos = [\"x\"]\n").starts_with("mine.toml:7:14: QoS x does not exist in this profile")
     );
     assert!(with("billing = \"CPU\"\n").starts_with("mine.toml:7:11: `CPU` are no weights"));
+    assert_eq!(
+        with("default_time = \"2:00:00\"\nmax_time = \"1:00:00\"\n"),
+        "mine.toml:5:8: default_time = \"02:00:00\" is above max_time = \"01:00:00\""
+    );
     let twice = with("[[nodes]]\nnames = \"n2\"\nmemory = 1\n");
     assert_eq!(twice, "mine.toml:8:9: node n2 is named twice");
     let twice = with("[[partitions]]\nname = \"p\"\nnodes = \"n1\"\n");

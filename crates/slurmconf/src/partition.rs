@@ -43,7 +43,7 @@ impl Build {
         };
         let default_time = entry.read(self, "DefaultTime", time);
         let max_time = entry.read(self, "MaxTime", time);
-        let own = PartitionConfig {
+        let mut own = PartitionConfig {
             nodes: self.members(entry, nodes, sets),
             default: entry.yes(self, "Default"),
             default_time,
@@ -80,6 +80,7 @@ impl Build {
             grace_time: entry.count(self, "GraceTime").unwrap_or(0),
             ..PartitionConfig::default()
         };
+        own.drop_high_default();
         let own = with_memory(own, memory);
         names.into_iter().map(|name| PartitionConfig { name, ..own.clone() }).collect()
     }

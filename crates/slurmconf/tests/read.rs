@@ -67,7 +67,7 @@ fn partitions_take_defaults_and_the_clusters_memory() {
          PartitionName=a Nodes=ALL Default=YES\n\
          PartitionName=b,c Nodes=n1 State=drain MaxTime=INFINITE DefaultTime=1-0 MinNodes=1 MaxNodes=2 DefMemPerNode=5 \
          Hidden=YES AllowAccounts=x,y DenyQos=normal OverSubscribe=EXCLUSIVE PriorityTier=3 OverTimeLimit=2 Default=YES\n\
-         PartitionName=empty\n",
+         PartitionName=empty\nPartitionName=high DefaultTime=20\nPartitionName=low DefaultTime=10\n",
     );
     let p = |name: &str| config.partition(name).expect("partition");
     assert_eq!(p("a").max_time, TimeLimit::Minutes(10));
@@ -82,6 +82,8 @@ fn partitions_take_defaults_and_the_clusters_memory() {
     );
     assert_eq!(config.default_partition().map(|p| p.name.as_str()), Some("c"), "the last one");
     assert!(p("empty").nodes.is_empty());
+    // As Slurm 22.05 shows it: a default above the most is none.
+    assert_eq!((p("high").default_time, p("low").default_time), (None, Some(TimeLimit::Minutes(10))));
 }
 
 #[test]

@@ -274,6 +274,13 @@ impl PartitionState {
     }
 }
 
+impl PartitionConfig {
+    /// A DefaultTime above MaxTime counts for nothing, as in Slurm: the most is the default.
+    pub fn drop_high_default(&mut self) {
+        self.default_time = self.default_time.filter(|default| *default <= self.max_time);
+    }
+}
+
 impl Default for PartitionConfig {
     /// Without nodes and without limits, as of a `PartitionName=` line that says nothing else.
     fn default() -> PartitionConfig {

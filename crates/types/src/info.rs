@@ -340,6 +340,9 @@ pub struct PartitionInfo {
     pub config: PartitionConfig,
     /// CPUs of its nodes together.
     pub total_cpus: u32,
+    /// Whether it is hidden from who asked.
+    #[serde(default)]
+    pub hidden: bool,
 }
 
 /// What a node was worth from some time on, for reports on how a cluster was used.

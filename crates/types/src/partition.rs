@@ -170,6 +170,7 @@ impl PartitionRecord {
         // One that the configuration does not have any more is left out.
         if let Some(partition) = partitions.iter_mut().find(|p| p.name == self.name) {
             self.changes.iter().for_each(|change| change.apply(partition));
+            partition.drop_high_default();
         }
     }
 }

@@ -117,7 +117,7 @@ fn jobs(client: &mut Client, request: &Request) -> Result<Vec<JobInfo>, ExitCode
         [] => None,
         some => Some(some.iter().map(|s| s.job).collect()),
     };
-    match report::jobs(client, Ask::Jobs(JobQuery { ids, uid: None })) {
+    match report::jobs(client, Ask::Jobs(JobQuery::of_any(ids))) {
         Ok(rows) => Ok(rows),
         // None of the named jobs is known: nothing is left to cancel.
         Err(Trouble::Rejected(Reject::InvalidJobId)) => Ok(Vec::new()),

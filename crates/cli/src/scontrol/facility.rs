@@ -36,7 +36,7 @@ pub fn partitions(name: Option<&str>, session: Session) -> Result<(), ExitCode> 
     let fetch = |mut c: Client| Ok((report::partitions(&mut c)?, report::nodes(&mut c)?));
     let (mut all, nodes) =
         report::connect().and_then(fetch).map_err(lookup(session, "slurm_load_partitions"))?;
-    all.retain(|p| session.all || report::may_see(p));
+    all.retain(|p| session.all || !p.hidden);
     let chosen: Vec<_> = all.iter().filter(|p| name.is_none_or(|n| p.config.name == n)).collect();
     if let (Some(name), true) = (name, chosen.is_empty()) {
         return Err(session.missing(format_args!("Partition {name}")));

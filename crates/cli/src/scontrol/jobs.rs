@@ -168,7 +168,7 @@ pub fn by_name(
 ) -> Result<Vec<(String, Option<JobTarget>)>, Trouble> {
     let filter =
         Filter { names: Some(vec![name.to_owned()]), states: Some(Filter::active()), ..Filter::default() };
-    let rows = report::jobs(client, Ask::Jobs(JobQuery { ids: None, uid }))?;
+    let rows = report::jobs(client, Ask::Jobs(JobQuery { uid, ..JobQuery::default() }))?;
     let jobs: BTreeSet<JobId> = rows.iter().filter(|row| filter.job(row)).map(|row| row.id).collect();
     Ok(jobs.into_iter().map(|job| (job.to_string(), Some(JobTarget { job, tasks: None }))).collect())
 }
@@ -207,7 +207,7 @@ pub fn wait_job(id: &str, session: Session) -> Result<(), ExitCode> {
     let problem = || session.fail(format_args!("scontrol: Problem running job {job}"));
     let mut client = report::connect().map_err(|_| problem())?;
     loop {
-        let query = JobQuery { ids: Some(vec![job]), uid: None };
+        let query = JobQuery::of(job);
         let rows = report::jobs(&mut client, Ask::Jobs(query)).map_err(|_| problem())?;
         match rows.iter().find(|r| r.id == job).or(rows.first()).map(|r| r.state) {
             Some(state) if state.waits() => std::thread::sleep(LOOK),

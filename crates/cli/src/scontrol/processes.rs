@@ -41,7 +41,7 @@ pub fn list(id: Option<&str>, node: Option<&str>, session: Session) -> Result<()
     println!("PID      JOBID    STEPID   LOCALID GLOBALID");
     let ids = job.map(|job| vec![job]);
     let rows = report::connect()
-        .and_then(|mut c| report::jobs(&mut c, Ask::Jobs(JobQuery { ids, uid: None })))
+        .and_then(|mut c| report::jobs(&mut c, Ask::Jobs(JobQuery::of_any(ids))))
         .unwrap_or_default();
     let mut members = members(&rows);
     members.retain(|m| job.is_none_or(|j| m.job == j) && node.is_none_or(|n| m.node == n));

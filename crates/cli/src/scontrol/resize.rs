@@ -16,7 +16,7 @@ fn is_resize(asked: &[Asked]) -> bool {
 }
 
 fn rows(client: &mut Client, job: JobId) -> Vec<JobInfo> {
-    report::jobs(client, Ask::Jobs(JobQuery { ids: Some(vec![job]), uid: None })).unwrap_or_default()
+    report::jobs(client, Ask::Jobs(JobQuery::of(job))).unwrap_or_default()
 }
 
 /// Whether an array as a whole is to be made smaller, which scontrol refuses.

@@ -143,7 +143,7 @@ fn jobs(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
             Some(parsed.ok_or_else(|| session.fail("scontrol_print_job error: Invalid job id specified"))?)
         }
     };
-    let query = JobQuery { ids: wanted.as_ref().map(|w| vec![w.job]), uid: None };
+    let query = JobQuery::of_any(wanted.as_ref().map(|w| vec![w.job]));
     let mut rows =
         report::connect().and_then(|mut c| report::jobs(&mut c, Ask::Jobs(query))).map_err(failed)?;
     if let (Some(wanted), Some(text)) = (&wanted, id) {
@@ -271,8 +271,8 @@ fn steps(id: Option<&str>, session: Session) -> Result<(), ExitCode> {
         }
     };
     let ids = job.as_ref().map(|job| vec![job.job]);
-    let rows =
-        report::connect().and_then(|mut c| report::jobs(&mut c, Ask::Jobs(JobQuery { ids, uid: None })));
+    let query = JobQuery { ids, uid: None, visible: !session.all };
+    let rows = report::connect().and_then(|mut c| report::jobs(&mut c, Ask::Jobs(query)));
     let mut rows = rows.map_err(lookup(session, "slurm_get_job_steps"))?;
     rows.retain(|row| row.pid.is_some() && job.as_ref().is_none_or(|job| job.covers(row)));
     let host = super::host().unwrap_or_default();

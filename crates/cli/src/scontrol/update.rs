@@ -94,7 +94,7 @@ fn change(
 
 /// The limit in force, longer or shorter by so many minutes; else what is wrong with that.
 fn longer(client: &mut Client, target: &JobTarget, by: i64) -> Result<Result<TimeLimit, String>, Trouble> {
-    let rows = report::jobs(client, Ask::Jobs(JobQuery { ids: Some(vec![target.job]), uid: None }))?;
+    let rows = report::jobs(client, Ask::Jobs(JobQuery::of(target.job)))?;
     if rows.len() > 1 && target.tasks.is_none() {
         return Ok(Err("TimeLimit increment/decrement not supported for job arrays".to_owned()));
     }

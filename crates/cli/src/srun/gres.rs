@@ -25,7 +25,7 @@ pub fn variables(job: JobId, text: Option<&str>) -> Result<Vec<(&'static str, St
     if asked.is_empty() {
         return Ok(Vec::new());
     }
-    let query = Ask::Jobs(JobQuery { ids: Some(vec![job]), uid: None });
+    let query = Ask::Jobs(JobQuery::of(job));
     let rows = report::connect().and_then(|mut client| report::jobs(&mut client, query));
     // A controller that is away is waited for when the step is asked for.
     let Some(info) = rows.ok().and_then(|rows| rows.into_iter().find(|row| !row.nodes.is_empty())) else {

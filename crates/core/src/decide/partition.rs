@@ -4,8 +4,8 @@ use super::Changes;
 use crate::cluster::Cluster;
 use crate::command::Caller;
 use crate::event::Change;
-use bivouac_types::Reject;
 use bivouac_types::partition::{PartitionChange, PartitionOrigin, PartitionRecord};
+use bivouac_types::{Reject, TimeLimit};
 
 impl Cluster {
     pub(super) fn update_partition(
@@ -69,8 +69,18 @@ impl Cluster {
         changes: &[PartitionChange],
     ) -> Result<Changes, Reject> {
         let mut set = Vec::new();
+        let most = changes.iter().rev().find_map(|change| match change {
+            PartitionChange::MaxTime(time) => Some(*time),
+            _ => None,
+        });
+        let most = most.or_else(|| self.world.config.partition(&record.name).map(|p| p.max_time));
+        let is_beyond = |time: &TimeLimit| most.is_some_and(|most| *time > most);
         for change in changes {
             self.check_names(change)?;
+            // As in Slurm, which keeps the default that was there, without a word.
+            if matches!(change, PartitionChange::DefaultTime(Some(time)) if is_beyond(time)) {
+                continue;
+            }
             if *change == PartitionChange::Default(true) {
                 // There is one default: the others cease to be it.
                 let others =

@@ -5,6 +5,7 @@
 //! waits with that reason. Only MaxSubmitJobs refuses.
 
 use super::Changes;
+use crate::access::is_admitted;
 use crate::cluster::Cluster;
 use crate::command::{Caller, PayloadId, RequestKey};
 use crate::constraint::Constraint;
@@ -240,8 +241,7 @@ fn may_use(partition: &PartitionConfig, spec: &JobSpec, caller: &Caller) -> Resu
     if partition.disable_root_jobs && root {
         return Err(Reject::InvalidUser);
     }
-    let member = |g: &String| *g == caller.group || caller.groups.contains(g);
-    if !root && !partition.allow_groups.is_empty() && !partition.allow_groups.iter().any(member) {
+    if !is_admitted(partition, caller) {
         return Err(Reject::GroupNotPermitted);
     }
     if !partition.alloc_nodes.is_empty() && !partition.alloc_nodes.contains(&spec.submit_host) {

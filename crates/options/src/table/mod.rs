@@ -363,7 +363,6 @@ const VERSION: Opt = opt("version", "show the version").short('V');
 const LATER: &str = "it comes in a later release";
 const LATER_GPU: &str = "it comes in a later release; ask per node with --gres=gpu:[type:]count";
 const NO_FEDERATION: &str = "there is one cluster and no federation";
-const NO_HIDDEN: &str = "no partition is hidden";
 const NO_BINDING: &str = "tasks are not bound to cores or memory here";
 
 #[cfg(test)]

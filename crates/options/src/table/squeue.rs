@@ -1,6 +1,6 @@
 //! squeue(1).
 
-use super::{CLUSTERS, HELP, NO_FEDERATION, NO_HIDDEN, Opt, USAGE, VERBOSE, VERSION, opt};
+use super::{CLUSTERS, HELP, NO_FEDERATION, Opt, USAGE, VERBOSE, VERSION, opt};
 
 pub(super) const OPTIONS: &[Opt] = &[
     opt("account", "jobs of these accounts")
@@ -8,7 +8,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .short('A')
         .takes("accounts")
         .env(&["SQUEUE_ACCOUNT"]),
-    opt("all", "jobs in all partitions").short('a').env(&["SQUEUE_ALL"]).listed(NO_HIDDEN),
+    opt("all", "jobs in all partitions").short('a').env(&["SQUEUE_ALL"]),
     opt("array", "one line for each task of an array").short('r').env(&["SQUEUE_ARRAY"]),
     opt("array-unique", "one line for each record of an array, pending ones not put together")
         .env(&["SQUEUE_ARRAY_UNIQUE"]),
@@ -17,7 +17,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("format", "columns, as \"%.18i %.9P %j\"").short('o').takes("format").env(&["SQUEUE_FORMAT"]),
     opt("Format", "columns by name, as jobid,state:12").short('O').takes("fields").env(&["SQUEUE_FORMAT2"]),
     HELP,
-    opt("hide", "leave out hidden partitions").listed(NO_HIDDEN),
+    opt("hide", "leave out hidden partitions"),
     opt("iterate", "repeat every so many seconds").short('i').takes("seconds"),
     opt("jobs", "these jobs").short('j').may_take("job_ids"),
     opt("json", "print JSON"),

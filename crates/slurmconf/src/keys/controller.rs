@@ -126,7 +126,7 @@ pub const CONTROLLER: &[Key] = &[
         "InteractiveStepOptions",
         Text,
         "--interactive --preserve-env --pty $SHELL",
-        "LaunchParameters=use_interactive_step is refused",
+        "salloc runs its shell on this machine, which is its first node, in any case",
     ),
     listed("JobAcctGatherFrequency", Text, "30", NO_GATHER),
     listed(
@@ -165,6 +165,7 @@ pub const CONTROLLER: &[Key] = &[
     refused(
         "LaunchParameters",
         Words(&[
+            "use_interactive_step",
             "batch_step_set_cpu_freq",
             "cray_net_exclusive",
             "enable_nss_slurm",
@@ -175,7 +176,7 @@ pub const CONTROLLER: &[Key] = &[
             "slurmstepd_memlock_all",
         ]),
         NULL,
-        "use_interactive_step, test_exec and disable_send_gids are not available: leave them out",
+        "test_exec and disable_send_gids are not available: leave them out",
     ),
     listed("LaunchType", OneOf(&["launch/slurm"]), "launch/slurm", "there is one way to launch"),
     honoured("Licenses", Text, NULL),
