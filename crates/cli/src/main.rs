@@ -48,16 +48,19 @@ fn main() -> ExitCode {
     let name = args.next().unwrap_or_default();
     let name = std::path::Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut args: Vec<OsString> = args.collect();
+    if let Some(absent) = absent(&name) {
+        return refuse(absent);
+    }
     match command(&name) {
         Some(run) => run(&args),
-        None if bivouac_site::ABSENT_COMMANDS.contains(&name.as_str()) => absent(&name),
         // `bivouac sbatch ...` is `sbatch ...`.
-        None => match args.first().and_then(|a| a.to_str()).and_then(command) {
-            Some(run) => {
+        None => match args.first().and_then(|a| a.to_str()).map(|first| (command(first), absent(first))) {
+            Some((Some(run), _)) => {
                 args.remove(0);
                 run(&args)
             }
-            None => verbs::run(&args),
+            Some((None, Some(absent))) => refuse(absent),
+            _ => verbs::run(&args),
         },
     }
 }
@@ -114,9 +117,14 @@ fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
 
 /// A command of the site's that is not there yet. Its name is in the login view all the same: on a machine that has
 /// Slurm the host's command would otherwise answer, and perhaps reach the real cluster.
-fn absent(name: &str) -> ExitCode {
-    eprintln!(
-        "{name}: error: this cluster does not have {name} yet; docs/compatibility.md lists what there is"
-    );
+/// The command of that name, if it is one that there is not.
+fn absent(name: &str) -> Option<&'static bivouac_site::AbsentCommand> {
+    let known = bivouac_site::ABSENT_COMMANDS.iter().chain(bivouac_site::ABSENT_SITE_COMMANDS);
+    known.into_iter().find(|absent| absent.name == name)
+}
+
+fn refuse(absent: &bivouac_site::AbsentCommand) -> ExitCode {
+    let bivouac_site::AbsentCommand { name, instead } = absent;
+    eprintln!("{name}: error: this cluster does not have {name}: {instead}");
     ExitCode::FAILURE
 }

@@ -233,17 +233,19 @@ fn within_a_job_of_another_cluster_it_is_no_part_of_that_job() {
     assert_eq!(folders(&camp), [] as [&str; 0]);
 }
 
-/// On a machine that has Slurm, a command that is not there yet must not be the host's: it might reach a real cluster.
+/// On a machine that has Slurm, a command that is not there must not be the host's: it might reach a real cluster.
 #[test]
 fn no_command_of_the_hosts_slurm_answers() {
     let camp = camp();
-    for name in ["salloc", "sattach", "sbcast", "sreport", "sstat"] {
-        let script = format!("p=$(command -v {name}) || exit 42; {name} --version; echo $?; echo \"$p\"");
+    for name in ["sstat", "sacctmgr", "sview", "scrontab"] {
+        let script = format!("command -v {name}; {name} --version; echo $?");
         let said = camp.run("bivouac", ["ephemeral", "--", "bash", "-c", &script]);
-        match said.code {
-            42 => assert!(!std::path::Path::new("/usr/bin").join(name).exists()),
-            _ => assert!(said.out.contains("/ephemeral/site/bin/"), "{said:?}"),
-        }
+        assert!(said.out.contains("/ephemeral/site/bin/") && said.out.ends_with("\n1\n"), "{said:?}");
+        // Nor in a folder of `bivouac link`.
+        let said = camp.run(name, ["-n"]);
+        let text = format!("{name}: error: this cluster does not have {name}: ");
+        assert!(said.code == 1 && said.err.starts_with(&text), "{said:?}");
+        assert_eq!(camp.bivouac([name, "-n"]).err, said.err);
     }
     nothing_is_left(&camp);
 }

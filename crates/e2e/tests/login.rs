@@ -120,7 +120,7 @@ fn a_qos_that_the_partition_does_not_allow_is_answered_with_those_it_does() {
 fn a_command_that_is_not_there_yet_says_so_before_a_command_of_the_host_answers() {
     let camp = alpine(Camp::new());
     let said = camp.bivouac(["login", "--", "bash", "-c", "salloc -n 1; seff 1"]);
-    assert!(said.err.contains("salloc: error: this cluster does not have salloc yet"), "{said:?}");
+    assert!(said.err.contains("salloc: error: this cluster does not have salloc: submit"), "{said:?}");
     assert!(said.err.contains("seff: error"), "{said:?}");
 }
 

@@ -44,12 +44,43 @@ pub const COMMANDS: &[&str] = &[
     "bivouac",
 ];
 
-/// Slurm's and the site's commands that are not there yet. A view has their names; other sites have those that the host
-/// has a command of: none of the host's shall answer, and perhaps reach a real cluster.
-pub const ABSENT_COMMANDS: &[&str] = &["salloc", "sacctmgr", "sattach", "sstat", "sinteractive", "acompile"];
+/// A command that there is not (yet). It has its name all the same: none of the host's shall answer in its place, and
+/// perhaps reach a real cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AbsentCommand {
+    /// Its name.
+    pub name: &'static str,
+    /// What to do instead.
+    pub instead: &'static str,
+}
 
-/// Where commands of the host's own Slurm are.
-const HOST_FOLDERS: &[&str] = &["/usr/bin", "/usr/local/bin", "/opt/slurm/bin"];
+/// Slurm's commands that are not there: `bivouac link` and the link folders make their names.
+pub const ABSENT_COMMANDS: &[AbsentCommand] = &[
+    absent("salloc", "submit a script with sbatch, and use srun in it"),
+    absent(
+        "sacctmgr",
+        "accounts and QOS are those of the site's profile, or of sacctmgr.dump beside the slurm.conf",
+    ),
+    absent("sattach", "the output of a step is in its job's output file"),
+    absent(
+        "sstat",
+        "`sacct -j JOB` tells what a step has used when it has ended, `scontrol listpids JOB` its processes",
+    ),
+    absent("scrontab", "let cron of this machine call sbatch"),
+    absent("sgather", "all nodes are this machine: the files of sbcast lie in one folder"),
+    absent("sh5util", "profiles of jobs are not kept"),
+    absent("sview", "use squeue, sinfo and `scontrol show`"),
+];
+
+/// A site's own ones: they have their names in its view.
+pub const ABSENT_SITE_COMMANDS: &[AbsentCommand] = &[
+    absent("sinteractive", "submit a script with sbatch"),
+    absent("acompile", "compile on the login node, or submit a script with sbatch"),
+];
+
+const fn absent(name: &'static str, instead: &'static str) -> AbsentCommand {
+    AbsentCommand { name, instead }
+}
 
 /// Names that the module program answers to, to tell that it must be called as a function.
 const MODULE_COMMANDS: &[&str] = &["module", "ml"];
@@ -113,9 +144,8 @@ impl Site {
         {
             let mut bin: Vec<(&str, &str)> = COMMANDS.iter().map(|name| (*name, "bivouac")).collect();
             let mut condabin = Vec::new();
-            let absent =
-                ABSENT_COMMANDS.iter().filter(|name| self.view.is_some() || is_in(HOST_FOLDERS, name));
-            bin.extend(absent.map(|name| (*name, "bivouac")));
+            let of_site = ABSENT_SITE_COMMANDS.iter().filter(|_| self.view.is_some());
+            bin.extend(ABSENT_COMMANDS.iter().chain(of_site).map(|absent| (absent.name, "bivouac")));
             if self.modules.is_some() {
                 bin.extend(MODULE_COMMANDS.iter().map(|name| (*name, "bivouac-module")));
                 condabin.extend(CONDA_COMMANDS.iter().map(|name| (*name, "bivouac-conda")));
@@ -162,10 +192,6 @@ impl Site {
         remove_others(&folder, &folder, &|file| tree.files.iter().any(|(f, _)| Path::new(f) == file))?;
         stand_ins(site, PYTHONS.iter().map(Path::new))
     }
-}
-
-fn is_in(folders: &[&str], name: &str) -> bool {
-    folders.iter().any(|folder| Path::new(folder).join(name).exists())
 }
 
 /// Links by which this machine's Python stands in for the site's: as `python`, for the module of that name, and

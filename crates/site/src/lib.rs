@@ -46,7 +46,7 @@ mod view;
 pub use bivouac_types::config::ClusterConfig;
 pub use environment::SiteEnvironment;
 pub use error::{ProfileError, SiteError};
-pub use install::{ABSENT_COMMANDS, COMMANDS, Installed};
+pub use install::{ABSENT_COMMANDS, ABSENT_SITE_COMMANDS, AbsentCommand, COMMANDS, Installed};
 pub use machine::Machine;
 pub use session::{Access, JobPlace, Session, User, kept_for_jobs};
 pub use site::{Cluster, Site, embedded_names, find_profile_naming};

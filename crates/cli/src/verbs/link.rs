@@ -24,10 +24,12 @@ pub(super) fn run(mut words: Words) -> ExitCode {
     }
 }
 
+/// Also of commands that there are not: a host's own shall not answer in their place, and perhaps reach a real cluster.
 /// Links that are there already are renewed; a file that is no link is somebody's and stays.
 fn make(dir: &Path, exe: &Path) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
-    for name in crate::commands().chain(["bivouac"]) {
+    let absent = bivouac_site::ABSENT_COMMANDS.iter().map(|absent| absent.name);
+    for name in crate::commands().chain(["bivouac"]).chain(absent) {
         let link = dir.join(name);
         match std::fs::symlink_metadata(&link) {
             Ok(meta) if meta.is_symlink() => std::fs::remove_file(&link)?,
