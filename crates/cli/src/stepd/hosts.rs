@@ -5,6 +5,7 @@
 //! on one machine, only within one user namespace.
 
 use super::forward;
+use bivouac_types::Blob;
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::io::{self, Read};
@@ -67,6 +68,13 @@ impl Hosts {
     #[cfg(test)]
     pub fn are_known(&self) -> bool {
         !self.nodes.is_empty()
+    }
+
+    /// What tasks of several nodes need that all find this host's name. Open MPI calls its shared memory after the host and a
+    /// rank's number on its node, so that ranks of two nodes would write over each other.
+    pub fn variable(&self, nodes: usize, environment: &[Blob]) -> Option<(&'static str, String)> {
+        let given = environment.iter().any(|entry| entry.0.starts_with(b"OMPI_MCA_btl="));
+        (nodes > 1 && self.nodes.is_empty() && !given).then(|| ("OMPI_MCA_btl", "^vader,sm".to_owned()))
     }
 
     /// What a task of that node enters.
@@ -173,5 +181,17 @@ mod tests {
         let hosts = Hosts::make(&[&here]);
         assert!(hosts.user.is_none() && hosts.nodes.is_empty());
         assert!(hosts.of(&here).node.is_none());
+    }
+
+    #[test]
+    fn ranks_of_nodes_with_one_name_share_no_memory() {
+        let none = Hosts::default();
+        assert_eq!(none.variable(2, &[]), Some(("OMPI_MCA_btl", "^vader,sm".into())));
+        assert_eq!(none.variable(1, &[]), None);
+        assert_eq!(
+            none.variable(2, &[Blob(b"OMPI_MCA_btl=self,tcp".to_vec())]),
+            None,
+            "the user knows better"
+        );
     }
 }

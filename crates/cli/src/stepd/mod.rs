@@ -211,6 +211,7 @@ fn run_step(step: &Step<'_>, client: &mut Wire, listener: UnixListener) -> Resul
     for task in tasks {
         let mut own = plan::variables(layout, &way, &task, request.cpus_per_task);
         own.extend(asked.iter().cloned());
+        own.extend(hosts.variable(layout.nodes.len(), environment));
         // Kept until the task has been started.
         let connected = match pmi.as_mut().map(|pmi| pmi.connect(task.rank)).transpose() {
             Ok(connected) => connected,
