@@ -58,7 +58,7 @@ fn a_task_that_aborts_ends_the_step() {
     let said = |text: &str| assert!(out.iter().any(|line| line.contains(text)), "{text} is not in {out:#?}");
     said("rc 137");
     said("srun: Job step aborted: Waiting up to");
-    said("*** STEP 1.0 ON n2 CANCELLED AT");
+    said("*** STEP 1.0 ON n1 CANCELLED AT");
     said("srun: error: n1: task 0: Killed");
 }
 

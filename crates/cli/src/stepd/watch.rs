@@ -447,14 +447,14 @@ impl<'a> Watch<'a> {
         ));
     }
 
-    /// What the daemon of each node says of a step that is ended from outside.
+    /// What the daemon of the first node says of a step that is ended from outside, if it still has tasks; the others' say
+    /// nothing.
     fn say_cancelled(&self, why: &str) {
         let at = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
-        let runs = |n: usize| self.started.iter().any(|t| t.status.is_none() && t.task.node == n);
-        for (_, node) in self.layout.nodes.iter().enumerate().filter(|(n, _)| runs(*n)) {
+        if self.started.iter().any(|t| t.status.is_none() && t.task.node == 0) {
             tell(format_args!(
                 "slurmstepd: error: *** STEP {} ON {} CANCELLED AT {at}{why} ***",
-                self.layout.step, node.name
+                self.layout.step, self.layout.nodes[0].name
             ));
         }
     }
