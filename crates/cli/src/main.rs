@@ -14,6 +14,7 @@ mod interactive;
 mod invocation;
 mod report;
 mod sacct;
+mod sattach;
 mod sbatch;
 mod sbcast;
 mod scancel;
@@ -110,6 +111,7 @@ fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
         "jobstats" => added::jobstats,
         "suuser" => added::suuser,
         "suacct" => added::suacct,
+        "sattach" => sattach::run,
         "slurmstepd" => stepd::run,
         _ => return None,
     })
