@@ -12,7 +12,8 @@ use std::process::ExitCode;
 pub fn named(given: &Given) -> Result<Option<String>, ExitCode> {
     let option = if given.program == Program::Sdiag { "cluster" } else { "clusters" };
     let Some(choice) = given.get(option) else { return Ok(None) };
-    let by_variable = matches!(choice.source, Source::Variable(_)) && given.program != Program::Scancel;
+    let reports = !matches!(given.program, Program::Scancel | Program::Salloc | Program::Srun);
+    let by_variable = matches!(choice.source, Source::Variable(_)) && reports;
     let entry = if by_variable { "SLURM_CLUSTERS" } else { "--cluster" };
     known(given.program, choice.value.as_deref().unwrap_or_default(), entry).map(Some)
 }

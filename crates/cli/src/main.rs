@@ -4,6 +4,7 @@
 //! ([`bivouac_proto`]) and prints. A reader starts at [`main`], then at the module of a command.
 
 mod added;
+mod allocation;
 mod anew;
 mod bcast;
 mod bounded;
@@ -12,14 +13,16 @@ mod clusters;
 mod identity;
 mod interactive;
 mod invocation;
+mod refusal;
 mod report;
 mod sacct;
-mod sattach;
+mod salloc;
 mod sbatch;
 mod sbcast;
 mod scancel;
 mod scontrol;
 mod sdiag;
+mod signals;
 mod sinfo;
 mod sprio;
 mod squeue;
@@ -28,6 +31,7 @@ mod srun;
 mod sshare;
 mod stepd;
 mod strigger;
+mod submission;
 mod terminal;
 mod verbs;
 
@@ -105,13 +109,13 @@ fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
         "sdiag" => sdiag::run,
         "strigger" => strigger::run,
         "sbcast" => sbcast::run,
+        "salloc" => salloc::run,
         "sreport" => sreport::run,
         "seff" => added::seff,
         "seff-array" => added::seff_array,
         "jobstats" => added::jobstats,
         "suuser" => added::suuser,
         "suacct" => added::suacct,
-        "sattach" => sattach::run,
         "slurmstepd" => stepd::run,
         _ => return None,
     })

@@ -1,8 +1,9 @@
 //! `sbcast`.
 
 use crate::bcast::{self, Manner};
+use crate::identity::Identity;
 use crate::invocation::{self, os_text};
-use crate::{identity, report};
+use crate::report;
 use bivouac_options::sbcast::{Request, Target, request, warnings};
 use bivouac_options::{Given, Program};
 use bivouac_proto::message::{Ask, JobQuery};
@@ -59,7 +60,9 @@ fn sbcast(given: &Given) -> Result<(), ExitCode> {
     }
     if job.uid.0 != report::own_uid() {
         // The file belongs to the job's user, and goes nowhere where he could not have put it.
-        identity::assume(job.uid.0).map_err(|e| fail(format_args!("user {}: {e}", job.user)))?;
+        Identity { uid: Some(job.uid.0), gid: None }
+            .assume()
+            .map_err(|e| fail(format_args!("user {}: {e}", job.user)))?;
     }
     let manner = Manner { force: request.force, preserve: request.preserve };
     bcast::copy(&mut source, &about, Path::new(&request.destination), manner).map_err(|e| {

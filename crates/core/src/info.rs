@@ -106,7 +106,7 @@ impl JobView {
             exit: outcome.map_or(ExitStatus::default(), Outcome::status),
             cancelled_by,
             restarts: job.restarts,
-            requeue: submission.requeue(&world.config),
+            requeue: submission.shown_requeue(&world.config),
             evaluated: run.map(|r| r.start.wall).or(self.evaluated),
             ending: match &job.phase {
                 Phase::Ending(_, e) => Some(e.since.wall),

@@ -84,7 +84,12 @@ impl Submission {
 
     /// Whether it may be run again (--requeue, JobRequeue): nobody would be there for an allocation that begins anew.
     pub fn requeue(&self, config: &ClusterConfig) -> bool {
-        self.spec.kind.is_batch() && self.spec.requeue.unwrap_or(config.job_requeue)
+        self.spec.kind.is_batch() && self.shown_requeue(config)
+    }
+
+    /// The same as reports have it, where an allocation is no different.
+    pub fn shown_requeue(&self, config: &ClusterConfig) -> bool {
+        self.spec.requeue.unwrap_or(config.job_requeue)
     }
 }
 

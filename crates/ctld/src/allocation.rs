@@ -73,8 +73,8 @@ impl Controller {
             let news = self.allocation(job);
             let come = match (&news, until) {
                 (AllocationNews::Revoked { .. }, _) | (_, Milestone::Asked) => true,
-                (AllocationNews::Ready(_), until) => until == Milestone::Ready,
-                (AllocationNews::Waiting { .. }, _) => false,
+                (AllocationNews::Ready(_), until) => matches!(until, Milestone::Granted | Milestone::Ready),
+                (AllocationNews::Waiting { granted }, until) => *granted && until == Milestone::Granted,
             };
             if come {
                 // Until he asks for the next.

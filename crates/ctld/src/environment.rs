@@ -33,7 +33,9 @@ const OF_THE_NODE: [&str; 20] = [
 /// The variables of the command of an allocation's client: salloc(1), "OUTPUT ENVIRONMENT VARIABLES".
 pub fn allocation(job: &JobInfo, config: &ClusterConfig) -> Vec<(&'static str, String)> {
     let mut env = batch(job, config);
-    env.retain(|(name, _)| !OF_THE_NODE.contains(name));
+    // What the cluster gives where no memory is asked for is told to a batch script only.
+    let asked = job.spec.resources.mem.is_some();
+    env.retain(|(name, _)| !OF_THE_NODE.contains(name) && (asked || !name.starts_with("SLURM_MEM_PER_")));
     env
 }
 

@@ -84,6 +84,7 @@ impl Controller {
                 self.reconfigure(&caller)
             }
             Ask::Script(job) => match self.payload_of(peer, job) {
+                Ok(payload) if payload.script.0.is_empty() => Response::Rejected(Reject::NoScript),
                 Ok(payload) => Response::Script(payload.script),
                 Err(answer) => answer,
             },

@@ -42,8 +42,9 @@ pub fn request(given: &Given, now: &Zoned, read: ReadFile<'_>) -> Result<Request
     let get_user_env = value::get_user_env(given)?;
     let mut job = job::read(given, &job::Surroundings { now, read, plane_size: None })?;
     value::wait_all_nodes(given)?;
+    job.variables.extend(job.spec.network.clone().map(|network| ("SLURM_NETWORK", network)));
     let no_shell = given.has("no-shell");
-    if job.spec.name.is_empty() {
+    if !given.has("job-name") {
         job.spec.name = if no_shell { "no-shell" } else { "interactive" }.to_owned();
     }
     let request = Request {

@@ -7,6 +7,7 @@ use bivouac_types::JobId;
 use bivouac_types::info::JobInfo;
 use bivouac_types::priority::JobFactors;
 use std::io::{self, BufReader};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -44,13 +45,26 @@ impl Client {
         self.stream.get_ref().set_write_timeout(Some(silence))
     }
 
+    /// Sends a request; the response is read by [`Client::more`].
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub fn send(&mut self, body: Ask) -> Result<(), FrameError> {
+        frame::write(self.stream.get_mut(), &Request { admin: self.admin, body })
+    }
+
+    /// What becomes readable when a response to [`Client::send`] comes.
+    pub fn stream(&self) -> BorrowedFd<'_> {
+        self.stream.get_ref().as_fd()
+    }
+
     /// Sends a request and reads one response.
     ///
     /// # Errors
     /// What the frames say; the connection is of no use afterwards.
     pub fn call(&mut self, body: Ask) -> Result<Response, FrameError> {
-        frame::write(self.stream.get_mut(), &Request { admin: self.admin, body })?;
-        frame::read(&mut self.stream)
+        self.send(body)?;
+        self.more()
     }
 
     /// Reads one more response to the last request (`Jobs` with `more`).

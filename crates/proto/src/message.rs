@@ -335,6 +335,8 @@ pub const END_STEP: i32 = 40;
 pub enum Milestone {
     /// Nothing: how it stands.
     Asked,
+    /// It has its resources, or will never have any.
+    Granted,
     /// Its nodes are ready, or it will never have any.
     Ready,
     /// It is not the client's any more.

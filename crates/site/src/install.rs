@@ -34,8 +34,8 @@ pub const COMMANDS: &[&str] = &[
     "sshare",
     "sdiag",
     "strigger",
-    "sattach",
     "sbcast",
+    "salloc",
     "sreport",
     "seff",
     "seff-array",
@@ -57,11 +57,11 @@ pub struct AbsentCommand {
 
 /// Slurm's commands that are not there: `bivouac link` and the link folders make their names.
 pub const ABSENT_COMMANDS: &[AbsentCommand] = &[
-    absent("salloc", "submit a script with sbatch, and use srun in it"),
     absent(
         "sacctmgr",
         "accounts and QOS are those of the site's profile, or of sacctmgr.dump beside the slurm.conf",
     ),
+    absent("sattach", "the output of a step is in its job's output file"),
     absent(
         "sstat",
         "`sacct -j JOB` tells what a step has used when it has ended, `scontrol listpids JOB` its processes",

@@ -47,6 +47,10 @@ pub enum Reject {
     InvalidJobId,
     /// The job has no such step.
     NoSuchStep,
+    /// It has no batch script.
+    NoScript,
+    /// It is no batch job.
+    BatchOnly,
     /// The job has ended already.
     JobFinished,
     /// The job has ended: it cannot be held, released or changed any more.
@@ -140,6 +144,8 @@ impl fmt::Display for Reject {
             }
             Reject::TooManyJobs => "Resource temporarily unavailable",
             Reject::InvalidJobId | Reject::NoSuchStep => "Invalid job id specified",
+            Reject::NoScript => "Job script not specified",
+            Reject::BatchOnly => "Only batch jobs are accepted or processed",
             Reject::JobFinished => "Job/step already completing or completed",
             Reject::JobEnded => "Job has already finished",
             Reject::InvalidUser => "Invalid user id",

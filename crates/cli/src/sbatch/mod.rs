@@ -2,11 +2,10 @@
 
 mod environment;
 mod limits;
-mod refusal;
 mod script;
 mod submit;
 
-use crate::{identity, invocation, terminal};
+use crate::{invocation, submission, terminal};
 use bivouac_options::getopt::{self, Line};
 use bivouac_options::sbatch::{Request, request};
 use bivouac_options::{Choice, Given, Program, directive};
@@ -14,7 +13,6 @@ use bivouac_proto::message::{Payload, Submission};
 use bivouac_types::Blob;
 use script::Script;
 use std::ffi::OsString;
-use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,8 +26,7 @@ pub fn run(args: &[OsString]) -> ExitCode {
 
 /// Prints an error and gives the exit code of errors.
 fn fail(what: impl std::fmt::Display) -> ExitCode {
-    eprintln!("sbatch: error: {what}");
-    invocation::error_exit()
+    submission::fail(Program::Sbatch, what)
 }
 
 fn sbatch(args: &[OsString]) -> Result<ExitCode, ExitCode> {
@@ -46,7 +43,7 @@ fn sbatch(args: &[OsString]) -> Result<ExitCode, ExitCode> {
     let ahead = variables.iter().chain(&line).cloned().collect();
     let ahead = Given::new(Program::Sbatch, ahead, operands.clone());
     asked(&ahead)?;
-    let cwd = std::env::current_dir().map_err(|e| fail(format_args!("getcwd failed: {e}")))?;
+    let cwd = submission::folder(Program::Sbatch)?;
     // Only the command line's --chdir moves the search for the script.
     let base = cwd.join(last(&line, "chdir").unwrap_or_default());
     let script = match last(&line, "wrap") {
@@ -62,30 +59,20 @@ fn sbatch(args: &[OsString]) -> Result<ExitCode, ExitCode> {
     let given = Given::new(Program::Sbatch, choices, operands);
     let request = asked(&given)?;
     invocation::hint_listed(&given);
-    request.job.warnings.iter().for_each(|w| eprintln!("sbatch: error: {w}"));
-    if request.job.verbose > 0 {
-        show(&given);
-    }
+    submission::announce(&given, &request.job);
     let submission = submission(&request, script, &given.operands, cwd)?;
     submit::submit(&request, submission)
 }
 
 /// What options ask for.
 fn asked(given: &Given) -> Result<Request, ExitCode> {
-    let read = |name: &str| std::fs::read_to_string(name).map_err(without_code);
-    request(given, &jiff::Zoned::now(), &read).map_err(|e| invocation::fail_value(Program::Sbatch, &e))
+    request(given, &jiff::Zoned::now(), &submission::read_file)
+        .map_err(|e| invocation::fail_value(Program::Sbatch, &e))
 }
 
 /// The last value of an option on the command line itself.
 fn last<'a>(line: &'a [Choice], long: &str) -> Option<&'a str> {
     line.iter().rfind(|c| c.opt.long == long)?.value.as_deref()
-}
-
-/// The error in the system's words alone, as C programs print it.
-fn without_code(e: io::Error) -> io::Error {
-    let text = e.to_string();
-    let words = text.split(" (os error").next().unwrap_or_default();
-    io::Error::new(e.kind(), words.to_owned())
 }
 
 /// The options of the script's directives; lines without effect are named on a terminal.
@@ -104,24 +91,6 @@ fn directives(script: &Script, ignore_pbs: bool) -> Result<Vec<Choice>, ExitCode
     }
 }
 
-/// -v: what was asked for, as sbatch lists it.
-fn show(given: &Given) {
-    let rule = format!("{0} {0}", "-".repeat(20));
-    eprintln!("sbatch: defined options\nsbatch: {rule}");
-    let mut rows: Vec<(&str, String)> = Vec::new();
-    for c in given.choices() {
-        let value = match c.opt.long {
-            "verbose" => given.count("verbose").to_string(),
-            _ => c.value.clone().unwrap_or_else(|| "set".to_owned()),
-        };
-        rows.retain(|(name, _)| *name != c.opt.long);
-        rows.push((c.opt.long, value));
-    }
-    rows.sort();
-    rows.iter().for_each(|(name, value)| eprintln!("sbatch: {name:<20}: {value}"));
-    eprintln!("sbatch: {rule}\nsbatch: end of defined options");
-}
-
 /// Adds what the caller's surroundings tell.
 fn submission(
     request: &Request,
@@ -129,52 +98,18 @@ fn submission(
     operands: &[OsString],
     cwd: PathBuf,
 ) -> Result<Submission, ExitCode> {
-    let text = |path: PathBuf| {
-        path.into_os_string().into_string().map_err(|p| {
-            fail(format_args!(
-                "the path {} is not valid UTF-8 and cannot be recorded",
-                PathBuf::from(p).display()
-            ))
-        })
-    };
-    let mut spec = request.job.spec.clone();
+    let work_dir = request.job.chdir.as_ref().map_or_else(|| cwd.clone(), |d| cwd.join(d));
+    let mut spec = submission::surrounded(Program::Sbatch, &request.job, work_dir)?;
     if spec.name.is_empty() {
         spec.name = script.job_name;
     }
-    spec.work_dir = text(request.job.chdir.as_ref().map_or_else(|| cwd.clone(), |d| cwd.join(d)))?;
-    spec.submit_dir = text(cwd)?;
-    spec.submit_line = crate::invocation::submit_line();
-    spec.submit_host = host_name();
-    // SAFETY: no preconditions.
-    spec.submit_sid = unsafe { libc::getsid(0) }.unsigned_abs();
-    spec.kept_dir = match bivouac_view::Marker::read() {
-        Some(marker) => marker.kept.map(text).transpose()?,
-        None => Some(spec.work_dir.clone()),
-    };
     let folder = script.path.as_ref().and_then(|p| p.parent()).map(|p| p.as_os_str().as_bytes().to_vec());
-    spec.command = script.path.map(text).transpose()?;
+    spec.command = script.path.map(|path| submission::recorded(Program::Sbatch, path)).transpose()?;
     if let Some(command) = &mut spec.command {
         operands.iter().skip(1).for_each(|a| *command = format!("{command} {}", a.to_string_lossy()));
     }
-
     let env = environment::of(request, folder)?;
     let args = operands.get(1..).unwrap_or_default().iter().map(|a| Blob(a.as_bytes().to_vec())).collect();
-    let (uid, gid) = identity::numbers(Program::Sbatch, &request.job)?;
     let payload = Payload { script: script.bytes.into(), args, env };
-    Ok(Submission { key: key()?, spec, payload, uid, gid })
-}
-
-/// A random name for this submission: asked twice, the controller answers with the same job.
-fn key() -> Result<String, ExitCode> {
-    let mut bytes = [0u8; 16];
-    let read = std::fs::File::open("/dev/urandom").and_then(|mut f| f.read_exact(&mut bytes));
-    read.map_err(|e| fail(format_args!("/dev/urandom: {e}")))?;
-    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
-}
-
-/// This machine's name up to the first dot.
-fn host_name() -> String {
-    let name = bivouac_view::host_name();
-    let short = name.split('.').next().unwrap_or_default();
-    if short.is_empty() { "localhost".to_owned() } else { short.to_owned() }
+    submission::of(Program::Sbatch, &request.job, spec, payload)
 }

@@ -1,18 +1,13 @@
 //! Submission and its answer.
 
-use super::{fail, refusal};
-use crate::cluster::{self, Unreachable};
-use crate::clusters;
+use super::fail;
+use crate::{cluster, clusters, refusal, submission};
 use bivouac_options::Program;
 use bivouac_options::sbatch::Request;
-use bivouac_proto::frame::FrameError;
 use bivouac_proto::message::{Ask, Response, Submission};
 use bivouac_types::{ExitStatus, JobId, Timestamp};
 use std::process::ExitCode;
 use std::time::Duration;
-
-/// What precedes the controller's reason.
-pub const SUBMISSION_FAILED: &str = "sbatch: error: Batch job submission failed: ";
 
 /// Submits, prints the job's number and, with --wait, waits for its end.
 ///
@@ -25,13 +20,7 @@ pub fn submit(request: &Request, submission: Submission) -> Result<ExitCode, Exi
         return test_only(submission);
     }
     let spec = submission.spec.clone();
-    let ask = Ask::Submit(Box::new(submission));
-    let answer = match cluster::ask(ask.clone()) {
-        // Nobody knows whether it arrived: asked again with the same key, nothing is submitted twice.
-        Err(Unreachable::Frame(FrameError::Closed | FrameError::Io(_))) => cluster::ask(ask),
-        answer => answer,
-    };
-    match answer {
+    match submission::send(submission) {
         Ok(Response::Submitted(job)) => {
             match cluster {
                 _ if request.job.quiet => {}
@@ -43,7 +32,7 @@ pub fn submit(request: &Request, submission: Submission) -> Result<ExitCode, Exi
             if request.wait { Ok(wait(job)) } else { Ok(ExitCode::SUCCESS) }
         }
         Ok(Response::Rejected(reject)) => {
-            refusal::print(&reject, &spec, SUBMISSION_FAILED);
+            refusal::print(Program::Sbatch, &reject, &spec);
             Err(crate::invocation::error_exit())
         }
         Ok(other) => Err(unexpected(&other)),
@@ -66,7 +55,7 @@ fn test_only(submission: Submission) -> Result<ExitCode, ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Ok(Response::Rejected(reject)) => {
-            refusal::print(&reject, &spec, "allocation failure: ");
+            refusal::print_of_test(Program::Sbatch, &reject, &spec);
             Err(crate::invocation::error_exit())
         }
         Ok(other) => Err(unexpected(&other)),

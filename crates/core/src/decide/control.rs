@@ -87,6 +87,7 @@ impl Cluster {
             let may = s.submission.requeue(&self.world.config);
             match &s.job.phase {
                 Phase::Pending(_) | Phase::Ended(_) if incomplete => continue,
+                _ if !s.submission.spec.kind.is_batch() => refusal = Some(Reject::BatchOnly),
                 Phase::Pending(_) => refusal = Some(Reject::JobPending),
                 Phase::Ended(Ended { run: None, .. }) => refusal = Some(Reject::JobEnded),
                 _ if !may => refusal = Some(Reject::NotInThisState),

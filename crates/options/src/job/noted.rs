@@ -4,6 +4,7 @@
 use super::text;
 use crate::getopt::Given;
 use crate::gpu_bind::GpuBind;
+use crate::table::Program;
 use crate::value::ValueError;
 use bivouac_types::Noted;
 use bivouac_types::noted::CpuFrequency;
@@ -56,8 +57,9 @@ fn check(given: &Given, warnings: &mut Vec<String>) -> Result<(), ValueError> {
     }
     for word in words("power").filter(|w| *w != "level") {
         let what = format!("Ignoring unrecognized power option ({word})");
-        // It is read twice.
-        warnings.extend([what.clone(), what]);
+        // sbatch reads its options twice.
+        let times = if given.program == Program::Sbatch { 2 } else { 1 };
+        warnings.extend(std::iter::repeat_n(what, times));
     }
     Ok(())
 }
@@ -71,11 +73,48 @@ pub(super) fn variables(given: &Given) -> Vec<(&'static str, String)> {
     if let Some(text) = given.value("cpu-freq") {
         all.push(("SLURM_CPU_FREQ_REQ", spelled(text)));
     }
+    all.extend(given.value("mem-bind").map(memory_binding).unwrap_or_default());
     for (name, long) in
         [("SLURM_ACCTG_FREQ", "acctg-freq"), ("SLURM_GPU_FREQ", "gpu-freq"), ("SLURM_GPU_BIND", "gpu-bind")]
     {
         all.extend(given.value(long).map(|text| (name, text.to_owned())));
     }
+    all
+}
+
+/// What a job sees of --mem-bind: its flags in Slurm's order, then the kind.
+fn memory_binding(text: &str) -> Vec<(&'static str, String)> {
+    let lower = text.to_ascii_lowercase();
+    let (mut prefer, mut sort, mut verbose, mut kind) = (false, false, false, None);
+    let mut rest = lower.as_str();
+    while !rest.is_empty() {
+        let (word, after) = rest.split_once(',').unwrap_or((rest, ""));
+        match word {
+            "p" | "prefer" => prefer = true,
+            "sort" => sort = true,
+            "v" | "verbose" => verbose = true,
+            "q" | "quiet" | "nosort" => {}
+            "n" | "no" => kind = Some("none".to_owned()),
+            // The rest is its list.
+            word if word.contains(':') => {
+                kind = Some(rest.replace("0x", ""));
+                break;
+            }
+            word => kind = Some(word.to_owned()),
+        }
+        rest = after;
+    }
+    let flags = [(verbose, "verbose"), (prefer, "prefer"), (sort, "sort")];
+    let words: Vec<String> =
+        flags.iter().filter(|(is, _)| *is).map(|(_, word)| (*word).to_owned()).chain(kind).collect();
+    if words.is_empty() {
+        return Vec::new();
+    }
+    let mut all = vec![
+        ("SLURM_MEM_BIND", words.join(",")),
+        ("SLURM_MEM_BIND_VERBOSE", if verbose { "verbose" } else { "quiet" }.to_owned()),
+    ];
+    all.extend(sort.then(|| ("SLURM_MEM_BIND_SORT", "sort".to_owned())));
     all
 }
 
@@ -223,6 +262,24 @@ mod tests {
                 format!("Invalid --gpu-freq argument: gpu:{bad}")
             );
         }
+    }
+
+    #[test]
+    fn memory_bindings_as_jobs_see_them() {
+        let seen = |text| {
+            let all = memory_binding(text);
+            let of = |name| all.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone()).unwrap_or_default();
+            [of("SLURM_MEM_BIND"), of("SLURM_MEM_BIND_VERBOSE"), of("SLURM_MEM_BIND_SORT")]
+        };
+        assert_eq!(seen("Local"), ["local", "quiet", ""]);
+        assert_eq!(seen("v,local"), ["verbose,local", "verbose", ""]);
+        assert_eq!(seen("q,p,sort,rank"), ["prefer,sort,rank", "quiet", "sort"]);
+        assert_eq!(seen("map_mem:0,1"), ["map_mem:0,1", "quiet", ""]);
+        assert_eq!(seen("mask_mem:0x3"), ["mask_mem:3", "quiet", ""]);
+        assert_eq!(
+            (seen("quiet"), seen("nosort")),
+            (["", "", ""].map(str::to_owned), ["", "", ""].map(str::to_owned))
+        );
     }
 
     #[test]

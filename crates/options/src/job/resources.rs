@@ -188,6 +188,9 @@ fn nodelist(given: &Given, read: ReadFile<'_>) -> Result<Option<HostList>, Value
             let name = choice.value.as_deref().unwrap_or_default();
             from_file(name, "nodefile", read).map(Some)
         }
+        Some(choice) if choice.value.as_deref() == Some("") => {
+            Err(ValueError::submission("Node count specification invalid"))
+        }
         _ => hosts(given, "nodelist", read),
     }
 }

@@ -21,6 +21,8 @@ pub(super) const CONSTRAINT: Opt =
 pub(super) const CONTAINER: Opt = opt("container", "OCI bundle to run in")
     .takes("path")
     .refused("run a program that starts the container, for example apptainer");
+pub(super) const CONTEXT: Opt =
+    opt("context", "SELinux context").takes("context").listed("no SELinux plugin is in use");
 pub(super) const CONTIGUOUS: Opt = opt("contiguous", "nodes that follow one another");
 pub(super) const CORE_SPEC: Opt =
     opt("core-spec", "cores set aside for the system, which AllowSpecResourcesUsage=No ignores")

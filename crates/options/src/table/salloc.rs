@@ -16,6 +16,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     job::COMMENT,
     job::CONSTRAINT.env(&["SALLOC_CONSTRAINT"]),
     job::CONTAINER.env(&["SALLOC_CONTAINER"]),
+    job::CONTEXT,
     job::CONTIGUOUS,
     job::CORE_SPEC.env(&["SALLOC_CORE_SPEC"]),
     job::CORES_PER_SOCKET,

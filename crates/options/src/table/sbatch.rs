@@ -19,7 +19,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     job::COMMENT,
     job::CONSTRAINT.env(&["SBATCH_CONSTRAINT"]),
     job::CONTAINER.env(&["SBATCH_CONTAINER"]),
-    opt("context", "SELinux context").takes("context").listed("no SELinux plugin is in use"),
+    job::CONTEXT,
     job::CONTIGUOUS,
     job::CORE_SPEC.env(&["SBATCH_CORE_SPEC"]),
     job::CORES_PER_SOCKET,

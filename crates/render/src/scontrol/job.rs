@@ -43,9 +43,10 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
             text(|out| job::write_dependency(out, job))
         ),
         format!(
-            "Requeue={} Restarts={} BatchFlag=1 Reboot={} ExitCode={}",
+            "Requeue={} Restarts={} BatchFlag={} Reboot={} ExitCode={}",
             u8::from(job.requeue),
             job.restarts,
+            u8::from(spec.kind.is_batch()),
             u8::from(spec.reboot),
             job.exit
         ),
@@ -145,11 +146,13 @@ pub fn show_job(job: &JobInfo, form: Form, s: &Settings) -> String {
     ]);
     lines.extend(spec.admin_comment.iter().map(|comment| format!("AdminComment={comment} ")));
     lines.extend(spec.comment.iter().map(|comment| format!("Comment={comment} ")));
-    lines.extend([
-        format!("StdErr={}", job.std_err),
-        format!("StdIn={}", job.std_in),
-        format!("StdOut={}", job.std_out),
-    ]);
+    if spec.kind.is_batch() {
+        lines.extend([
+            format!("StdErr={}", job.std_err),
+            format!("StdIn={}", job.std_in),
+            format!("StdOut={}", job.std_out),
+        ]);
+    }
     if let Some(switches) = spec.switches {
         let wait = switches.wait.unwrap_or(SWITCH_WAIT).min(SWITCH_WAIT);
         lines.push(format!("Switches={}@{wait}", switches.count));

@@ -327,7 +327,7 @@ static COLUMNS: &[Column<Jobs>] = &[
     C::new('\0', "allocnodes", "ALLOC_NODES", |r, _, o| o.push_str(&r.job.spec.submit_host)),
     C::new('\0', "allocsid", "ALLOC_SID", |r, _, o| number(o, r.job.spec.submit_sid)),
     C::new('\0', "associd", "ASSOC_ID", |r, _, o| number(o, r.job.accounting.association.unwrap_or(0))),
-    C::new('\0', "batchflag", "BATCH_FLAG", |_, _, o| o.push('1')),
+    C::new('\0', "batchflag", "BATCH_FLAG", |r, _, o| number(o, u8::from(r.job.spec.kind.is_batch()))),
     C::new('\0', "boardspernode", "BOARDS_PER_NODE", zero),
     C::new('\0', "burstbuffer", "BURST_BUFFER", |r, _, o| {
         job::write_or(o, r.job.spec.noted.burst_buffer.as_deref(), "(null)")
@@ -406,7 +406,7 @@ static COLUMNS: &[Column<Jobs>] = &[
     }),
     C::new('\0', "stdin", "STDIN", |r, _, o| match r.job.spec.std_in.as_deref() {
         Some(pattern) => file(r.job, Some(pattern), o),
-        None => o.push_str("/dev/null"),
+        None => o.push_str(if r.job.spec.kind.is_batch() { "/dev/null" } else { "(null)" }),
     }),
     C::new('\0', "stdout", "STDOUT", |r, _, o| file(r.job, r.job.spec.std_out.as_deref(), o)),
     C::new('\0', "system_comment", "SYSTEM_COMMENT", null),

@@ -1,27 +1,38 @@
 //! How a refused submission is said.
 
 use crate::terminal;
+use bivouac_options::Program;
 use bivouac_proto::message::{Ask, Response};
 use bivouac_types::{JobSpec, Reject};
 
-/// Prints the lines that come before the refusal itself, and hints. `prefix` begins the last line.
-pub fn print(reject: &Reject, spec: &JobSpec, prefix: &str) {
+/// Prints the lines that come before the refusal itself, the refusal, and hints.
+pub fn print(program: Program, reject: &Reject, spec: &JobSpec) {
     let before = match reject {
         Reject::InvalidPartition(name) => Some(format!("invalid partition specified: {name}")),
         reject if is_of_nodes(reject) => Some(reject.to_string()),
         _ => None,
     };
-    // --test-only says only why.
-    if let Some(line) = before.filter(|_| prefix == super::submit::SUBMISSION_FAILED) {
-        eprintln!("sbatch: error: {line}");
+    if let Some(line) = before {
+        eprintln!("{program}: error: {line}");
     }
+    said(program, &format!("{program}: error: {}: ", program.refused()), reject, spec);
+}
+
+/// The same for --test-only, which says only why.
+pub fn print_of_test(program: Program, reject: &Reject, spec: &JobSpec) {
+    said(program, "allocation failure: ", reject, spec);
+}
+
+fn said(program: Program, prefix: &str, reject: &Reject, spec: &JobSpec) {
     let text = match reject {
         reject if is_of_nodes(reject) => Reject::NodeConfigUnavailable.to_string(),
         other => other.to_string(),
     };
-    // What no node is called is not even asked for.
-    let prefix = if matches!(reject, Reject::InvalidGres(_)) { "sbatch: error: " } else { prefix };
-    eprintln!("{prefix}{text}");
+    match reject {
+        // What no node is called is not even asked for.
+        Reject::InvalidGres(_) => eprintln!("{program}: error: {text}"),
+        _ => eprintln!("{prefix}{text}"),
+    }
     if let Some(hint) = hint(reject, spec) {
         terminal::hint(hint);
     }
