@@ -17,6 +17,7 @@ mod refusal;
 mod report;
 mod sacct;
 mod salloc;
+mod sattach;
 mod sbatch;
 mod sbcast;
 mod scancel;
@@ -116,6 +117,7 @@ fn command(name: &str) -> Option<fn(&[OsString]) -> ExitCode> {
         "jobstats" => added::jobstats,
         "suuser" => added::suuser,
         "suacct" => added::suacct,
+        "sattach" => sattach::run,
         "slurmstepd" => stepd::run,
         _ => return None,
     })

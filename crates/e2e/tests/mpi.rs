@@ -159,3 +159,82 @@ fn mpich_runs_for_an_ordinary_user() {
         mpich_runs(&camp);
     }
 }
+
+/// Started by an mpiexec in the job: each rank's line, and the names of the job's steps.
+fn started_by(command: &str, compiler: &str) -> Option<(Vec<String>, String)> {
+    // As root, Open MPI wants to be asked twice.
+    let camp = Camp::new().with("OMPI_ALLOW_RUN_AS_ROOT", "1").with("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
+    if !compile(&camp, compiler) {
+        return None;
+    }
+    four_nodes(&camp, "");
+    let out = job(&camp, &["-N2", "--ntasks-per-node=2"], command);
+    Some((out, camp.run("sacct", ["-n", "-P", "-j", "1", "-o", "JobName,NTasks,NodeList,State"]).ok()))
+}
+
+const EACH_ON_ITS_NODE: [&str; 4] =
+    ["0 of 4 on n1: 6", "1 of 4 on n1: 6", "2 of 4 on n2: 6", "3 of 4 on n2: 6"];
+
+#[test]
+fn open_mpi_starts_its_daemon_on_the_other_node_through_srun() {
+    let Some((out, steps)) = started_by("mpirun.openmpi ./sum", "mpicc.openmpi") else { return };
+    assert_eq!(out, EACH_ON_ITS_NODE);
+    // It does not wait for its daemons' ends: the job's may come first.
+    assert!(steps.contains("\norted|1|n2|"), "{steps}");
+}
+
+#[test]
+fn mpichs_mpiexec_starts_its_proxies_through_srun() {
+    let Some((out, steps)) = started_by("mpiexec.mpich ./sum", "mpicc.mpich") else { return };
+    assert_eq!(out, EACH_ON_ITS_NODE);
+    assert!(steps.contains("\nhydra_pmi_proxy|2|n[1-2]|COMPLETED\n"), "{steps}");
+}
+
+/// A program of Slurm's own PMI-2 library.
+const PMI2: &str = r#"#include <slurm/pmi2.h>
+#include <stdio.h>
+#include <string.h>
+#define MUST(x) if ((x) != PMI2_SUCCESS) { printf("%d: %s\n", rank, #x); return 1; }
+int main(void) {
+    int spawned, size, rank = -1, app, found, length;
+    char id[64], value[256], key[16];
+    MUST(PMI2_Init(&spawned, &size, &rank, &app));
+    MUST(PMI2_Job_GetId(id, sizeof id));
+    sprintf(key, "k%d", rank);
+    sprintf(value, "of %d; a=b", rank);
+    MUST(PMI2_KVS_Put(key, value));
+    if (rank % 2) MUST(PMI2_Info_PutNodeAttr("segment", rank == 1 ? "first" : "second"));
+    MUST(PMI2_KVS_Fence());
+    sprintf(key, "k%d", (rank + 1) % size);
+    MUST(PMI2_KVS_Get(id, PMI2_ID_NULL, key, value, sizeof value, &length));
+    printf("%d of %d in %s: %s", rank, size, id, value);
+    MUST(PMI2_Info_GetNodeAttr("segment", value, sizeof value, &found, 1));
+    printf(", %s", value);
+    MUST(PMI2_Info_GetJobAttr("PMI_process_mapping", value, sizeof value, &found));
+    printf(", %s", value);
+    if (rank == 0) MUST(PMI2_Nameserv_publish("service", NULL, "port 7"));
+    MUST(PMI2_KVS_Fence());
+    MUST(PMI2_Nameserv_lookup("service", NULL, value, sizeof value));
+    printf(", %s\n", value);
+    return PMI2_Finalize();
+}
+"#;
+
+#[test]
+fn programs_of_libpmi2_run() {
+    let camp = Camp::new();
+    if !std::path::Path::new("/usr/include/slurm/pmi2.h").exists() {
+        eprintln!("SKIPPED: there is no libpmi2, which `cargo xtask test` installs");
+        return;
+    }
+    camp.file("pmi2.c", PMI2);
+    let done =
+        Command::new("cc").args(["-o", "pmi2", "pmi2.c", "-lpmi2"]).current_dir(camp.path("work")).status();
+    assert!(done.unwrap().success());
+    four_nodes(&camp, "");
+    let out = job(&camp, &["-N2", "--ntasks-per-node=2"], "srun --mpi=pmi2 ./pmi2");
+    let line = |rank: usize, segment: &str| {
+        format!("{rank} of 4 in 1.0: of {}; a=b, {segment}, (vector,(0,2,2)), port 7", (rank + 1) % 4)
+    };
+    assert_eq!(out, [line(0, "first"), line(1, "first"), line(2, "second"), line(3, "second")]);
+}

@@ -175,16 +175,28 @@ fn manual_pages_and_completions() {
     assert_eq!(complete(&["scancel", ""]), format!("{job}\twaits\n"));
     assert!(complete(&["sbatch", "--partition="]).starts_with("--partition="));
     assert!(complete(&["squeue", "-O", "jobid,statec"]).contains("jobid,statecompact\n"));
+    let letters = complete(&["squeue", "-o", "%.18i %."]);
+    assert!(letters.contains("%.18i %.P\tPARTITION\n"), "{letters}");
+    assert!(complete(&["sprio", "--format=%"]).contains("--format=%F\tFAIRSHARE\n"));
+    camp.bivouac(["fault", "add", "refuse", "sinfo"]).ok();
+    assert!(complete(&["bivouac", "fault", "clear", ""]).starts_with("1\t"));
+    camp.bivouac(["fault", "clear"]).ok();
     let bash = camp.bivouac(["completion", "bash"]).ok();
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", bivouac_e2e::programs().display());
     let script = format!(
         "{bash}\nCOMP_WORDS=(sbatch --job-n); COMP_CWORD=1; _bivouac_complete 2>/dev/null; echo \"${{COMPREPLY[*]}}\"\n\
          COMP_WORDS=(scancel ''); COMP_CWORD=1; _bivouac_complete 2>/dev/null; echo \"${{COMPREPLY[*]}}\"\n\
+         COMP_WORDS=(scontrol update JobId = 1 tim); COMP_CWORD=5; _bivouac_complete 2>/dev/null; echo \"${{COMPREPLY[*]}}\"\n\
+         COMP_WORDS=(scontrol update JobId = ''); COMP_CWORD=4; _bivouac_complete 2>/dev/null; echo \"${{COMPREPLY[*]}}\"\n\
          complete -p squeue\n"
     );
     let out = camp.command("bash").env("PATH", path).args(["-c", &script]).output().unwrap();
     let said = String::from_utf8_lossy(&out.stdout);
-    assert_eq!(said, format!("--job-name=\n{job}\ncomplete -F _bivouac_complete squeue\n"), "{out:?}");
+    assert_eq!(
+        said,
+        format!("--job-name=\n{job}\ntimelimit= timemin=\n{job}\ncomplete -F _bivouac_complete squeue\n"),
+        "{out:?}"
+    );
     camp.run("scancel", [job]).ok();
 }

@@ -1,6 +1,9 @@
 //! What may follow on a command line: options, words and values, from the table. The shells' scripts ask for it word by
 //! word, so that they need not know any option.
 
+mod fault;
+mod update;
+
 use crate::table::{Arg, COMMANDS, ENTITIES, Opt, Program, Status, Word};
 
 /// What may stand at the cursor.
@@ -39,6 +42,10 @@ pub enum Values {
     Licenses,
     /// Names of the columns of the command.
     Fields(Program),
+    /// Their letters in a format with `%`.
+    Letters(Program),
+    /// What is to go wrong on purpose.
+    Faults,
 }
 
 /// The verbs of `bivouac`, for its own completion: names and explanations.
@@ -65,6 +72,7 @@ pub fn expected(words: &[String], verbs: Verbs<'_>) -> Expected {
                 let shells = ["bash", "fish", "zsh"].map(|s| (s.to_owned(), ""));
                 Expected::Words(beginning(shells.into_iter(), current))
             }
+            None if *verb == "fault" => fault::word(rest, current),
             None if matches!(*verb, "man" | "link") => Expected::Folder,
             None => Expected::Nothing,
         },
@@ -74,11 +82,17 @@ pub fn expected(words: &[String], verbs: Verbs<'_>) -> Expected {
 /// bash cuts words at `=`: they are put together again.
 fn joined(words: &[String]) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
+    // Whether the last word was cut there, and goes on.
+    let mut open = false;
     for word in words {
         match out.last_mut() {
-            Some(last) if word == "=" && last.starts_with("--") => last.push('='),
-            Some(last) if last.starts_with("--") && last.ends_with('=') && !word.starts_with('-') => {
+            Some(last) if word == "=" => {
+                last.push('=');
+                open = true;
+            }
+            Some(last) if open => {
                 last.push_str(word);
+                open = false;
             }
             _ => out.push(word.clone()),
         }
@@ -165,7 +179,7 @@ fn scontrol(operands: &[&str], current: &str) -> Expected {
             | "wait_job" | "notify" | "listpids",
             ..,
         ] => live(Values::Jobs),
-        ["update" | "create" | "delete", ..] => key(current),
+        [command @ ("update" | "create" | "delete"), before @ ..] => update::word(command, before, current),
         ["write"] => Expected::Words(beginning([("batch_script".to_owned(), "")].into_iter(), current)),
         ["write", _] => live(Values::Jobs),
         ["write", _, _] => Expected::File,
@@ -173,26 +187,29 @@ fn scontrol(operands: &[&str], current: &str) -> Expected {
     }
 }
 
-/// `JobId=`, `NodeName=` and `PartitionName=` with their values.
-fn key(current: &str) -> Expected {
-    const KEYS: [(&str, Values); 3] =
-        [("JobId=", Values::Jobs), ("NodeName=", Values::Nodes), ("PartitionName=", Values::Partitions)];
-    let typed = |k: &&(&str, Values)| current.get(..k.0.len()).is_some_and(|c| c.eq_ignore_ascii_case(k.0));
-    match KEYS.iter().find(typed) {
-        Some((key, values)) => {
-            Expected::Values(*values, current[..key.len()].to_owned(), current[key.len()..].to_owned())
+/// The letters that may stand behind the `%` at the end of a format.
+fn letter(program: Program, before: &str, typed: &str) -> Expected {
+    // The shell's.
+    let typed = typed.trim_start_matches(['"', '\'']);
+    let open = match typed.rsplit_once('%') {
+        None => typed.is_empty().then_some("%"),
+        Some((_, width)) => width.chars().all(|c| matches!(c, '.' | '-' | '0'..='9')).then_some(""),
+    };
+    match open {
+        Some(percent) => {
+            Expected::Values(Values::Letters(program), format!("{before}{typed}{percent}"), String::new())
         }
-        None => Expected::Words(beginning(KEYS.iter().map(|(k, _)| ((*k).to_owned(), "")), current)),
+        None => Expected::Nothing,
     }
 }
 
 /// The values of an option; in a list, of its last entry.
-fn values(program: Program, opt: &Opt, before: &str, typed: &str) -> Expected {
+fn values(program: Program, opt: &Opt, given: &str, typed: &str) -> Expected {
     let (list, last) = match typed.rfind(',') {
         Some(at) => typed.split_at(at + 1),
         None => ("", typed),
     };
-    let before = format!("{before}{list}");
+    let before = format!("{given}{list}");
     let live = |values| Expected::Values(values, before.clone(), last.to_owned());
     let words = |words: &[&'static str]| {
         let all = words.iter().map(|w| (format!("{before}{w}"), ""));
@@ -212,6 +229,9 @@ fn values(program: Program, opt: &Opt, before: &str, typed: &str) -> Expected {
         "licenses" => live(Values::Licenses),
         "Format" => live(Values::Fields(program)),
         "format" if matches!(program, Program::Sacct | Program::Sshare) => live(Values::Fields(program)),
+        "format" if matches!(program, Program::Squeue | Program::Sinfo | Program::Sprio) => {
+            letter(program, given, typed)
+        }
         "state" | "states" if program == Program::Sinfo => words(&NODE_STATES),
         "state" if program == Program::Scancel => words(&JOB_STATES[..3]),
         "state" | "states" => words(&JOB_STATES),
@@ -302,6 +322,11 @@ mod tests {
         assert_eq!(at("sbatch --partition a,b"), live(Values::Partitions, "a,", "b"));
         assert_eq!(at("squeue --qos="), live(Values::Qos, "--qos=", ""));
         assert_eq!(at("squeue -O jobid,st"), live(Values::Fields(Program::Squeue), "jobid,", "st"));
+        let letters = |before: &str| live(Values::Letters(Program::Squeue), before, "");
+        assert_eq!(at("squeue -o "), letters("%"));
+        assert_eq!(at("squeue -o %i|%.18"), letters("%i|%.18"));
+        assert_eq!(at("squeue --format=\"%"), letters("--format=%"));
+        assert_eq!(at("squeue -o %i"), Expected::Nothing);
         assert_eq!(at("sinfo -n n"), live(Values::Nodes, "", "n"));
         assert_eq!(at("sbatch -N 1"), Expected::Nothing);
         assert_eq!(at("sbatch -D /"), Expected::Folder);
@@ -315,6 +340,17 @@ mod tests {
         assert_eq!(words("scontrol requ"), "requeue requeuehold");
         assert_eq!(words("scontrol show hostl"), "hostlist hostlistsorted");
         assert_eq!(words("scontrol update Part"), "PartitionName=");
+        assert_eq!(words("scontrol delete "), "PartitionName=");
+        assert_eq!(words("scontrol update jobid=3 timel"), "timelimit=");
+        assert_eq!(words("scontrol update JobId=3 Time"), "TimeLimit= TimeMin=");
+        assert_eq!(words("scontrol update StepId=3.0 "), "TimeLimit=");
+        assert_eq!(words("scontrol update NodeName=n1 State=DR"), "State=DRAIN");
+        assert_eq!(words("scontrol update nodename=n1 state=re"), "state=resume");
+        assert_eq!(words("scontrol update PartitionName=p hid"), "hidden=");
+        assert_eq!(words("scontrol update PartitionName=p Hidden="), "Hidden=YES Hidden=NO");
+        let account = Expected::Values(Values::Accounts, "Account=".into(), "a".into());
+        // bash's way of cutting.
+        assert_eq!(at("scontrol update JobId = 3 Account = a"), account);
         let jobs = |before: &str, typed: &str| Expected::Values(Values::Jobs, before.into(), typed.into());
         assert_eq!(at("scontrol update JobId=3"), jobs("JobId=", "3"));
         assert_eq!(at("scontrol hold "), jobs("", ""));
@@ -323,6 +359,15 @@ mod tests {
         assert_eq!(words("bivouac squeue --noh"), "--noheader");
         assert_eq!(words("bivouac completion z"), "zsh");
         assert_eq!(at("bivouac man "), Expected::Folder);
+        assert_eq!(words("bivouac fault "), "add clear list");
+        assert_eq!(words("bivouac fault add re"), "refuse restart");
+        assert_eq!(words("bivouac fault add refuse sb"), "sbatch sbcast");
+        assert_eq!(words("bivouac fault add refuse sbatch --t"), "--text --times");
+        let live = |values| Expected::Values(values, String::new(), String::new());
+        assert_eq!(at("bivouac fault add node-down "), live(Values::Nodes));
+        assert_eq!(at("bivouac fault add preempt --requeue "), live(Values::Jobs));
+        assert_eq!(at("bivouac fault clear "), live(Values::Faults));
+        assert_eq!(at("bivouac fault add slow squeue "), Expected::Nothing);
         assert_eq!(expected(&[], VERBS), Expected::Nothing);
     }
 

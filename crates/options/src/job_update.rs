@@ -171,6 +171,12 @@ enum Key {
     Wckey,
 }
 
+/// The names of the keys by which something can be changed here.
+pub fn key_names() -> impl Iterator<Item = &'static str> {
+    let changes = |key: Key| !matches!(key, Key::Federation | Key::Unsupported);
+    KEYS.iter().chain(&MORE_KEYS).filter(move |(.., key)| changes(*key)).map(|(name, ..)| *name)
+}
+
 /// The name and meaning of a key that may be shortened.
 fn key_of(word: &str) -> Option<(&'static str, Key)> {
     let begins = |(name, least, _): &&(&str, usize, Key)| {

@@ -15,8 +15,6 @@ pub struct Request {
     pub layout: bool,
     /// --label.
     pub label: bool,
-    /// --pty.
-    pub pty: bool,
     /// --input-filter: the one task that gets standard input.
     pub input: Option<u32>,
     /// --output-filter: the one task whose standard output is shown.
@@ -63,7 +61,6 @@ pub fn request(given: &Given) -> Result<Request, Problem> {
         step,
         layout: given.has("layout"),
         label: given.has("label"),
-        pty: given.has("pty"),
         input,
         output,
         error,
@@ -72,9 +69,6 @@ pub fn request(given: &Given) -> Result<Request, Problem> {
     };
     if request.quiet && request.verbose > 0 {
         return Err(ValueError::plain("don't specify both --verbose (-v) and --quiet (-Q)").into());
-    }
-    if request.pty && [input, output, error].iter().any(Option::is_some) {
-        return Err(ValueError::plain("don't specify both --pty and I/O filtering").into());
     }
     given.finish().map_err(ValueError::from)?;
     Ok(request)
@@ -134,7 +128,6 @@ mod tests {
         for (args, text) in [
             (&["5.x"][..], "Bad step specified: 5"),
             (&["--output-filter=-1", "5.0"], "Invalid numeric value \"-1\" for output-filter."),
-            (&["--pty", "--input-filter=1", "5.0"], "don't specify both --pty and I/O filtering"),
             (&["-Qv", "5.0"], "don't specify both --verbose (-v) and --quiet (-Q)"),
         ] {
             let Err(Problem::Value(e)) = asked(args) else { panic!("{args:?}") };

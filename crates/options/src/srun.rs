@@ -83,6 +83,10 @@ pub struct Request {
     pub gpu_bind: Option<GpuBind>,
     /// --gres: what is asked for on each node.
     pub gres: Option<String>,
+    /// --disable-status: an interrupt goes to the tasks, and nothing is said of them.
+    pub disable_status: bool,
+    /// --quit-on-interrupt: an interrupt ends the step.
+    pub quit_on_interrupt: bool,
     /// --pty: task 0 has a terminal.
     pub pty: bool,
 }
@@ -235,6 +239,8 @@ pub fn request(given: &Given, plane_size: Option<u32>) -> Result<Request, ValueE
         },
         gpu_bind: given.value("gpu-bind").map(GpuBind::parse).transpose()?,
         gres: text("gres"),
+        disable_status: given.has("disable-status"),
+        quit_on_interrupt: given.has("quit-on-interrupt"),
         pty: given.has("pty"),
     };
     given.finish()?;

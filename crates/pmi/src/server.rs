@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::{Command, Malformed};
+use crate::command::{Command, Malformed, shown};
 use crate::mapping::process_mapping;
 use crate::stream::{Fault, Stream, Wire};
 use crate::two::{Neighbours, Waiting};
@@ -144,27 +144,23 @@ impl Server {
 
     /// The first line, which is PMI-1's in either protocol.
     fn greet(&mut self, rank: u32, command: &Command) {
-        let version: Option<u32> = command.number("pmi_version");
-        let (wire, version) = match version {
-            _ if command.name != b"init" => {
-                return self.misunderstood(rank, Wire::Greeting, &Malformed::NotInit(command.shown()));
-            }
-            Some(1) => (Wire::One, Some(("1", "1"))),
-            Some(2) => (Wire::Two, Some(("2", "0"))),
-            _ => (Wire::Greeting, None),
+        if command.name != b"init" {
+            return self.misunderstood(rank, Wire::Greeting, &Malformed::NotInit(command.shown()));
+        }
+        let asked = command.get("pmi_version").unwrap_or_default().to_vec();
+        let (wire, code, subversion) = match asked.as_slice() {
+            b"1" => (Wire::One, "0", "1"),
+            b"2" => (Wire::Two, "0", "0"),
+            _ => (Wire::Greeting, "-1", "0"),
         };
+        if wire == Wire::Greeting {
+            self.say(rank, format!("unsupported PMI version: {}", shown(&asked)));
+        }
         if let Some(Client::Open(stream)) = self.clients.get_mut(rank as usize) {
             stream.wire = wire;
         }
-        let answer = Command::new("response_to_init");
-        let answer = match version {
-            Some((main, sub)) => answer.with("rc", "0").with("pmi_version", main).with("pmi_subversion", sub),
-            None => {
-                let asked = command.get("pmi_version").unwrap_or_default();
-                self.say(rank, format!("unsupported PMI version: {}", String::from_utf8_lossy(asked)));
-                answer.with("rc", "-1").with("pmi_version", "2").with("pmi_subversion", "0")
-            }
-        };
+        let answer = Command::new("response_to_init").with("rc", code).with("pmi_version", asked);
+        let answer = answer.with("pmi_subversion", subversion);
         self.send(rank, line::write(&answer));
     }
 
@@ -205,7 +201,7 @@ impl Server {
     }
 
     pub(crate) fn abort(&mut self, rank: u32, exit_code: Option<i32>, message: Option<&[u8]>) {
-        let message = crate::command::shown(message.unwrap_or_default());
+        let message = shown(message.unwrap_or_default());
         self.reactions.push(Reaction::Abort { rank, exit_code, message });
     }
 }

@@ -210,7 +210,7 @@ fn what_cannot_be_done_is_said_and_answered() {
     );
     assert_eq!(
         answer(&mut server, 0, "cmd=init pmi_version=3 pmi_subversion=0\n"),
-        "cmd=response_to_init rc=-1 pmi_version=2 pmi_subversion=0\n"
+        "cmd=response_to_init rc=-1 pmi_version=3 pmi_subversion=0\n"
     );
 }
 

@@ -54,8 +54,17 @@ pub struct Attach {
 }
 
 /// From a step's daemon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromStep {
+    /// To who attaches: the nodes, in order, and the ranks of the tasks on each.
+    Layout(Vec<(String, Vec<u32>)>),
+    /// To who is attached: a task has ended.
+    TaskEnded {
+        /// Which.
+        rank: u32,
+        /// How.
+        exit: ExitStatus,
+    },
     /// The tasks run. With --pty, the other end of task 0's terminal is beside it.
     Running {
         /// Whether a descriptor is beside it.

@@ -34,6 +34,7 @@ pub const COMMANDS: &[&str] = &[
     "sshare",
     "sdiag",
     "strigger",
+    "sattach",
     "sbcast",
     "salloc",
     "sreport",
@@ -61,7 +62,6 @@ pub const ABSENT_COMMANDS: &[AbsentCommand] = &[
         "sacctmgr",
         "accounts and QOS are those of the site's profile, or of sacctmgr.dump beside the slurm.conf",
     ),
-    absent("sattach", "the output of a step is in its job's output file"),
     absent(
         "sstat",
         "`sacct -j JOB` tells what a step has used when it has ended, `scontrol listpids JOB` its processes",

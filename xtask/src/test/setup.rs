@@ -13,7 +13,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TOOLS: [Tool; 5] = [
+const TOOLS: [Tool; 10] = [
     Tool {
         program: "cc",
         check: &["--version"],
@@ -38,6 +38,36 @@ const TOOLS: [Tool; 5] = [
         check: &["--version"],
         package: "zsh",
         purpose: "module and conda are tested in it",
+    },
+    Tool {
+        program: "mpicc.mpich",
+        check: &["-v"],
+        package: "libmpich-dev",
+        purpose: "MPI programs as steps",
+    },
+    Tool {
+        program: "mpiexec.mpich",
+        check: &["--version"],
+        package: "mpich",
+        purpose: "it starts its proxies through srun",
+    },
+    Tool {
+        program: "mpirun.openmpi",
+        check: &["--version"],
+        package: "openmpi-bin",
+        purpose: "it starts its daemons through srun",
+    },
+    Tool {
+        program: "mpicc.openmpi",
+        check: &["--version"],
+        package: "libopenmpi-dev",
+        purpose: "programs of Open MPI",
+    },
+    Tool {
+        program: "test",
+        check: &["-e", "/usr/include/slurm/pmi2.h"],
+        package: "libpmi2-0-dev",
+        purpose: "PMI-2 as Slurm's own library speaks it",
     },
 ];
 

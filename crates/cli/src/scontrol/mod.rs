@@ -1,5 +1,6 @@
 //! `scontrol`.
 
+mod assoc_mgr;
 mod daemon;
 mod errors;
 mod facility;
@@ -137,6 +138,10 @@ fn command_of(command: &str, typed: &str, rest: &[String], session: Session) -> 
     let on_jobs = |verb| at_least(1).and_then(|()| jobs::each(rest, verb, session));
     if is("show", 3) {
         at_least(1)?;
+        let entity = rest[0].to_ascii_lowercase();
+        if entity.len() > 1 && "assoc_mgr".starts_with(&entity) {
+            return assoc_mgr::show(&rest[1..], session);
+        }
         at_most(2)?;
         show::show(&rest[0], rest.get(1).map(String::as_str), session)
     } else if is("ping", 3) {

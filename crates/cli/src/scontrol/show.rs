@@ -22,6 +22,8 @@ Commands:
   show partition [NAME]         partitions
   show licenses [NAME]          licences
   show topology [NAME]          switches, or those above a node
+  show assoc_mgr [users=NAMES] [accounts=NAMES] [qos=NAMES] [flags=users,assoc,qos]
+                                users, associations and QOS, and what is used of them
   show config                   the parameters that hold here
   show hostnames [LIST]         a hostlist's names, one a line
   show hostlist NAMES           the hostlist of names
@@ -55,9 +57,6 @@ Commands:
 Without a command: commands are read from standard input. There also: exit, quit, oneliner, details, quiet, !! (the
 last command again).
 ";
-
-/// Entities of Slurm's that are not here.
-const REFUSED: [&str; 1] = ["assoc_mgr"];
 
 /// `show ENTITY [ID]`, also `show ENTITY=ID`.
 pub fn show(entity: &str, id: Option<&str>, session: Session) -> Result<(), ExitCode> {
@@ -111,16 +110,9 @@ pub fn show(entity: &str, id: Option<&str>, session: Session) -> Result<(), Exit
         config(session)
     } else if is("steps", 1) {
         steps(id, session)
-    } else if REFUSED.iter().any(|name| is_abbreviation(name, &lower)) {
-        eprintln!("scontrol: error: show {lower} is not available here");
-        Err(ExitCode::FAILURE)
     } else {
         Err(session.fail(format_args!("invalid entity:{entity} for keyword:show ")))
     }
-}
-
-fn is_abbreviation(name: &str, word: &str) -> bool {
-    word.len() >= 2 && name.starts_with(word)
 }
 
 pub(super) fn lookup(session: Session, what: &'static str) -> impl Fn(Trouble) -> ExitCode {

@@ -118,6 +118,8 @@ impl Relay {
                         self.drain();
                         return code;
                     }
+                    // Not for srun.
+                    Ok(_) => {}
                     Err(e) => {
                         drop(self.before);
                         let why =

@@ -39,7 +39,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use streams::{Names, Wiring};
 use terminal::Terminal;
-use watch::{Epilog, Outcome, Rules, Started, Watch};
+use watch::{Epilog, Interrupt, Outcome, Rules, Started, Watch};
 use wire::Wire;
 
 /// How long srun may take to call.
@@ -283,6 +283,11 @@ fn run_step(step: &Step<'_>, client: &mut Wire, listener: UnixListener) -> Resul
         until: request
             .time_limit
             .map(|minutes| Instant::now() + Duration::from_secs(u64::from(minutes) * 60)),
+        on_interrupt: match (request.quit_on_interrupt, request.disable_status) {
+            (true, _) => Interrupt::Quit,
+            (false, true) => Interrupt::Pass,
+            (false, false) => Interrupt::Report,
+        },
     };
     Ok(Watch::new(layout, rules, started, (outputs, inputs), signals, pmi, (client, listener)).run())
 }

@@ -1,5 +1,7 @@
 //! Watches the tasks of a step until all have ended: output, input, signals, time.
 
+mod say;
+
 use super::SILENCE;
 use super::forward::{self, Lines};
 use super::plan::{self, Task};
@@ -9,7 +11,7 @@ use super::streams::Forwarded;
 use super::wire::Wire;
 use crate::srun::tell;
 use bivouac_proto::message::{END_STEP, StepLayout};
-use bivouac_proto::step::ToStep;
+use bivouac_proto::step::{FromStep, ToStep};
 use bivouac_types::ExitStatus;
 use bivouac_types::info::Usage;
 use std::collections::{BTreeMap, VecDeque};
@@ -23,6 +25,8 @@ use std::time::{Duration, Instant};
 const REPORT_DELAY: Duration = Duration::from_millis(50);
 /// How long output is still read when every process of the step has been killed.
 const DRAIN: Duration = Duration::from_secs(2);
+/// How soon a second interrupt has to follow to be passed on.
+const ABORT_WITHIN: Duration = Duration::from_secs(1);
 /// The most bytes of standard input that are held for a slow task.
 const INPUT_AHEAD: usize = 64 << 10;
 
@@ -34,6 +38,19 @@ pub struct Rules {
     pub kill_on_bad_exit: bool,
     /// --time: when the step is to be over.
     pub until: Option<Instant>,
+    /// --disable-status, --quit-on-interrupt.
+    pub on_interrupt: Interrupt,
+}
+
+/// What srun does when it is interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// It says how the tasks stand; a second interrupt within a second is passed on.
+    Report,
+    /// --disable-status: it is passed on.
+    Pass,
+    /// --quit-on-interrupt: the step is ended.
+    Quit,
 }
 
 /// A task that was started, or could not be.
@@ -133,6 +150,10 @@ pub struct Watch<'a> {
     forced: bool,
     /// That is said although the step is being ended.
     force_told: bool,
+    /// When the user asked how the tasks stand, by an interrupt.
+    asked_at: Option<Instant>,
+    /// The tasks were interrupted.
+    interrupted: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -167,6 +188,8 @@ impl<'a> Watch<'a> {
             say_at: None,
             forced: false,
             force_told: false,
+            asked_at: None,
+            interrupted: false,
         };
         for mut task in started {
             let status = task.status.take();
@@ -377,7 +400,17 @@ impl<'a> Watch<'a> {
                 output.to.push((Lines::new(label, true), File::from(to)));
             }
         }
-        self.attached.push(wire);
+        let on = |node: usize| {
+            self.started
+                .iter()
+                .filter(move |t| t.task.node == node)
+                .map(|t| t.task.rank)
+                .collect::<Vec<u32>>()
+        };
+        let nodes = self.layout.nodes.iter().enumerate().map(|(n, node)| (node.name.clone(), on(n)));
+        if wire.send(&FromStep::Layout(nodes.collect()), &[]).is_ok() {
+            self.attached.push(wire);
+        }
     }
 
     /// A signal that srun got.
@@ -388,6 +421,7 @@ impl<'a> Watch<'a> {
                 self.signal_tasks(libc::SIGCONT);
             }
             libc::SIGUSR1 | libc::SIGUSR2 => self.signal_tasks(signal),
+            libc::SIGINT if self.rules.on_interrupt != Interrupt::Quit => self.interrupt(),
             _ if self.ending => self.kill(),
             signal => {
                 if signal == libc::SIGTERM {
@@ -398,6 +432,24 @@ impl<'a> Watch<'a> {
                 self.say_cancelled("");
             }
         }
+    }
+
+    /// ^C: how the tasks stand; a second one goes to them.
+    fn interrupt(&mut self) {
+        let now = Instant::now();
+        let again = self.asked_at.replace(now).is_some_and(|at| now - at <= ABORT_WITHIN);
+        if self.rules.on_interrupt == Interrupt::Report && !again {
+            tell(format_args!("srun: interrupt (one more within 1 sec to abort)"));
+            return self.say_states();
+        }
+        tell(format_args!("srun: sending Ctrl-C to StepId={}", self.layout.step));
+        if self.rules.on_interrupt == Interrupt::Report {
+            tell(format_args!("srun: forcing job termination"));
+        }
+        self.ending = true;
+        self.interrupted = true;
+        self.kill_at = Some(now + Duration::from_secs(self.layout.kill_wait));
+        self.signal_tasks(libc::SIGINT);
     }
 
     /// SIGTERM to all tasks, and SIGKILL later.
@@ -416,47 +468,6 @@ impl<'a> Watch<'a> {
         }
         self.kill_at = None;
         self.signal_tasks(libc::SIGKILL);
-    }
-
-    fn say_terminating(&self) {
-        tell(format_args!("srun: launch/slurm: _step_signal: Terminating StepId={}", self.layout.step));
-    }
-
-    /// Which tasks run, and how the others ended.
-    fn say_states(&self) {
-        let state = |t: &Started| match t.status {
-            None => "running",
-            Some(status) if status.success() => "exited",
-            Some(_) => "exited abnormally",
-        };
-        for shown in ["running", "exited", "exited abnormally"] {
-            let ranks: Vec<u32> =
-                self.started.iter().filter(|t| state(t) == shown).map(|t| t.task.rank).collect();
-            let word = if ranks.len() == 1 { "task" } else { "tasks" };
-            if !ranks.is_empty() {
-                let ranks = plan::ranks(&ranks);
-                tell(format_args!("srun: StepId={} {word} {ranks}: {shown}", self.layout.step));
-            }
-        }
-    }
-
-    fn say_aborted(&self) {
-        tell(format_args!(
-            "srun: Job step aborted: Waiting up to {} seconds for job step to finish.",
-            self.layout.kill_wait + 2
-        ));
-    }
-
-    /// What the daemon of the first node says of a step that is ended from outside, if it still has tasks; the others' say
-    /// nothing.
-    fn say_cancelled(&self, why: &str) {
-        let at = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
-        if self.started.iter().any(|t| t.status.is_none() && t.task.node == 0) {
-            tell(format_args!(
-                "slurmstepd: error: *** STEP {} ON {} CANCELLED AT {at}{why} ***",
-                self.layout.step, self.layout.nodes[0].name
-            ));
-        }
     }
 
     fn kill(&mut self) {
@@ -502,7 +513,10 @@ impl<'a> Watch<'a> {
             programs::after_task(&epilog.program, &epilog.env, Some(&epilog.folder));
         }
         self.first_end.get_or_insert_with(Instant::now);
-        if status.success() {
+        let told = FromStep::TaskEnded { rank: task.task.rank, exit: status };
+        self.attached.retain_mut(|wire| wire.send(&told, &[]).is_ok());
+        // What the user himself has interrupted is not told him.
+        if status.success() || self.interrupted && i32::from(status.signal) == libc::SIGINT {
             return;
         }
         let text = match status.signal {
@@ -520,23 +534,6 @@ impl<'a> Watch<'a> {
             self.terminate();
             // What the tasks end of is told once they have.
             self.force_told = true;
-        }
-    }
-
-    /// Says which tasks have failed, those of one node and kind together.
-    fn say(&mut self) {
-        self.say_at = None;
-        let forced = std::mem::take(&mut self.forced) && (!self.ending || self.force_told);
-        for ((node, text), ranks) in std::mem::take(&mut self.unsaid) {
-            let word = if ranks.len() == 1 { "task" } else { "tasks" };
-            tell(format_args!(
-                "srun: error: {}: {word} {}: {text}",
-                self.layout.nodes[node].name,
-                plan::ranks(&ranks)
-            ));
-        }
-        if forced {
-            tell(format_args!("srun: Force Terminated StepId={}", self.layout.step));
         }
     }
 

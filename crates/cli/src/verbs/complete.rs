@@ -8,6 +8,7 @@ use bivouac_proto::client::Client;
 use bivouac_proto::message::{Ask, JobQuery, Response};
 use bivouac_proto::place::Place;
 use bivouac_render::Table;
+use bivouac_render::table::Column;
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::info::{ArrayTasks, JobInfo};
 use std::collections::BTreeSet;
@@ -15,10 +16,11 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// The verbs that can be completed.
-const VERBS: [(&str, &str); 9] = [
+const VERBS: [(&str, &str); 10] = [
     ("completion", "print a shell's completion"),
     ("down", "stop the cluster"),
     ("ephemeral", "a private cluster while a command runs"),
+    ("fault", "let something go wrong on purpose"),
     ("link", "make links to this program"),
     ("login", "a shell on the site's login node"),
     ("man", "write manual pages"),
@@ -76,6 +78,9 @@ fn values(kind: Values) -> Option<Known> {
     if let Values::Fields(program) = kind {
         return Some(bare(fields(program)));
     }
+    if let Values::Letters(program) = kind {
+        return Some(letters(program));
+    }
     let mut client = Client::connect(&Place::find(None).ok()?).ok()?;
     let config = |client: &mut Client| match client.call(Ask::Config) {
         Ok(Response::Config(config)) => Some(*config),
@@ -83,6 +88,12 @@ fn values(kind: Values) -> Option<Known> {
     };
     Some(match kind {
         Values::Jobs => jobs(&mut client)?.iter().map(|job| (id(job), job.spec.name.clone())).collect(),
+        Values::Faults => match client.call(Ask::Faults).ok()? {
+            Response::Faults(faults) => {
+                faults.iter().map(|fault| (fault.id.to_string(), fault.to_string())).collect()
+            }
+            _ => return None,
+        },
         Values::Users => bare(jobs(&mut client)?.iter().map(|job| job.user.clone())),
         _ => of_config(kind, &config(&mut client)?),
     })
@@ -139,5 +150,19 @@ fn fields(program: Program) -> Vec<String> {
             bivouac_render::sshare::help_format().split_whitespace().map(str::to_owned).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// Letters of the columns of a command, with their headings.
+fn letters(program: Program) -> Known {
+    fn of<T: Table>() -> Known {
+        let letter = |c: &Column<T>| Some((c.letter?.to_string(), c.heading.to_owned()));
+        T::columns().iter().filter_map(letter).collect()
+    }
+    match program {
+        Program::Squeue => of::<bivouac_render::squeue::Jobs>(),
+        Program::Sinfo => of::<bivouac_render::sinfo::Nodes>(),
+        Program::Sprio => of::<bivouac_render::sprio::Priorities>(),
+        _ => Known::new(),
     }
 }

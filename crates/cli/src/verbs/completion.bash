@@ -9,8 +9,8 @@ _bivouac_complete() {
     esac
     for line in "${answer[@]}"; do
         line=${line%%$'\t'*}
-        # bash replaces only what stands after the last = of the word.
-        [[ $line == --*=?* ]] && line=${line#*=}
+        # bash replaces only what stands after the first = of the word.
+        [[ $line == *=?* ]] && line=${line#*=}
         COMPREPLY+=("$line")
     done
     [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace

@@ -52,10 +52,9 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("debugger-test", "for the tests of parallel debuggers").refused(LATER),
     job::DELAY_BOOT.env_outside(&["SLURM_DELAY_BOOT"]),
     job::DEPENDENCY.env_outside(&["SLURM_DEPENDENCY"]).refused_in_job(ALLOCATION),
-    opt("disable-status", "let one interrupt end the step")
+    opt("disable-status", "pass an interrupt on to the tasks at once")
         .short('X')
-        .env(&["SLURM_DISABLE_STATUS"])
-        .listed("one interrupt always ends the step"),
+        .env(&["SLURM_DISABLE_STATUS"]),
     opt("distribution", "how tasks are spread over nodes: block, cyclic or plane=size")
         .short('m')
         .takes("method")
@@ -168,7 +167,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("pty", "run task 0 in a terminal"),
     job::QOS.env_outside(&["SLURM_QOS"]).listed_in_job(OF_THE_JOB),
     opt("quiet", "print errors only").short('Q'),
-    opt("quit-on-interrupt", "let one interrupt end the step").listed("one interrupt always ends the step"),
+    opt("quit-on-interrupt", "let one interrupt end the step"),
     job::REBOOT,
     opt("relative", "begin at this node of the job").short('r').takes("number"),
     job::RESERVATION.env_outside(&["SLURM_RESERVATION"]).refused_in_job(ALLOCATION),

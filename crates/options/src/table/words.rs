@@ -87,8 +87,7 @@ pub const COMMANDS: &[Word] = &[
 /// What `scontrol show` shows, sorted.
 pub const ENTITIES: &[Word] = &[
     word("aliases", "[NODE]", "names of nodes on this machine"),
-    word("assoc_mgr", "", "what the controller keeps of associations")
-        .refused("use sacctmgr's dump file and sshare"),
+    word("assoc_mgr", "[KEY=NAMES...]", "users, associations and QOS, and what is used of them"),
     word("bbstat", "", "state of burst buffers").listed(NO_BURST_BUFFER),
     word("burstbuffer", "", "burst buffers").listed(NO_BURST_BUFFER),
     word("config", "", "the parameters that hold"),

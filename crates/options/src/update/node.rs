@@ -51,6 +51,11 @@ const KEYS: [(&str, usize, Key); 13] = [
     ("State", 1, Key::State),
 ];
 
+/// The names of the keys.
+pub fn key_names() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|(name, ..)| *name)
+}
+
 /// Words of State; what scontrol knows and no node here can be brought into is left to the controller to refuse.
 const STATES: [(&str, usize, NodeOrder); 16] = [
     ("NORESP", 3, NodeOrder::NoResponse),

@@ -96,6 +96,18 @@ const KEYS: [(&str, usize, (Told, Reader)); 37] = [
 
 const SHARED: Told = Told::Choice("NO, EXCLUSIVE, YES:#, and FORCE:#");
 
+/// The names of the keys.
+pub fn key_names() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|(name, ..)| *name)
+}
+
+/// Whether the key, in any case, is switched on and off.
+pub fn is_yes_or_no(key: &str) -> bool {
+    KEYS.iter().any(|(name, _, (told, _))| {
+        name.eq_ignore_ascii_case(key) && matches!(told, Told::Choice("YES and NO"))
+    })
+}
+
 /// Reads the words behind `create` or `update`.
 ///
 /// # Errors

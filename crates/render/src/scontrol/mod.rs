@@ -1,5 +1,6 @@
 //! scontrol: records of `Key=value`.
 
+pub mod assoc_mgr;
 mod config;
 mod facility;
 mod job;
@@ -8,6 +9,7 @@ mod partition;
 mod step;
 mod written;
 
+pub use assoc_mgr::show_assoc_mgr;
 pub use config::{Running, show_config};
 pub use facility::{show_licenses, show_topology};
 pub use job::{completing, show_job};
