@@ -7,23 +7,24 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use crate::confine::{Confine, Target};
+use crate::memory::{self, Seen};
 use crate::protocol::KillMode;
 use crate::sys;
 
 /// The groups of the slots, below one folder, each held open once used.
-struct Groups {
+pub(crate) struct Groups {
     base: PathBuf,
     open: BTreeMap<usize, OwnedFd>,
 }
 
 impl Groups {
-    fn new(base: PathBuf) -> io::Result<Groups> {
+    pub(crate) fn new(base: PathBuf) -> io::Result<Groups> {
         make_folder(&base)?;
         Ok(Groups { base, open: BTreeMap::new() })
     }
 
     /// Opens the slot's group, making it if `make`.
-    fn open(&mut self, slot: usize, make: bool) -> io::Result<BorrowedFd<'_>> {
+    pub(crate) fn open(&mut self, slot: usize, make: bool) -> io::Result<BorrowedFd<'_>> {
         if !self.open.contains_key(&slot) {
             let path = self.base.join(format!("slot-{slot}"));
             if make {
@@ -35,7 +36,7 @@ impl Groups {
         Ok(self.open[&slot].as_fd())
     }
 
-    fn get(&self, slot: usize) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn get(&self, slot: usize) -> Option<BorrowedFd<'_>> {
         self.open.get(&slot).map(|fd| fd.as_fd())
     }
 
@@ -57,7 +58,7 @@ impl Groups {
     }
 
     /// Removes the slot's group, if there is one; false while something is in it.
-    fn remove(&mut self, slot: usize) -> bool {
+    pub(crate) fn remove(&mut self, slot: usize) -> bool {
         self.open.remove(&slot);
         let path = self.base.join(format!("slot-{slot}"));
         below(&path, &mut |p| drop(std::fs::remove_dir(p)));
@@ -67,7 +68,7 @@ impl Groups {
         }
     }
 
-    fn dissolve(&mut self) {
+    pub(crate) fn dissolve(&mut self) {
         self.open.clear();
         let base = self.base.clone();
         below(&base, &mut |p| drop(std::fs::remove_dir(p)));
@@ -85,7 +86,7 @@ fn below(folder: &Path, visit: &mut dyn FnMut(&Path)) {
     }
 }
 
-fn make_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     match std::fs::create_dir(path) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
             Err(io::Error::new(e.kind(), format!("cannot make the control group {}: {e}", path.display())))
@@ -102,7 +103,7 @@ fn open_at(folder: BorrowedFd, name: &std::ffi::CStr, flags: i32) -> io::Result<
     }
 }
 
-fn read_at(folder: BorrowedFd, name: &std::ffi::CStr) -> io::Result<String> {
+pub(crate) fn read_at(folder: BorrowedFd, name: &std::ffi::CStr) -> io::Result<String> {
     let mut text = String::new();
     open_at(folder, name, libc::O_RDONLY)?.read_to_string(&mut text)?;
     Ok(text)
@@ -115,7 +116,7 @@ fn read_start(folder: BorrowedFd, name: &std::ffi::CStr) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes[..n]).into_owned())
 }
 
-fn write_at(folder: BorrowedFd, name: &std::ffi::CStr, text: &str) -> io::Result<()> {
+pub(crate) fn write_at(folder: BorrowedFd, name: &std::ffi::CStr, text: &str) -> io::Result<()> {
     open_at(folder, name, libc::O_WRONLY)?.write_all(text.as_bytes())
 }
 
@@ -127,6 +128,10 @@ pub struct CgroupV2 {
     groups: Groups,
     /// Made by this process and never killed.
     fresh: BTreeSet<usize>,
+    /// Whether the groups can limit memory.
+    memory: bool,
+    /// Made for one attempt with a memory limit: not to be used again.
+    limited: BTreeSet<usize>,
 }
 
 impl CgroupV2 {
@@ -153,7 +158,8 @@ impl CgroupV2 {
         if answer.is_err() {
             groups.dissolve();
         }
-        answer.map(|()| CgroupV2 { groups, fresh: BTreeSet::new() })
+        let memory = answer.is_ok() && memory::hand_down(&groups.base, "memory").is_ok();
+        answer.map(|()| CgroupV2 { groups, fresh: BTreeSet::new(), memory, limited: BTreeSet::new() })
     }
 
     fn populated(&mut self, slot: usize) -> bool {
@@ -168,6 +174,9 @@ impl Confine for CgroupV2 {
     }
 
     fn ready(&mut self, slot: usize) -> io::Result<bool> {
+        if self.limited.remove(&slot) {
+            self.fresh.remove(&slot);
+        }
         if self.fresh.contains(&slot) {
             match self.groups.open(slot, false).and_then(|fd| read_start(fd, c"cgroup.events")) {
                 Ok(events) => return Ok(!events.contains("populated 1")),
@@ -204,6 +213,28 @@ impl Confine for CgroupV2 {
         self.fresh.remove(&slot);
         let _ = self.groups.open(slot, false).and_then(|fd| write_at(fd, c"cgroup.kill", "1"));
         false
+    }
+
+    fn limits_memory(&self) -> bool {
+        self.memory
+    }
+
+    fn limit_memory(&mut self, slot: usize, bytes: u64) -> io::Result<()> {
+        if !self.memory || !self.groups.remove(slot) {
+            return Err(io::Error::from_raw_os_error(libc::EBUSY));
+        }
+        self.limited.insert(slot);
+        let group = self.groups.open(slot, true)?;
+        write_at(group, c"memory.max", &bytes.to_string())?;
+        memory::absent(write_at(group, c"memory.swap.max", "0"))
+    }
+
+    fn memory_seen(&mut self, slot: usize) -> Option<Seen> {
+        let group = self.groups.open(slot, false).ok()?;
+        let oom_kills = memory::value_of(&read_at(group, c"memory.events").ok()?, "oom_kill")?;
+        // Linux before 5.19 does not tell the peak.
+        let peak = read_at(group, c"memory.peak").unwrap_or_default();
+        Some(Seen { oom_kills, peak: peak.trim().parse().unwrap_or(0) })
     }
 
     fn dissolve(&mut self) {

@@ -182,6 +182,11 @@ impl<'a> Reader<'a> {
         self.list(what, |r| r.bytes(what))
     }
 
+    /// Whether nothing is left: fields appended later are then absent.
+    pub fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// Refuses left-over bytes.
     pub fn end(self) -> Result<(), DecodeError> {
         if self.rest.is_empty() { Ok(()) } else { Err(DecodeError::Trailing(self.rest.len())) }

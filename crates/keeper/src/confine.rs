@@ -2,13 +2,15 @@
 //!
 //! Three ways, the surest usable one is chosen at start: cgroup v2 with `cgroup.kill`, the cgroup v1 freezer, or a
 //! search through `/proc`. Groups belong to journal slots, not to attempts: a slot is reused only when its group is
-//! empty, and making and removing a group per job is saved. Nothing but membership is ever read from them.
+//! empty, and making and removing a group per job is saved. Nothing but membership is ever read from them, except where a
+//! memory limit is kept by the same group: that one is made for its attempt (see [`crate::memory`]).
 
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use crate::cgroup::{CgroupV2, Freezer};
+use crate::memory::{self, Seen};
 use crate::protocol::KillMode;
 use crate::report::Attempt;
 use crate::search::Search;
@@ -48,6 +50,21 @@ pub trait Confine {
 
     /// One round of killing. True if nothing was left to kill.
     fn kill(&mut self, target: &Target) -> bool;
+
+    /// Whether the same groups can limit memory.
+    fn limits_memory(&self) -> bool {
+        false
+    }
+
+    /// Makes the group of a slot anew, with a limit of memory in bytes. Before the attempt's first process.
+    fn limit_memory(&mut self, _slot: usize, _bytes: u64) -> io::Result<()> {
+        Err(io::Error::from_raw_os_error(libc::ENOTSUP))
+    }
+
+    /// What the group of a slot knows about its memory.
+    fn memory_seen(&mut self, _slot: usize) -> Option<Seen> {
+        None
+    }
 
     /// Removes the groups, as far as they are empty.
     fn dissolve(&mut self);
@@ -106,7 +123,8 @@ pub fn detect(marks: &Marks, reaper: i32, wanted: Option<&str>) -> io::Result<Bo
     let unusable =
         |what: &str| io::Error::new(io::ErrorKind::Unsupported, format!("{what} is not usable here"));
     if matches!(wanted, None | Some("cgroup2")) {
-        let found = own_group(&mounts, &own, Hierarchy::V2).map(|p| CgroupV2::new(p.join(&name)));
+        let found =
+            own_group(&mounts, &own, Hierarchy::V2).map(|p| CgroupV2::new(above_daemons(p).join(&name)));
         match (found, wanted) {
             (Some(Ok(c)), _) => return Ok(Box::new(c)),
             (Some(Err(e)), Some(_)) => return Err(e),
@@ -115,7 +133,7 @@ pub fn detect(marks: &Marks, reaper: i32, wanted: Option<&str>) -> io::Result<Bo
         }
     }
     if matches!(wanted, None | Some("freezer")) {
-        let found = own_group(&mounts, &own, Hierarchy::Freezer).map(|p| Freezer::new(p.join(&name)));
+        let found = own_group(&mounts, &own, Hierarchy::V1("freezer")).map(|p| Freezer::new(p.join(&name)));
         match (found, wanted) {
             (Some(Ok(c)), _) => return Ok(Box::new(c)),
             (Some(Err(e)), Some(_)) => return Err(e),
@@ -129,10 +147,27 @@ pub fn detect(marks: &Marks, reaper: i32, wanted: Option<&str>) -> io::Result<Bo
     }
 }
 
+/// The cgroup v1 groups for memory limits, where they are usable and `wanted`, as for [`detect`], does not forbid it: a search
+/// is what is done without any control groups.
+pub fn memory_groups(marks: &Marks, wanted: Option<&str>) -> Option<memory::V1> {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let folder = own_group(&mounts, &own, Hierarchy::V1("memory")).filter(|_| wanted != Some("search"))?;
+    memory::V1::new(folder.join(format!("bivouac-{}", marks.keeper))).ok()
+}
+
+/// An earlier keeper may have moved the daemons out of the way.
+fn above_daemons(own: PathBuf) -> PathBuf {
+    match own.parent() {
+        Some(above) if own.ends_with(memory::DAEMONS) => above.to_owned(),
+        _ => own,
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hierarchy {
     V2,
-    Freezer,
+    V1(&'static str),
 }
 
 /// The folder of this process's own group in a hierarchy, from `/proc/self/mountinfo` and `/proc/self/cgroup`.
@@ -142,7 +177,7 @@ fn own_group(mounts: &str, own: &str, hierarchy: Hierarchy) -> Option<PathBuf> {
         let (id, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
         let fits = match hierarchy {
             Hierarchy::V2 => id == "0" && controllers.is_empty(),
-            Hierarchy::Freezer => controllers.split(',').any(|c| c == "freezer"),
+            Hierarchy::V1(wanted) => controllers.split(',').any(|c| c == wanted),
         };
         fits.then_some(path)
     })?;
@@ -155,7 +190,7 @@ fn own_group(mounts: &str, own: &str, hierarchy: Hierarchy) -> Option<PathBuf> {
         let options = fields.nth(1)?;
         let fits = match hierarchy {
             Hierarchy::V2 => kind == "cgroup2",
-            Hierarchy::Freezer => kind == "cgroup" && options.split(',').any(|o| o == "freezer"),
+            Hierarchy::V1(wanted) => kind == "cgroup" && options.split(',').any(|o| o == wanted),
         };
         let below = Path::new(path).strip_prefix(root).ok().filter(|_| fits)?;
         Some(Path::new(point).join(below))
@@ -178,10 +213,10 @@ mod tests {
         let v2 = own_group(MOUNTS, own, Hierarchy::V2);
         assert_eq!(v2, Some(PathBuf::from("/sys/fs/cgroup/unified/user.slice/x.scope")));
         assert_eq!(
-            own_group(MOUNTS, own, Hierarchy::Freezer),
+            own_group(MOUNTS, own, Hierarchy::V1("freezer")),
             Some(PathBuf::from("/sys/fs/cgroup/freezer/a"))
         );
-        assert_eq!(own_group(MOUNTS, "0::/\n", Hierarchy::Freezer), None);
+        assert_eq!(own_group(MOUNTS, "0::/\n", Hierarchy::V1("freezer")), None);
         assert_eq!(own_group("", own, Hierarchy::V2), None);
         assert_eq!(own_group("garbage\n1 2 - \n", own, Hierarchy::V2), None);
     }

@@ -21,9 +21,11 @@ use crate::slot::{Slot, State};
 use crate::sys::{self, ChildEnd};
 use crate::{note, reaper, scratch};
 
+mod limits;
 mod sockets;
 mod steps;
 
+use limits::Limits;
 use sockets::Sockets;
 
 /// A keeper to which no controller comes ends after this time, if nothing runs.
@@ -85,6 +87,7 @@ struct Daemon {
     journal: Journal,
     logic: Keeper,
     confine: Box<dyn Confine>,
+    limits: Limits,
     search: Search,
     sockets: Sockets,
     notes: Vec<String>,
@@ -114,7 +117,9 @@ pub fn run(mut inherited: Inherited) -> io::Result<Outcome> {
     }
     let open_files = sys::raise_open_files()?;
     let wanted = std::env::var(MODE_VARIABLE).ok();
-    let confine = confine::detect(&marks, reaper_pid, wanted.as_deref())?;
+    let mut confine = confine::detect(&marks, reaper_pid, wanted.as_deref())?;
+    let mut limits = Limits::new(confine::memory_groups(&marks, wanted.as_deref()));
+    limits.take_over(&mut *confine, &journal, &mut records);
     let (logic, actions) = Keeper::new(&records);
     let notes = records.iter().filter_map(|r| match r {
         Record::Corrupt { what, .. } => Some(what.clone()),
@@ -133,6 +138,7 @@ pub fn run(mut inherited: Inherited) -> io::Result<Outcome> {
         journal,
         logic,
         confine,
+        limits,
         sockets,
         notes,
         children: BTreeMap::new(),
@@ -178,6 +184,7 @@ impl Daemon {
             self.sockets.flush();
         }
         self.sockets.close();
+        self.limits.dissolve();
         self.confine.dissolve();
         self.journal.sync()?;
         Ok(Outcome::Done)
@@ -232,6 +239,11 @@ impl Daemon {
     }
 
     fn record(&mut self, record: &Record) -> Option<Input> {
+        if let Record::Forget { attempt } = record
+            && let Some((number, _)) = self.journal.slot(*attempt)
+        {
+            self.limits.forget(*attempt, number);
+        }
         let confine = &mut self.confine;
         // A group that cannot be made is found out by the child, which then says so.
         let written = self.journal.write(record, |slot| confine.ready(slot).unwrap_or(true));
@@ -257,7 +269,9 @@ impl Daemon {
             return None;
         }
         let (number, slot) = self.journal.slot(attempt)?;
-        let setting = Setting { confine: &*self.confine, marks: &self.marks, open_files: &self.open_files };
+        let begin = |bytes| self.limits.begin(&mut *self.confine, attempt, number, bytes);
+        let stderr_to = order.memory.and_then(begin);
+        let setting = Setting { stderr_to: stderr_to.as_ref().map(|s| s.as_fd()), ..self.setting(attempt) };
         // SAFETY: the keeper has one thread.
         match unsafe { launch::launch(order, Place { slot, number }, setting) } {
             Ok(pid) => {
@@ -299,6 +313,7 @@ impl Daemon {
             kill_mode: self.confine.mode(),
             notes: self.notes.clone(),
             attempts,
+            memory_mode: self.limits.mode(&*self.confine),
         })));
     }
 
@@ -342,6 +357,7 @@ impl Daemon {
         // So that even of the shortest job the launch is reported before the end.
         self.look_at_claims();
         self.unclaimed.retain(|(a, _)| *a != attempt);
+        self.look_at_memory(attempt);
         let ending = self.journal.slot(attempt).map_or(Ending::Lost, |(_, slot)| reaper::ending(slot, end));
         self.input(Input::Ended { attempt, ending });
         self.running.remove(&attempt);
@@ -350,15 +366,16 @@ impl Daemon {
     /// The reaper recorded something: see which of the adopted attempts it was.
     fn look_at_adopted(&mut self) {
         let adopted = self.running.iter().filter(|(_, r)| r.pidfd.is_some()).map(|(a, _)| *a);
-        let ended = adopted.filter_map(|a| Some((a, self.recorded(a)?)));
-        for (attempt, ending) in ended.collect::<Vec<_>>() {
+        for attempt in adopted.collect::<Vec<_>>() {
+            let Some(ending) = self.recorded(attempt) else { continue };
             self.input(Input::Ended { attempt, ending });
             self.running.remove(&attempt);
         }
     }
 
-    fn recorded(&self, attempt: Attempt) -> Option<Ending> {
+    fn recorded(&mut self, attempt: Attempt) -> Option<Ending> {
         let slot: Slot = self.journal.slot(attempt)?.1;
+        self.look_at_memory(attempt);
         slot.ending().unwrap_or(Some(Ending::Lost))
     }
 
@@ -511,7 +528,9 @@ impl Daemon {
     fn timeout(&self) -> Option<Duration> {
         let claims = self.unclaimed.first().map(|_| Instant::now() + CLAIM_AFTER);
         let timers =
-            [claims, self.respawn_due, self.alone_due, self.sockets.deadline()].into_iter().flatten();
+            [claims, self.respawn_due, self.alone_due, self.sockets.deadline(), self.limits.deadline()]
+                .into_iter()
+                .flatten();
         let next = self.sweeps.iter().map(|s| s.due).chain(timers).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
@@ -526,6 +545,7 @@ impl Daemon {
             self.alone_due = Some(now + ALONE);
             self.input(Input::Alone);
         }
+        self.watch_memory(now);
         for mut sweep in std::mem::take(&mut self.sweeps) {
             if sweep.due > now {
                 self.sweeps.push(sweep);

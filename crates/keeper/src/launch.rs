@@ -2,13 +2,14 @@
 
 use std::ffi::{CString, OsStr};
 use std::io::{self, Write};
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::confine::{Confine, Marks};
 use crate::login;
+use crate::memory;
 use crate::order::{LaunchOrder, Limit, Stream};
 use crate::report::{FailedStep, LaunchFailure, Process};
 use crate::scratch;
@@ -31,6 +32,12 @@ pub struct Setting<'a> {
     pub confine: &'a dyn Confine,
     /// How they are marked.
     pub marks: &'a Marks,
+    /// What the child enters to have its memory limited, where that is a group of its own.
+    pub memory: Option<&'a memory::V1>,
+    /// Nobody else limits the child's memory: where the machine's runs out, it is the first to go.
+    pub expendable: bool,
+    /// The socket to which the child hands its standard error.
+    pub stderr_to: Option<BorrowedFd<'a>>,
     /// The limit of open files that the keeper was started with.
     pub open_files: &'a libc::rlimit,
 }
@@ -94,15 +101,31 @@ fn child(order: &LaunchOrder, place: Place, generation: u64, setting: Setting) {
     }
 }
 
+/// Of 1000: what is to go first when the machine has no memory left.
+const EXPENDABLE: &str = "900";
+
 /// From a fresh child to the program that it is to become.
 fn begin(order: &LaunchOrder, number: usize, setting: Setting) -> Result<Program, LaunchFailure> {
     sys::reset_signals(sys::IGNORED);
     sys::set_signal_mask(&[]);
     // SAFETY: no pointers. A fresh child leads no group, so that this cannot fail.
     unsafe { libc::setsid() };
-    let entered = setting.confine.enter(number);
+    let entered =
+        setting.confine.enter(number).and_then(|()| setting.memory.map_or(Ok(()), |m| m.enter(number)));
     // Not even for a moment longer than needed: the lock on the state folder is among them.
-    sys::close_range(3, RawFd::MAX);
+    match setting.stderr_to.map(|socket| socket.as_raw_fd()) {
+        None => sys::close_range(3, RawFd::MAX),
+        Some(kept) => {
+            if kept > 3 {
+                sys::close_range(3, kept - 1);
+            }
+            sys::close_range(kept + 1, RawFd::MAX);
+        }
+    }
+    if setting.expendable {
+        // Without this it is as likely to go as others.
+        let _ = std::fs::write("/proc/self/oom_score_adj", EXPENDABLE);
+    }
     entered.map_err(|e| fail(FailedStep::Cgroup, "Could not enter the control group of the job", &e))?;
     set_up(order, setting)
 }
@@ -203,6 +226,12 @@ fn set_up(order: &LaunchOrder, setting: Setting) -> Result<Program, LaunchFailur
     let env = environment(order, setting.marks, &mut complaints);
     change_folder(order, &mut complaints)?;
     open_streams(order)?;
+    if let Some(socket) = setting.stderr_to {
+        // Without it, a line about the job's memory is lost.
+        let _ = sys::send_descriptor(socket, 2);
+        // SAFETY: the socket is this child's copy, and nobody uses it after this.
+        unsafe { libc::close(socket.as_raw_fd()) };
+    }
     if order.argv.is_empty() {
         return Ok(Program::Hold);
     }

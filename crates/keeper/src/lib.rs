@@ -49,6 +49,7 @@ pub mod journal;
 pub mod launch;
 pub mod logic;
 pub mod login;
+pub mod memory;
 pub mod note;
 pub mod order;
 pub mod place;

@@ -1,6 +1,6 @@
 //! Lines of the keeper's in a job's output: why it is ended.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 
@@ -25,7 +25,20 @@ pub fn append(pid: i32, text: &str) -> io::Result<()> {
     }
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     let mut file = OpenOptions::new().append(true).custom_flags(flags).open(path)?;
-    file.write_all(format!("slurmstepd: error: {text}\n").as_bytes())
+    file.write_all(line(text).as_bytes())
+}
+
+/// The same, to what the process once had opened itself.
+///
+/// # Errors
+/// Of writing.
+pub fn write(mut stderr: File, text: &str) -> io::Result<()> {
+    let kind = stderr.metadata()?.file_type();
+    if kind.is_file() || kind.is_char_device() { stderr.write_all(line(text).as_bytes()) } else { Ok(()) }
+}
+
+fn line(text: &str) -> String {
+    format!("slurmstepd: error: {text}\n")
 }
 
 fn real_id(status: &str, name: &str) -> Option<u32> {

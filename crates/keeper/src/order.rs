@@ -112,6 +112,8 @@ pub struct LaunchOrder {
     pub scratch: Option<Vec<u8>>,
     /// Resource limits to set.
     pub limits: Vec<Limit>,
+    /// Memory that all processes of the attempt together may have, bytes; none: as much as there is.
+    pub memory: Option<u64>,
 }
 
 /// Longest scratch path: it must fit the attempt's slot in the journal.
@@ -120,7 +122,7 @@ pub const MAX_SCRATCH: usize = 1024;
 impl LaunchOrder {
     /// What the journal keeps of the order: enough to clean up after a crash.
     pub fn traces(&self) -> Traces {
-        Traces { uid: self.uid, gid: self.gid, scratch: self.scratch.clone() }
+        Traces { uid: self.uid, gid: self.gid, scratch: self.scratch.clone(), memory: self.memory }
     }
 
     pub(crate) fn encode(&self, w: &mut Writer) {
@@ -165,6 +167,7 @@ impl LaunchOrder {
         w.list(&self.limits, |w, l| {
             w.u32(l.resource).u64(l.soft).u64(l.hard);
         });
+        put_appended(w, self.memory);
     }
 
     pub(crate) fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
@@ -192,6 +195,7 @@ impl LaunchOrder {
             limits: r.list("limits", |r| {
                 Ok(Limit { resource: r.u32("resource")?, soft: r.u64("limit")?, hard: r.u64("limit")? })
             })?,
+            memory: get_appended(r, "memory")?,
         };
         Ok(order)
     }
@@ -227,6 +231,19 @@ pub struct Traces {
     pub gid: u32,
     /// Scratch folder to remove at the end.
     pub scratch: Option<Vec<u8>>,
+    /// Memory that its processes may have, bytes.
+    pub memory: Option<u64>,
+}
+
+/// A last field that older programs do not know: absent, it takes no byte, so that they read all that has none.
+pub(crate) fn put_appended(w: &mut Writer, field: Option<u64>) {
+    if let Some(n) = field {
+        w.u64(n);
+    }
+}
+
+pub(crate) fn get_appended(r: &mut Reader, what: &'static str) -> Result<Option<u64>, DecodeError> {
+    if r.is_at_end() { Ok(None) } else { r.u64(what).map(Some) }
 }
 
 pub(crate) fn put_attempt(w: &mut Writer, a: &Attempt) {

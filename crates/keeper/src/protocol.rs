@@ -5,7 +5,8 @@
 //! fields are only ever appended under a new version, and kinds are never reused.
 
 use crate::codec::{DecodeError, Reader, Writer};
-use crate::order::{LaunchOrder, get_attempt, put_attempt};
+use crate::memory::MemoryMode;
+use crate::order::{LaunchOrder, get_appended, get_attempt, put_appended, put_attempt};
 use crate::report::{Attempt, AttemptStatus, ExitReport, FailedStep, LaunchFailure, Stamp};
 
 /// Version of the protocol spoken here.
@@ -118,6 +119,8 @@ pub struct Welcome {
     pub notes: Vec<String>,
     /// Everything not yet acknowledged.
     pub attempts: Vec<(Attempt, AttemptStatus)>,
+    /// How memory limits are kept.
+    pub memory_mode: MemoryMode,
 }
 
 /// From the keeper.
@@ -313,6 +316,7 @@ impl Message for FromKeeper {
                     put_attempt(w, attempt);
                     put_status(w, status);
                 });
+                put_appended(w, (m.memory_mode != MemoryMode::Watched).then_some(m.memory_mode as u64));
                 101
             }
             FromKeeper::Launched { attempt, pid, started_at } => {
@@ -328,7 +332,7 @@ impl Message for FromKeeper {
             }
             FromKeeper::Exited(report) => {
                 put_report(w, report);
-                104
+                if report.out_of_memory { 108 } else { 104 }
             }
             FromKeeper::Unknown { attempt } => {
                 put_attempt(w, attempt);
@@ -363,6 +367,11 @@ impl Message for FromKeeper {
                 },
                 notes: r.list("notes", |r| r.text("note"))?,
                 attempts: r.list("attempts", |r| Ok((get_attempt(r)?, get_status(r)?)))?,
+                memory_mode: match get_appended(&mut r, "memory mode")? {
+                    None => MemoryMode::Watched,
+                    Some(2) => MemoryMode::Enforced,
+                    Some(_) => return Err(DecodeError::Invalid("memory mode")),
+                },
             })),
             102 => FromKeeper::Launched {
                 attempt: get_attempt(&mut r)?,
@@ -371,6 +380,7 @@ impl Message for FromKeeper {
             },
             103 => FromKeeper::LaunchFailed { attempt: get_attempt(&mut r)?, failure: get_failure(&mut r)? },
             104 => FromKeeper::Exited(get_report(&mut r)?),
+            108 => FromKeeper::Exited(out_of_memory(get_report(&mut r)?)),
             105 => FromKeeper::Unknown { attempt: get_attempt(&mut r)? },
             106 => FromKeeper::Refused { reason: r.text("reason")? },
             107 => FromKeeper::StepEnded { attempt: get_attempt(&mut r)?, step: r.u32("step")? },
@@ -389,6 +399,11 @@ pub(crate) fn get_stamp(r: &mut Reader) -> Result<Stamp, DecodeError> {
     Ok(Stamp { wall_ms: r.i64("wall time")?, boot_ms: r.u64("boot time")? })
 }
 
+/// That it is so is told by the kind of the message.
+fn out_of_memory(report: ExitReport) -> ExitReport {
+    ExitReport { out_of_memory: true, ..report }
+}
+
 pub(crate) fn put_report(w: &mut Writer, e: &ExitReport) {
     put_attempt(w, &e.attempt);
     w.i32(e.wait_status).u64(e.user_us).u64(e.system_us).u64(e.max_rss_kb);
@@ -405,6 +420,7 @@ pub(crate) fn get_report(r: &mut Reader) -> Result<ExitReport, DecodeError> {
         max_rss_kb: r.u64("largest resident set")?,
         started_at: get_stamp(r)?,
         ended_at: get_stamp(r)?,
+        out_of_memory: false,
     })
 }
 
@@ -430,7 +446,7 @@ fn put_status(w: &mut Writer, s: &AttemptStatus) {
             put_stamp(w, started_at);
         }
         AttemptStatus::Exited(report) => {
-            w.u8(3);
+            w.u8(if report.out_of_memory { 6 } else { 3 });
             put_report(w, report);
         }
         AttemptStatus::Failed(failure) => {
@@ -448,6 +464,7 @@ fn get_status(r: &mut Reader) -> Result<AttemptStatus, DecodeError> {
         1 => AttemptStatus::NotStarted,
         2 => AttemptStatus::Running { pid: r.i32("pid")?, started_at: get_stamp(r)? },
         3 => AttemptStatus::Exited(get_report(r)?),
+        6 => AttemptStatus::Exited(out_of_memory(get_report(r)?)),
         4 => AttemptStatus::Failed(get_failure(r)?),
         5 => AttemptStatus::Unknown,
         _ => return Err(DecodeError::Invalid("status")),

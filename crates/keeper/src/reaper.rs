@@ -155,7 +155,7 @@ fn record(slots: &mut Slots, end: &ChildEnd) -> io::Result<bool> {
 pub fn ending(slot: Slot, end: &ChildEnd) -> Ending {
     let Ok(intent) = slot.intent() else { return Ending::Lost };
     match slot.stage() {
-        Ok(Stage::Started) => Ending::Exited(ExitReport {
+        Ok(Stage::Started) => Ending::Exited(slot.completed(ExitReport {
             attempt: intent.attempt,
             wait_status: end.wait_status,
             user_us: end.user_us,
@@ -163,7 +163,8 @@ pub fn ending(slot: Slot, end: &ChildEnd) -> Ending {
             max_rss_kb: end.max_rss_kb,
             started_at: intent.at,
             ended_at: sys::now(),
-        }),
+            out_of_memory: false,
+        })),
         Ok(Stage::Failed) => slot.failure().map_or(Ending::Lost, Ending::Failed),
         Ok(Stage::SettingUp) => {
             let what = format!("the process ended before the script began (wait status {})", end.wait_status);

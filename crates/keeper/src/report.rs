@@ -48,12 +48,15 @@ pub struct ExitReport {
     pub user_us: u64,
     /// System CPU time, likewise.
     pub system_us: u64,
-    /// Largest resident set of any one awaited process, KiB.
+    /// Largest resident set of any one awaited process, KiB; of an attempt with a memory limit that was watched or that went
+    /// over it, of all its processes together, where that was more.
     pub max_rss_kb: u64,
     /// When the child process was created.
     pub started_at: Stamp,
     /// When its end was noticed.
     pub ended_at: Stamp,
+    /// It went over its memory limit, and lost a process or all of them for it.
+    pub out_of_memory: bool,
 }
 
 impl ExitReport {

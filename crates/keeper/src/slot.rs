@@ -7,9 +7,9 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::codec::{DecodeError, Reader, Writer};
-use crate::order::{Traces, get_attempt, put_attempt};
+use crate::order::{Traces, get_appended, get_attempt, put_appended, put_attempt};
 use crate::protocol::{get_failure, get_report, get_stamp, put_failure, put_report, put_stamp};
-use crate::report::{Attempt, Ending, LaunchFailure, Process, Stamp};
+use crate::report::{Attempt, Ending, ExitReport, LaunchFailure, Process, Stamp};
 
 /// Bytes of a slot.
 pub(crate) const SLOT: usize = 2048;
@@ -18,6 +18,8 @@ const WORD: usize = 0;
 const STAGE: usize = 8;
 const END: usize = 12;
 const SCRATCH: usize = 16;
+const OUT_OF_MEMORY: usize = 20;
+const PEAK: usize = 24;
 const INTENT: Section = Section { at: 64, size: 1152 };
 const PROCESS: Section = Section { at: 1216, size: 64 };
 const FAILURE: Section = Section { at: 1280, size: 384 };
@@ -95,6 +97,11 @@ impl Slot {
         unsafe { &*self.base.add(at).cast() }
     }
 
+    fn peak(&self) -> &AtomicU64 {
+        // SAFETY: as for the word.
+        unsafe { &*self.base.add(PEAK).cast() }
+    }
+
     /// Generation and state; `None` for a state that nobody ever wrote. The generation rises with each use, so that a child
     /// of an earlier use cannot claim a later one.
     pub fn state(&self) -> (u64, Option<State>) {
@@ -115,9 +122,10 @@ impl Slot {
     /// Takes a free slot for an attempt; returns the generation of this use.
     pub fn occupy(&self, intent: &Intent) -> u64 {
         let generation = self.state().0 + 1;
-        for at in [STAGE, END, SCRATCH] {
+        for at in [STAGE, END, SCRATCH, OUT_OF_MEMORY] {
             self.mark(at).store(0, Ordering::Relaxed);
         }
+        self.peak().store(0, Ordering::Relaxed);
         let mut w = Writer::default();
         put_attempt(&mut w, &intent.attempt);
         w.u32(intent.traces.uid).u32(intent.traces.gid);
@@ -125,6 +133,7 @@ impl Slot {
             w.bytes(s);
         });
         put_stamp(&mut w, &intent.at);
+        put_appended(&mut w, intent.traces.memory);
         self.put(INTENT, generation, &w.bytes);
         self.set_state(generation, State::Intent);
         generation
@@ -198,7 +207,7 @@ impl Slot {
             MARK => {
                 let ending = self.get(ENDING, |r| {
                     Ok(match r.u8("ending")? {
-                        1 => Ending::Exited(get_report(r)?),
+                        1 => Ending::Exited(self.completed(get_report(r)?)),
                         2 => Ending::Failed(get_failure(r)?),
                         3 => Ending::Lost,
                         _ => return Err(DecodeError::Invalid("ending")),
@@ -208,6 +217,28 @@ impl Slot {
             }
             _ => Err(Damaged("ending")),
         }
+    }
+
+    /// The attempt had more memory than it may, and lost a process or all of them for it. A mark of its own, so that it counts
+    /// whoever records the end, and also after that.
+    pub fn set_out_of_memory(&self) {
+        self.mark(OUT_OF_MEMORY).store(MARK, Ordering::Release);
+    }
+
+    /// Whether it is so.
+    pub fn is_out_of_memory(&self) -> bool {
+        self.mark(OUT_OF_MEMORY).load(Ordering::Acquire) == MARK
+    }
+
+    /// Its processes together were seen to have so much memory, KiB.
+    pub fn saw_memory(&self, kb: u64) {
+        self.peak().fetch_max(kb, Ordering::AcqRel);
+    }
+
+    /// The report, with what was noted about the attempt's memory.
+    pub fn completed(&self, report: ExitReport) -> ExitReport {
+        let max_rss_kb = report.max_rss_kb.max(self.peak().load(Ordering::Acquire));
+        ExitReport { max_rss_kb, out_of_memory: self.is_out_of_memory(), ..report }
     }
 
     /// The scratch folder is gone.
@@ -226,7 +257,9 @@ impl Slot {
             let attempt = get_attempt(r)?;
             let (uid, gid) = (r.u32("uid")?, r.u32("gid")?);
             let scratch = r.option("scratch", |r| r.bytes("scratch"))?;
-            Ok(Intent { attempt, traces: Traces { uid, gid, scratch }, at: get_stamp(r)? })
+            let at = get_stamp(r)?;
+            let memory = get_appended(r, "memory")?;
+            Ok(Intent { attempt, traces: Traces { uid, gid, scratch, memory }, at })
         });
         intent.ok_or(Damaged("intent"))
     }

@@ -284,6 +284,60 @@ pub fn drop_start_up_text() {
     }
 }
 
+/// A pair of connected sockets, close-on-exec, that do not block.
+pub fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut pair = [-1; 2];
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: the array has room for two; the descriptors are fresh and ours.
+    unsafe {
+        check(libc::socketpair(libc::AF_UNIX, kind, 0, pair.as_mut_ptr()))?;
+        Ok((OwnedFd::from_raw_fd(pair[0]), OwnedFd::from_raw_fd(pair[1])))
+    }
+}
+
+/// Room for a control message with one descriptor, aligned as its header.
+type Control = [u64; 4];
+
+/// Calls `act` with a message of one byte and room for one descriptor.
+fn with_message<T>(act: impl FnOnce(&mut libc::msghdr) -> io::Result<T>) -> io::Result<T> {
+    let (mut byte, mut control) = ([0u8; 1], Control::default());
+    let mut part = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
+    // SAFETY: zeroed is the empty message.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    (message.msg_iov, message.msg_iovlen) = (&mut part, 1);
+    (message.msg_control, message.msg_controllen) = (control.as_mut_ptr().cast(), size_of::<Control>() as _);
+    act(&mut message)
+}
+
+/// Sends a copy of a descriptor, which lasts in the socket also when this process ends.
+pub fn send_descriptor(socket: BorrowedFd, descriptor: RawFd) -> io::Result<()> {
+    with_message(|message| {
+        // SAFETY: the control buffer has room for the header and one descriptor, and is aligned.
+        unsafe {
+            message.msg_controllen = libc::CMSG_SPACE(size_of::<RawFd>() as u32) as _;
+            let header = libc::CMSG_FIRSTHDR(message);
+            (*header).cmsg_level = libc::SOL_SOCKET;
+            (*header).cmsg_type = libc::SCM_RIGHTS;
+            (*header).cmsg_len = libc::CMSG_LEN(size_of::<RawFd>() as u32) as _;
+            libc::CMSG_DATA(header).cast::<RawFd>().write_unaligned(descriptor);
+            check(libc::sendmsg(socket.as_raw_fd(), message, libc::MSG_NOSIGNAL)).map(drop)
+        }
+    })
+}
+
+/// Takes the descriptor that was sent, if one was.
+pub fn receive_descriptor(socket: BorrowedFd) -> io::Result<Option<OwnedFd>> {
+    with_message(|message| {
+        // SAFETY: the buffers are valid; a descriptor that came is fresh and ours.
+        unsafe {
+            check(libc::recvmsg(socket.as_raw_fd(), message, libc::MSG_CMSG_CLOEXEC))?;
+            let header = libc::CMSG_FIRSTHDR(message);
+            let came = !header.is_null() && (*header).cmsg_type == libc::SCM_RIGHTS;
+            Ok(came.then(|| OwnedFd::from_raw_fd(libc::CMSG_DATA(header).cast::<RawFd>().read_unaligned())))
+        }
+    })
+}
+
 /// Ends the process at once, without running anything of Rust's or libc's.
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: always allowed.

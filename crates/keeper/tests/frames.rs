@@ -1,5 +1,6 @@
 //! Frames and messages: what was written is read back, and garbage is refused without harm.
 
+use bivouac_keeper::memory::MemoryMode;
 use bivouac_keeper::order::{LaunchOrder, Limit, LoginEnv, Stream};
 use bivouac_keeper::protocol::{
     FromKeeper, HEADER, KillMode, MAX_BODY, Scope, ToKeeper, VERSION, Welcome, read_frame, write_frame,
@@ -40,7 +41,7 @@ fn orders() -> impl Strategy<Value = LaunchOrder> {
     let place = (bytes(), option::of(bytes()), streams(), streams(), streams());
     let limit = any::<(u32, u64, u64)>().prop_map(|(resource, soft, hard)| Limit { resource, soft, hard });
     let how = (any::<(u32, i32)>(), option::of(vec(any::<u32>(), 0..4)), vec(limit, 0..3));
-    let rest = (option::of(bytes()), option::of(bytes()));
+    let rest = (option::of(bytes()), option::of(bytes()), option::of(any::<u64>()));
     (who, what, place, how, rest).prop_map(|(who, what, place, how, rest)| LaunchOrder {
         attempt: who.0,
         uid: who.1.0,
@@ -61,6 +62,7 @@ fn orders() -> impl Strategy<Value = LaunchOrder> {
         limits: how.2,
         view: rest.0,
         scratch: rest.1,
+        memory: rest.2,
     })
 }
 
@@ -86,10 +88,19 @@ fn to_keeper() -> impl Strategy<Value = ToKeeper> {
 }
 
 fn reports() -> impl Strategy<Value = ExitReport> {
-    (attempts(), any::<(i32, u64, u64, u64)>(), stamps(), stamps()).prop_map(
-        |(attempt, n, started_at, ended_at)| {
+    (attempts(), any::<(i32, u64, u64, u64)>(), stamps(), stamps(), any::<bool>()).prop_map(
+        |(attempt, n, started_at, ended_at, out_of_memory)| {
             let (wait_status, user_us, system_us, max_rss_kb) = n;
-            ExitReport { attempt, wait_status, user_us, system_us, max_rss_kb, started_at, ended_at }
+            ExitReport {
+                attempt,
+                wait_status,
+                user_us,
+                system_us,
+                max_rss_kb,
+                started_at,
+                ended_at,
+                out_of_memory,
+            }
         },
     )
 }
@@ -115,7 +126,7 @@ fn statuses() -> impl Strategy<Value = AttemptStatus> {
 fn from_keeper() -> impl Strategy<Value = FromKeeper> {
     let modes = prop_oneof![Just(KillMode::CgroupV2), Just(KillMode::Freezer), Just(KillMode::Search)];
     let welcome = (
-        any::<(u16, i32, i32, u64)>(),
+        any::<(u16, i32, i32, u64, bool)>(),
         ".{0,40}",
         modes,
         vec(".{0,20}", 0..3),
@@ -123,8 +134,19 @@ fn from_keeper() -> impl Strategy<Value = FromKeeper> {
     );
     prop_oneof![
         welcome.prop_map(|(n, boot_id, kill_mode, notes, attempts)| {
-            let (version, keeper_pid, reaper_pid, journal) = n;
-            let w = Welcome { version, keeper_pid, reaper_pid, boot_id, journal, kill_mode, notes, attempts };
+            let (version, keeper_pid, reaper_pid, journal, enforced) = n;
+            let memory_mode = if enforced { MemoryMode::Enforced } else { MemoryMode::Watched };
+            let w = Welcome {
+                version,
+                keeper_pid,
+                reaper_pid,
+                boot_id,
+                journal,
+                kill_mode,
+                notes,
+                attempts,
+                memory_mode,
+            };
             FromKeeper::Welcome(Box::new(w))
         }),
         (attempts(), any::<i32>(), stamps()).prop_map(|(attempt, pid, started_at)| FromKeeper::Launched {

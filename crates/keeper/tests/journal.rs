@@ -13,7 +13,7 @@ fn attempt(job: u32) -> Attempt {
 }
 
 fn intent(job: u32) -> Record {
-    let traces = Traces { uid: 1, gid: 2, scratch: Some(vec![b'/'; 1024]) };
+    let traces = Traces { uid: 1, gid: 2, scratch: Some(vec![b'/'; 1024]), memory: Some(u64::MAX) };
     Record::Intent { attempt: attempt(job), traces, at: Stamp { wall_ms: -5, boot_ms: 6 } }
 }
 

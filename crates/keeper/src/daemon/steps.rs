@@ -1,7 +1,7 @@
 //! Daemons of steps: forked among their attempt's processes, and not remembered beyond that.
 
 use super::{Child, Daemon};
-use crate::launch::{self, Setting};
+use crate::launch;
 use crate::order::LaunchOrder;
 use crate::protocol::{FromKeeper, Scope};
 use crate::report::Attempt;
@@ -11,10 +11,9 @@ use std::io;
 impl Daemon {
     pub(super) fn fork_step(&mut self, step: u32, order: &LaunchOrder) {
         let attempt = order.attempt;
-        let setting = Setting { confine: &*self.confine, marks: &self.marks, open_files: &self.open_files };
         let forked = match self.journal.slot(attempt) {
             // SAFETY: the keeper has one thread.
-            Some((number, _)) => unsafe { launch::launch_step(step, order, number, setting) },
+            Some((number, _)) => unsafe { launch::launch_step(step, order, number, self.setting(attempt)) },
             None => Err(io::Error::from_raw_os_error(libc::ESRCH)),
         };
         match forked {
