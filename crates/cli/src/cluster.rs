@@ -210,7 +210,7 @@ fn launch(
         .args(words)
         .env_clear()
         .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-    for keep in ["LANG", "TZ", "BIVOUAC_NO_NAMESPACES"] {
+    for keep in ["LANG", "TZ", "BIVOUAC_NO_NAMESPACES", "BIVOUAC_KILL_MODE"] {
         if let Some(v) = std::env::var_os(keep) {
             command.env(keep, v);
         }

@@ -332,6 +332,8 @@ pub enum KeeperReport {
         usage: Usage,
         /// When.
         ended: Timestamp,
+        /// It had more memory than it may, and lost a process or all of them for it.
+        out_of_memory: bool,
     },
     /// It ran, nothing of it runs any more, and nobody knows how it ended.
     Lost {

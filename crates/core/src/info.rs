@@ -487,6 +487,7 @@ fn step_state(exit: ExitStatus) -> JobState {
     match exit {
         ExitStatus { signal: 0, code: 0 } => JobState::Completed,
         ExitStatus { signal: 0, .. } => JobState::Failed,
+        exit if exit == Outcome::OutOfMemory.status() => JobState::OutOfMemory,
         _ => JobState::Cancelled,
     }
 }

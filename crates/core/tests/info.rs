@@ -69,7 +69,7 @@ fn a_running_job_shows_what_it_has_and_an_ended_one_what_it_had() {
     let usage = Usage { user_us: 5, system_us: 6, max_rss_kb: 7 };
     let ended = w.now().wall;
     w.secs += 1;
-    w.report(KeeperReport::Exited { attempt, status: exit(2), usage, ended });
+    w.report(KeeperReport::Exited { attempt, status: exit(2), usage, ended, out_of_memory: false });
     w.secs += 100;
     let row = info(&w, id);
     assert_eq!((row.state, row.exit, row.elapsed.as_secs()), (JobState::Failed, exit(2), 90));

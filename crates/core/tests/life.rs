@@ -28,13 +28,43 @@ fn a_job_runs_and_ends_once() {
         [Effect::JobEnded { job: id }, Effect::AckKeeper { attempt }, Effect::DropPayload { payload }]
     );
     // The keeper says it again: nothing changes, and it is told that it may forget.
-    let again =
-        KeeperReport::Exited { attempt, status: exit(0), usage: Default::default(), ended: w.now().wall };
+    let again = KeeperReport::Exited {
+        attempt,
+        status: exit(0),
+        usage: Default::default(),
+        ended: w.now().wall,
+        out_of_memory: false,
+    };
     assert_eq!(w.report(again.clone()), vec![]);
     assert_eq!(w.cluster.stale_effects(&again), [Effect::AckKeeper { attempt }]);
     assert_eq!(w.state(id), JobState::Failed);
     w.pass(300);
     assert!(w.cluster.job(id).is_none(), "forgotten after MinJobAge");
+}
+
+#[test]
+fn out_of_memory_unless_it_was_ended_for_another_reason() {
+    let mut w = World::new();
+    let out_of_memory = |w: &mut World, id| {
+        let report = KeeperReport::Exited {
+            attempt: w.attempt(id),
+            status: exit(0),
+            usage: Default::default(),
+            ended: w.now().wall,
+            out_of_memory: true,
+        };
+        w.report(report);
+        w.state(id)
+    };
+    let id = w.submit(spec());
+    w.start(id);
+    w.launched(id);
+    assert_eq!(out_of_memory(&mut w, id), JobState::OutOfMemory);
+    let id = w.submit(spec());
+    w.start(id);
+    w.launched(id);
+    w.cancel(user(1000), id).unwrap();
+    assert_eq!(out_of_memory(&mut w, id), JobState::Cancelled);
 }
 
 #[test]
@@ -180,6 +210,7 @@ fn requeued_jobs_run_again_under_a_new_attempt() {
         status: exit(1),
         usage: Default::default(),
         ended: w.now().wall,
+        out_of_memory: false,
     });
     assert_eq!(w.state(id), JobState::Running);
     w.exits(id, exit(0));

@@ -97,6 +97,7 @@ fn perform(w: &mut World, what: Do) {
                 status: exit(code),
                 usage: Default::default(),
                 ended: w.now().wall,
+                out_of_memory: code == 5,
             }),
             None => return,
         },

@@ -1,6 +1,7 @@
 //! The connection to the keeper: found or started, kept, found again.
 
 use crate::mailbox::Mail;
+use bivouac_keeper::memory::MemoryMode;
 use bivouac_keeper::protocol::{self, FromKeeper, KillMode, ToKeeper, Welcome};
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -27,6 +28,8 @@ pub struct Link {
     pub reaper_pid: u32,
     /// How sure a kill is, in words.
     pub containment: &'static str,
+    /// How memory limits are kept, in words.
+    pub memory: &'static str,
 }
 
 impl Link {
@@ -172,6 +175,10 @@ fn connect(
                     KillMode::Search => {
                         "process search: a process that leaves session and environment escapes a kill"
                     }
+                },
+                memory: match welcome.memory_mode {
+                    MemoryMode::Enforced => "enforced by control groups",
+                    MemoryMode::Watched => "watched: what a job has too much is seen after a moment",
                 },
             };
             Ok((reading, link, welcome))

@@ -76,6 +76,7 @@ fn exited(e: &ExitReport) -> KeeperReport {
         status: ExitStatus::from_wait_status(e.wait_status),
         usage: Usage { user_us: e.user_us, system_us: e.system_us, max_rss_kb: e.max_rss_kb },
         ended: Timestamp(e.ended_at.wall_ms),
+        out_of_memory: e.out_of_memory,
     }
 }
 

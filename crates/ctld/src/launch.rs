@@ -12,10 +12,14 @@ use bivouac_site::{JobPlace, Session, User};
 use bivouac_types::Attempt;
 use bivouac_types::info::JobInfo;
 use bivouac_types::job::OpenMode;
+use bivouac_types::parameters::MemoryLimits;
 use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+
+/// cgroup.conf's MinRAMSpace: less is never enforced.
+const MIN_MEMORY_MB: u64 = 30;
 
 /// Submissions looked at per script that is dropped.
 const DROP_SHARE: usize = 64;
@@ -183,6 +187,7 @@ impl Controller {
             view: self.view_of(&session, &row),
             scratch: session.scratch.map(|p| p.as_os_str().as_bytes().to_vec()),
             limits,
+            memory: self.memory_limit(&row),
         }))
     }
 
@@ -196,6 +201,7 @@ impl Controller {
             cwd: b"/".to_vec(),
             umask: 0o022,
             cpus: self.pinned_cpus(row),
+            memory: self.memory_limit(row),
             scratch: session.scratch.map(|p| p.as_os_str().as_bytes().to_vec()),
             ..LaunchOrder::default()
         }
@@ -225,6 +231,17 @@ impl Controller {
         let place =
             JobPlace { job: row.id.to_string(), node, kept: row.spec.kept_dir.as_deref().map(Into::into) };
         self.installed.job(&user, self.access, &place).map_err(|e| NotOrdered::Never(e.to_string()))
+    }
+
+    /// What all processes of a job together may have, bytes: what it was given on all of its nodes, which are one machine.
+    fn memory_limit(&self, row: &JobInfo) -> Option<u64> {
+        let limited = match self.config.parameters.memory_limits {
+            MemoryLimits::None => false,
+            MemoryLimits::Asked => row.spec.resources.mem.is_some(),
+            MemoryLimits::All => true,
+        };
+        let given: u64 = row.nodes.iter().map(|share| share.mem_mb).sum();
+        (limited && given > 0).then(|| given.max(MIN_MEMORY_MB).saturating_mul(1 << 20))
     }
 
     /// Where nodes promise no more than the machine has, CPU n of the node is the n-th CPU that the daemon may use.

@@ -71,12 +71,7 @@ fn text(cluster: &Cluster, job: &Job, why: Why, at: Timestamp) -> String {
 fn line(job: JobId, node: &str, why: Why, at: &str) -> String {
     let why = match why {
         Why::Cancelled => "",
-        Why::OutOfMemory => {
-            return format!(
-                "Detected 1 oom-kill event(s) in StepId={job}.batch. Some of your processes may have been killed \
-                 by the cgroup out-of-memory handler."
-            );
-        }
+        Why::OutOfMemory => return bivouac_keeper::note::out_of_memory(job.0, 1),
         Why::TimeLimit => " DUE TO TIME LIMIT",
         Why::Requeue => " DUE TO JOB REQUEUE",
         Why::NodeFailure => " DUE TO NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS",

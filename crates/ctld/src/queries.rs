@@ -202,6 +202,7 @@ impl Controller {
             nodes,
             jobs,
             containment: self.keeper.as_ref().map(|k| k.containment.to_owned()),
+            memory: self.keeper.as_ref().map(|k| k.memory.to_owned()),
             storage_problem: self.storage_problem.clone(),
             faults: self.faults.faults().to_vec(),
             config_problem: self.config_problem.clone(),

@@ -37,6 +37,14 @@ pub fn write(mut stderr: File, text: &str) -> io::Result<()> {
     if kind.is_file() || kind.is_char_device() { stderr.write_all(line(text).as_bytes()) } else { Ok(()) }
 }
 
+/// Of a job that had more memory than it may.
+pub fn out_of_memory(job: u32, kills: u64) -> String {
+    format!(
+        "Detected {kills} oom-kill event(s) in StepId={job}.batch. Some of your processes may have been killed by the \
+         cgroup out-of-memory handler."
+    )
+}
+
 fn line(text: &str) -> String {
     format!("slurmstepd: error: {text}\n")
 }

@@ -564,6 +564,9 @@ pub struct Status {
     pub jobs: std::collections::BTreeMap<String, u64>,
     /// How jobs are contained and killed (the keeper's word).
     pub containment: Option<String>,
+    /// How memory limits of jobs are kept.
+    #[serde(default)]
+    pub memory: Option<String>,
     /// Why nothing can be stored at present.
     pub storage_problem: Option<String>,
     /// Scripted faults that are to come.

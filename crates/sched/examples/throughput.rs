@@ -125,7 +125,13 @@ impl Bench {
             self.time += 1;
             self.command(Command::Report(KeeperReport::Launched { attempt, pid: 1 }));
             let (status, usage, ended_at) = (ExitStatus::default(), Usage::default(), self.now().wall);
-            self.command(Command::Report(KeeperReport::Exited { attempt, status, usage, ended: ended_at }));
+            self.command(Command::Report(KeeperReport::Exited {
+                attempt,
+                status,
+                usage,
+                ended: ended_at,
+                out_of_memory: false,
+            }));
             self.command(Command::Tick);
             ended += 1;
         }

@@ -51,6 +51,7 @@ fn exited(e: &report::ExitReport) -> KeeperReport {
         status: ExitStatus::from_wait_status(e.wait_status),
         usage: Usage::default(),
         ended: Timestamp(e.ended_at.wall_ms),
+        out_of_memory: e.out_of_memory,
     }
 }
 

@@ -211,6 +211,7 @@ impl Sim {
                     kill_mode: bivouac_keeper::protocol::KillMode::CgroupV2,
                     notes: Vec::new(),
                     attempts,
+                    memory_mode: bivouac_keeper::memory::MemoryMode::Enforced,
                 };
                 self.keeper_sends(FromKeeper::Welcome(Box::new(welcome)));
             }

@@ -1,12 +1,12 @@
 //! From a profile to the controller's configuration.
 
 use bivouac_types::config::{ClusterConfig, LimitClock, NodeConfig, PartitionConfig, QosConfig, TresLimit};
-use bivouac_types::parameters::Parameters;
+use bivouac_types::parameters::{MemoryLimits, Parameters};
 use bivouac_types::{Duration, TimeLimit};
 use toml::Spanned;
 
 use crate::error::{ProfileError, SiteError};
-use crate::format::{Clock, Nodes, Partition, Profile, Qos, Tres};
+use crate::format::{Clock, Limited, Nodes, Partition, Profile, Qos, Tres};
 use crate::machine::Machine;
 use crate::near;
 use crate::sources::Sources;
@@ -65,6 +65,11 @@ pub(crate) fn build(
         job_requeue: c.job_requeue.unwrap_or(true),
         parameters: Parameters {
             requeue_delay: c.requeue_delay.map(|seconds| Duration::from_secs(seconds.into())),
+            memory_limits: match c.memory_limits.unwrap_or(Limited::Asked) {
+                Limited::None => MemoryLimits::None,
+                Limited::Asked => MemoryLimits::Asked,
+                Limited::All => MemoryLimits::All,
+            },
             ..Parameters::default()
         },
     };

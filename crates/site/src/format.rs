@@ -44,6 +44,7 @@ pub(crate) struct Cluster {
     pub owner_is_operator: Option<bool>,
     pub job_requeue: Option<bool>,
     pub requeue_delay: Option<u32>,
+    pub memory_limits: Option<Limited>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -51,6 +52,15 @@ pub(crate) struct Cluster {
 pub(crate) enum Clock {
     Monotonic,
     Wall,
+}
+
+/// Which jobs have no more memory than they were given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Limited {
+    None,
+    Asked,
+    All,
 }
 
 /// Nodes of one shape.
@@ -194,7 +204,7 @@ macro_rules! merge_options {
 
 merge_options!(Cluster {} accounts default_account default_qos overcommit kill_wait min_job_age max_array_size
     max_job_count first_job_id limit_clock owner_is_operator job_requeue
-    requeue_delay);
+    requeue_delay memory_limits);
 merge_options!(Partition { name } nodes default default_time max_time min_nodes max_nodes max_cpus_per_node
     def_mem_per_cpu max_mem_per_node allow_qos priority_tier priority_job_factor billing);
 merge_options!(Qos { name } priority max_wall max_jobs_per_user max_submit_per_user max_per_user max_per_job

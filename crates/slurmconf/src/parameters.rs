@@ -7,7 +7,7 @@ use crate::partition::Memory;
 use crate::values;
 use crate::{Beside, Build, Diagnostic, SLURM_CONF};
 use bivouac_types::config::{ClusterConfig, InitialState, LimitClock, QosConfig, valid_cluster_name};
-use bivouac_types::parameters::{Enforce, EnforcePartLimits, LicenseConfig, Parameters};
+use bivouac_types::parameters::{Enforce, EnforcePartLimits, LicenseConfig, MemoryLimits, Parameters};
 use bivouac_types::{Duration, Mpi, TimeLimit};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +39,15 @@ impl Given {
     fn words(&self, key: &str) -> Vec<String> {
         self.get(key).map(values::words).unwrap_or_default()
     }
+}
+
+/// The plugin that constrains memory, or the one that samples it, is told to.
+fn memory_limits(given: &Given, cgroup: &Given) -> MemoryLimits {
+    let has = |key: &str, word: &str| given.words(key).iter().any(|w| w.trim().eq_ignore_ascii_case(word));
+    let constrained = has("TaskPlugin", "task/cgroup") && cgroup.yes("ConstrainRAMSpace");
+    let sampled = has("JobAcctGatherParams", "OverMemoryKill")
+        && given.get("JobAcctGatherType").is_some_and(|t| !t.eq_ignore_ascii_case("jobacct_gather/none"));
+    if constrained || sampled { MemoryLimits::All } else { MemoryLimits::None }
 }
 
 impl Build {
@@ -148,8 +157,9 @@ impl Build {
         partitions.iter_mut().for_each(|p| p.nodes.retain(|n| !future.contains(n)));
 
         let mut cgroup = BTreeMap::new();
+        let mut constrain = Given::default();
         for line in &beside.cgroup {
-            self.parameters(line, |name| keys::find(CGROUP, name), &mut Given::default(), &mut cgroup);
+            self.parameters(line, |name| keys::find(CGROUP, name), &mut constrain, &mut cgroup);
         }
         let licenses = self.licenses(&given);
         let mut parameters = self.typed(&given);
@@ -158,6 +168,7 @@ impl Build {
         parameters.conf_dir = Some(dir.to_owned());
         parameters.given = shown;
         parameters.cgroup = cgroup;
+        parameters.memory_limits = memory_limits(&given, &constrain);
         parameters.licenses = licenses;
         parameters.switches = switches;
         let storage = given.get("AccountingStorageType").unwrap_or_default();

@@ -6,6 +6,18 @@ use crate::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Which jobs are ended when they have more memory than they were given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MemoryLimits {
+    /// None: memory is counted.
+    #[default]
+    None,
+    /// Those that asked for memory themselves.
+    Asked,
+    /// All.
+    All,
+}
+
 /// The parameters that something here acts on, and the text of all that were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -38,6 +50,8 @@ pub struct Parameters {
     pub kill_on_bad_exit: bool,
     /// MpiDefault: srun's default.
     pub mpi_default: Mpi,
+    /// Which jobs have no more memory than they were given.
+    pub memory_limits: MemoryLimits,
     /// JobFileAppend: output files are appended to at the first start too.
     pub job_file_append: bool,
     /// RequeueExit: exit codes with which a batch job is requeued.

@@ -55,6 +55,9 @@ fn print(s: &Status) {
     if let Some(how) = &s.containment {
         println!("containment {how}");
     }
+    if let Some(how) = &s.memory {
+        println!("memory      {how}");
+    }
     for line in s.config_problem.iter().flat_map(|p| p.lines()) {
         println!("PROBLEM     the configuration in use is an older one: {line}");
     }

@@ -12,6 +12,7 @@ use bivouac_types::{ExitStatus, JobId, Now, Outcome, Timestamp};
 #[derive(Clone, Copy)]
 enum End {
     Exited(ExitStatus),
+    OutOfMemory(ExitStatus),
     Lost,
     NotLaunched,
 }
@@ -30,8 +31,9 @@ impl Cluster {
                 vec![Change::Launched { attempt, pid }]
             }
             KeeperReport::Launched { .. } => Vec::new(),
-            KeeperReport::Exited { status, usage, ended, .. } => {
-                let change = self.end(job, cause, End::Exited(status), (ended, usage), now);
+            KeeperReport::Exited { status, usage, ended, out_of_memory, .. } => {
+                let how = if out_of_memory { End::OutOfMemory(status) } else { End::Exited(status) };
+                let change = self.end(job, cause, how, (ended, usage), now);
                 let held = cause.is_none() && matches!(change, Change::Requeued { .. });
                 let held = held && self.exits_held(status);
                 let hold = held.then_some(Change::Held { job: job.id, hold: Hold::SpecialExit });
@@ -75,7 +77,7 @@ impl Cluster {
         now: Now,
     ) -> Change {
         let status = match how {
-            End::Exited(status) => Some(status),
+            End::Exited(status) | End::OutOfMemory(status) => Some(status),
             _ => None,
         };
         let again =
@@ -97,6 +99,7 @@ impl Cluster {
                 return again_after(Repeated::Exited { status, usage });
             }
             (None, End::Exited(status)) => Outcome::Exited(status),
+            (None, End::OutOfMemory(_)) => Outcome::OutOfMemory,
             (None, End::NotLaunched) => Outcome::LaunchFailed,
             (None, End::Lost) if again => return again_after(Repeated::NodeFail),
             (None, End::Lost) => Outcome::NodeFail,

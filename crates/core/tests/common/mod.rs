@@ -209,7 +209,13 @@ impl World {
     pub fn exits(&mut self, job: JobId, status: ExitStatus) {
         let attempt = self.attempt(job);
         let ended = self.now().wall;
-        self.report(KeeperReport::Exited { attempt, status, usage: Usage::default(), ended });
+        self.report(KeeperReport::Exited {
+            attempt,
+            status,
+            usage: Usage::default(),
+            ended,
+            out_of_memory: false,
+        });
     }
 
     /// Starts, launches and ends it.

@@ -199,13 +199,8 @@ impl Daemon {
         }
     }
 
-    /// In slurmstepd's words.
     fn tell_out_of_memory(&mut self, attempt: Attempt, kills: u64) {
-        let text = format!(
-            "Detected {kills} oom-kill event(s) in StepId={}.batch. Some of your processes may have been killed by the \
-             cgroup out-of-memory handler.",
-            attempt.job
-        );
+        let text = note::out_of_memory(attempt.job, kills);
         let socket = self.limits.limited.get(&attempt).and_then(|l| l.stderr.as_ref());
         let stderr = socket.and_then(|s| sys::receive_descriptor(s.as_fd()).ok().flatten());
         // A note that cannot be written is lost: it changes nothing.

@@ -135,12 +135,7 @@ pub const CONTROLLER: &[Key] = &[
         "jobacct_gather/none",
         NO_GATHER,
     ),
-    refused(
-        "JobAcctGatherParams",
-        Words(&["NoShared", "UsePss"]),
-        NULL,
-        "OverMemoryKill needs sampled memory: leave it out",
-    ),
+    honoured("JobAcctGatherParams", Words(&["NoShared", "UsePss", "OverMemoryKill"]), NULL),
     listed("JobCompHost", Text, "localhost", NO_COMP),
     listed("JobCompLoc", Text, "/var/log/slurm_jobcomp.log", NO_COMP),
     listed("JobCompParams", Text, NULL, NO_COMP).unseen(),

@@ -40,7 +40,7 @@ pub const CGROUP: &[Key] = &[
     listed("ConstrainCores", LowerYesNo, "no", NO_LIMITS),
     listed("ConstrainDevices", LowerYesNo, "no", NO_LIMITS),
     listed("ConstrainKmemSpace", LowerYesNo, "no", NO_LIMITS),
-    listed("ConstrainRAMSpace", LowerYesNo, "no", NO_LIMITS),
+    honoured("ConstrainRAMSpace", LowerYesNo, "no"),
     listed("ConstrainSwapSpace", LowerYesNo, "no", NO_LIMITS),
     listed("IgnoreSystemd", LowerYesNo, "no", NO_LIMITS),
     listed("IgnoreSystemdOnFailure", LowerYesNo, "no", NO_LIMITS),

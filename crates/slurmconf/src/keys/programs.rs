@@ -158,12 +158,7 @@ pub const PROGRAMS: &[Key] = &[
     listed("SwitchParameters", Text, NULL, NO_SWITCH),
     listed("SwitchType", Text, "switch/none", NO_SWITCH),
     refused("TaskEpilog", Program, NULL, NO_TASK),
-    listed(
-        "TaskPlugin",
-        Text,
-        "task/none",
-        "tasks are bound as srun's options say where nodes are not overcommitted",
-    ),
+    honoured("TaskPlugin", Text, "task/none"),
     listed("TaskPluginParam", Text, "(null type)", "tasks are bound as srun's options say"),
     refused("TaskProlog", Program, NULL, NO_TASK),
     listed("TCPTimeout", Unit("sec"), "2 sec", NO_NET),
