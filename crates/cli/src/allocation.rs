@@ -16,6 +16,7 @@ use bivouac_proto::message::{CancelRequest, SignalScope};
 use bivouac_types::{ExitStatus, JobId, JobState, PendingReason};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::Write;
+use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -254,6 +255,17 @@ impl Allocation {
                 return Event::News(news);
             }
         }
+    }
+
+    /// What becomes readable when there are news; none while the controller is gone. It is looked for anew now and then.
+    pub fn line(&mut self) -> Option<BorrowedFd<'_>> {
+        self.line.restore(Instant::now());
+        self.line.client.as_ref().filter(|_| !self.line.over).map(Client::stream)
+    }
+
+    /// The news that have come.
+    pub fn hear(&mut self) -> Option<AllocationNews> {
+        self.line.hear()
     }
 
     /// From here on nothing is waited for any more.

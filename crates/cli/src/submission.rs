@@ -4,11 +4,12 @@
 use crate::cluster::{self, Unreachable};
 use crate::identity::{self, Identity};
 use crate::invocation;
+use crate::refusal;
 use bivouac_options::job::Asked;
 use bivouac_options::{Given, Program};
 use bivouac_proto::frame::FrameError;
 use bivouac_proto::message::{Ask, Payload, Response, Submission};
-use bivouac_types::JobSpec;
+use bivouac_types::{JobSpec, Timestamp};
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -92,6 +93,33 @@ pub fn send(submission: Submission) -> Result<Response, Unreachable> {
     match cluster::ask(ask.clone()) {
         Err(Unreachable::Frame(FrameError::Closed | FrameError::Io(_))) => cluster::ask(ask),
         answer => answer,
+    }
+}
+
+/// --test-only: when the job would start, and where.
+///
+/// # Errors
+/// The exit code; the error is printed.
+pub fn test_only(program: Program, spec: JobSpec) -> Result<ExitCode, ExitCode> {
+    let refused = |what: &dyn std::fmt::Display| fail(program, format_args!("allocation failure: {what}"));
+    match cluster::ask(Ask::TestOnly(Box::new(spec.clone()))) {
+        Ok(Response::WouldStart { job, start, cpus, nodes, partition }) => {
+            let zone = jiff::tz::TimeZone::system();
+            let format = bivouac_types::time::TimeFormat::Standard;
+            let start = start.format(&zone, &format, Timestamp::of(&jiff::Zoned::now()));
+            let nodes: bivouac_types::HostList = nodes.into_iter().collect();
+            eprintln!(
+                "{program}: Job {job} to start at {start} using {cpus} processors on nodes {nodes} in partition {partition}"
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(Response::Rejected(reject)) => {
+            refusal::print_of_test(program, &reject, &spec);
+            Err(invocation::error_exit())
+        }
+        Ok(Response::Failed(what)) => Err(refused(&what)),
+        Ok(other) => Err(refused(&format_args!("unexpected answer {other:?}"))),
+        Err(e) => Err(refused(&e)),
     }
 }
 

@@ -177,15 +177,32 @@ fn steps_share_the_jobs_cpus() {
 }
 
 #[test]
-fn outside_a_job_srun_says_what_to_do() {
+fn outside_a_job_srun_makes_one_of_its_own() {
     let camp = Camp::new();
-    let said = camp.run("srun", ["hostname"]);
-    assert_eq!(
-        (said.code, said.err.as_str()),
-        (1, "srun: error: srun outside a job comes in a later release; use sbatch --wrap\n")
+    let said = camp.run(
+        "srun",
+        ["-J", "named", "-n1", "sh", "-c", "echo $SLURM_JOB_ID $SLURM_STEP_ID $SLURM_JOB_NAME; exit 4"],
     );
-    let mut command = camp.command("srun");
-    let out = command.env("SLURM_JOB_ID", "1").args(["module", "load", "x"]).output().unwrap();
-    let text = String::from_utf8_lossy(&out.stderr).into_owned();
-    assert!(text.contains("module is a function of the shell"), "{text}");
+    assert_eq!((said.code, said.out.as_str()), (4, "1 0 named\n"), "{}", said.err);
+    let said = camp.run("srun", ["--begin=now", "--comment=x", "-t", "5", "true"]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    let steps = camp.run("sacct", ["-n", "-P", "-o", "JobID,JobName,State,ExitCode"]).ok();
+    assert_eq!(
+        steps.lines().collect::<Vec<_>>(),
+        ["1|named|FAILED|4:0", "1.0|named|FAILED|4:0", "2|true|COMPLETED|0:0", "2.0|true|COMPLETED|0:0"]
+    );
+}
+
+#[test]
+fn a_job_ends_with_its_srun() {
+    let camp = Camp::new();
+    let mut srun = camp.command("srun").args(["sleep", "605"]).spawn().unwrap();
+    camp.until("the step runs", || camp.run("squeue", ["-h", "-s"]).ok().contains("1.0"));
+    let inside =
+        camp.run("srun", ["--jobid=1", "--overlap", "sh", "-c", "echo $SLURM_JOB_ID.$SLURM_STEP_ID"]);
+    assert_eq!((inside.code, inside.out.as_str()), (0, "1.1\n"), "{}", inside.err);
+    srun.kill().unwrap();
+    srun.wait().unwrap();
+    camp.until("the job has ended", || camp.run("squeue", ["-h"]).ok().is_empty());
+    assert!(!camp.processes().iter().any(|(_, args)| args.contains("sleep 605")));
 }

@@ -154,7 +154,7 @@ pub fn read(
 }
 
 /// What a job's processes know their job by.
-const JOB_VARIABLES: [&str; 2] = ["SLURM_JOB_ID", "SLURM_JOBID"];
+pub const JOB_VARIABLES: [&str; 2] = ["SLURM_JOB_ID", "SLURM_JOBID"];
 
 /// The choices, if none of them is refused.
 fn available(choices: Vec<Choice>, in_job: bool) -> Result<Vec<Choice>, UsageError> {

@@ -33,5 +33,5 @@ pub mod table;
 pub mod update;
 pub mod value;
 
-pub use getopt::{Choice, Given, Invocation, Source, UsageError, read};
+pub use getopt::{Choice, Given, Invocation, JOB_VARIABLES, Source, UsageError, read};
 pub use table::{Arg, Opt, PROGRAMS, Program, Status};

@@ -87,6 +87,8 @@ pub struct Request {
     pub disable_status: bool,
     /// --quit-on-interrupt: an interrupt ends the step.
     pub quit_on_interrupt: bool,
+    /// --jobid: the job to run in.
+    pub job: Option<u32>,
     /// --pty: task 0 has a terminal.
     pub pty: bool,
 }
@@ -241,6 +243,11 @@ pub fn request(given: &Given, plane_size: Option<u32>) -> Result<Request, ValueE
         gres: text("gres"),
         disable_status: given.has("disable-status"),
         quit_on_interrupt: given.has("quit-on-interrupt"),
+        job: match given.value("jobid").map(str::parse) {
+            None => None,
+            Some(Ok(job)) => Some(job),
+            Some(Err(_)) => return Err(ValueError::invalid("jobid")),
+        },
         pty: given.has("pty"),
     };
     given.finish()?;

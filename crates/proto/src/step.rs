@@ -38,6 +38,9 @@ pub struct StepOrder {
     pub limits: Vec<(u32, u64, u64)>,
     /// Where the tasks go.
     pub layout: crate::message::StepLayout,
+    /// The job is srun's own: its command line was read as one outside a job.
+    #[serde(default)]
+    pub outside: bool,
     /// Rows and columns of srun's terminal.
     pub window: Option<(u16, u16)>,
 }

@@ -5,7 +5,7 @@ use crate::{cluster, clusters, refusal, submission};
 use bivouac_options::Program;
 use bivouac_options::sbatch::Request;
 use bivouac_proto::message::{Ask, Response, Submission};
-use bivouac_types::{ExitStatus, JobId, Timestamp};
+use bivouac_types::{ExitStatus, JobId};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub fn submit(request: &Request, submission: Submission) -> Result<ExitCode, Exi
     let clusters = request.job.clusters.as_deref();
     let cluster = clusters.map(|list| clusters::known(Program::Sbatch, list, "--cluster")).transpose()?;
     if request.test_only {
-        return test_only(submission);
+        return submission::test_only(Program::Sbatch, submission.spec);
     }
     let spec = submission.spec.clone();
     match submission::send(submission) {
@@ -37,29 +37,6 @@ pub fn submit(request: &Request, submission: Submission) -> Result<ExitCode, Exi
         }
         Ok(other) => Err(unexpected(&other)),
         Err(e) => Err(fail(format_args!("Batch job submission failed: {e}"))),
-    }
-}
-
-/// --test-only.
-fn test_only(submission: Submission) -> Result<ExitCode, ExitCode> {
-    let spec = submission.spec;
-    match cluster::ask(Ask::TestOnly(Box::new(spec.clone()))) {
-        Ok(Response::WouldStart { job, start, cpus, nodes, partition }) => {
-            let zone = jiff::tz::TimeZone::system();
-            let format = bivouac_types::time::TimeFormat::Standard;
-            let start = start.format(&zone, &format, Timestamp::of(&jiff::Zoned::now()));
-            let nodes: bivouac_types::HostList = nodes.into_iter().collect();
-            eprintln!(
-                "sbatch: Job {job} to start at {start} using {cpus} processors on nodes {nodes} in partition {partition}"
-            );
-            Ok(ExitCode::SUCCESS)
-        }
-        Ok(Response::Rejected(reject)) => {
-            refusal::print_of_test(Program::Sbatch, &reject, &spec);
-            Err(crate::invocation::error_exit())
-        }
-        Ok(other) => Err(unexpected(&other)),
-        Err(e) => Err(fail(format_args!("allocation failure: {e}"))),
     }
 }
 

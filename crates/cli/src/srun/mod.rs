@@ -4,9 +4,11 @@ pub mod advice;
 mod choice;
 pub mod environment;
 pub mod gres;
+mod outside;
 mod relay;
 pub mod step;
 
+use crate::allocation::Allocation;
 use crate::invocation;
 use crate::stepd::commands::Commands;
 use crate::stepd::watch::Outcome;
@@ -38,6 +40,8 @@ pub fn tell(line: std::fmt::Arguments<'_>) {
 }
 
 fn srun(given: &Given, args: &[OsString]) -> Result<ExitCode, ExitCode> {
+    // The job's part of the options first: what then is left over, nobody has asked for.
+    let asked = if given.in_job { None } else { Some(outside::asked(given)?) };
     let request = request(given, number("SLURM_DIST_PLANESIZE")).map_err(|e| {
         let code = invocation::fail_value(Program::Srun, &e);
         advice::refused(given.value("mpi"));
@@ -52,27 +56,83 @@ fn srun(given: &Given, args: &[OsString]) -> Result<ExitCode, ExitCode> {
         eprintln!("srun: fatal: No command given to execute.");
         return Err(ExitCode::FAILURE);
     };
-    let job = number("SLURM_JOB_ID").or_else(|| number("SLURM_JOBID")).map(JobId);
-    let Some(job) = job else {
-        return Err(fail("srun outside a job comes in a later release; use sbatch --wrap"));
-    };
-    // What is wrong with the command is found out before a step is made for it.
+    // What is wrong with the command is found out before anything is asked for.
     let path = programs::path_of(&request.export.apply(std::env::vars_os()));
     let commands = Commands::read(&request, given, path, None)?;
-    gres::variables(job, request.gres.as_deref())?;
-    let ask = step::Sizes::of(job, &request)?;
-    commands.check(ask.ntasks)?;
+    commands.check(request.ntasks)?;
     if request.bcast.is_some() {
         bcast::source(name)?;
     }
-    let layout = step::start(job, &request, name, ask)?;
-    let outcome = around(&request, &layout, &given.operands, args);
-    if outcome.is_err() {
-        // A step that could not be run is over as well.
-        let exit = ExitStatus { code: 1, signal: 0 };
-        step::end(&layout, &Outcome { exit, usage: Default::default() });
+    let step = Step { given, args, request: &request, commands };
+    if let Some(asked) = asked {
+        return outside::run(&step, asked);
     }
-    outcome.map(ExitCode::from)
+    let job = step.request.job.or_else(|| number("SLURM_JOB_ID")).or_else(|| number("SLURM_JOBID"));
+    let Some(job) = job.map(JobId) else { return Err(fail("SLURM_JOB_ID is no job's number")) };
+    if number("SLURM_JOB_ID") != Some(job.0) {
+        outside::enter(job)?;
+    }
+    step.run(job, None).map(ExitCode::from)
+}
+
+/// A step that is asked for.
+struct Step<'a> {
+    given: &'a Given,
+    args: &'a [OsString],
+    request: &'a Request,
+    commands: Commands,
+}
+
+impl Step<'_> {
+    /// Makes the step and runs it; gives srun's exit code. `own` is the job, if it is srun's own.
+    ///
+    /// # Errors
+    /// The exit code; the error is printed.
+    fn run(&self, job: JobId, own: Option<&mut Allocation>) -> Result<u8, ExitCode> {
+        let Some(name) = self.given.operands.first() else { return Err(ExitCode::FAILURE) };
+        gres::variables(job, self.request.gres.as_deref())?;
+        let ask = step::Sizes::of(job, self.request)?;
+        self.commands.check(ask.ntasks)?;
+        let layout = step::start(job, self.request, name, ask)?;
+        let outcome = self.around(&layout, own);
+        if outcome.is_err() {
+            // A step that could not be run is over as well.
+            let exit = ExitStatus { code: 1, signal: 0 };
+            step::end(&layout, &Outcome { exit, usage: Default::default() });
+        }
+        outcome
+    }
+
+    /// Runs the step between its prolog and its epilog, which are srun's own.
+    fn around(&self, layout: &StepLayout, own: Option<&mut Allocation>) -> Result<u8, ExitCode> {
+        let id = layout.step;
+        let (command, around) = (&self.given.operands, &self.request.programs);
+        let variables = environment::of_programs(id);
+        if let Some(prolog) = &around.prolog
+            && let Some(status) = programs::of_step(prolog, "prolog_srun", command, &variables)
+            && !status.success()
+        {
+            let code = programs::code(status);
+            tell(format_args!("srun: error: srun prolog failed rc = {code}. Aborting step."));
+            tell(format_args!(
+                "srun: launch/slurm: launch_p_step_launch: StepId={id} aborted before step completely launched."
+            ));
+            return Err(ExitCode::FAILURE);
+        }
+        let code = Relay::start(layout, self.request, self.args, own).map(|relay| relay.run(layout));
+        if let Some(epilog) = &around.epilog {
+            programs::of_step(epilog, "epilog_srun", command, &variables);
+        }
+        code
+    }
+}
+
+/// Reads the job's part of the options of an srun outside a job.
+///
+/// # Errors
+/// The exit code; the error is printed.
+pub fn asked_outside(given: &Given) -> Result<(), ExitCode> {
+    outside::asked(given).map(drop)
 }
 
 /// Words that only a shell knows are a common mistake.
@@ -93,30 +153,4 @@ pub fn shell_word(name: &OsStr) -> Result<(), ExitCode> {
 /// The number that a variable holds.
 pub fn number(variable: &str) -> Option<u32> {
     std::env::var(variable).ok()?.parse().ok()
-}
-
-/// Runs the step between its prolog and its epilog, which are srun's own. Gives srun's exit code.
-fn around(
-    request: &Request,
-    layout: &StepLayout,
-    command: &[OsString],
-    args: &[OsString],
-) -> Result<u8, ExitCode> {
-    let id = layout.step;
-    let own = environment::of_programs(id);
-    if let Some(prolog) = &request.programs.prolog
-        && let Some(status) = programs::of_step(prolog, "prolog_srun", command, &own)
-        && !status.success()
-    {
-        tell(format_args!("srun: error: srun prolog failed rc = {}. Aborting step.", programs::code(status)));
-        tell(format_args!(
-            "srun: launch/slurm: launch_p_step_launch: StepId={id} aborted before step completely launched."
-        ));
-        return Err(ExitCode::FAILURE);
-    }
-    let code = Relay::start(layout, request, args).map(|relay| relay.run(layout));
-    if let Some(epilog) = &request.programs.epilog {
-        programs::of_step(epilog, "epilog_srun", command, &own);
-    }
-    code
 }

@@ -2,14 +2,15 @@
 //! its terminal and task 0's.
 
 use super::{fail, tell};
+use crate::allocation::Allocation;
 use crate::stepd::forward;
 use crate::stepd::wire::Wire;
 use bivouac_keeper::order::{LIMITS, Limit};
 use bivouac_options::srun::{Request, Stream};
 use bivouac_proto::frame::FrameError;
-use bivouac_proto::message::StepLayout;
+use bivouac_proto::message::{AllocationNews, StepLayout};
 use bivouac_proto::step::{FromStep, StepOrder, ToStep};
-use bivouac_types::Blob;
+use bivouac_types::{Blob, JobState};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::termios::{self, OptionalActions, Termios};
 use std::ffi::OsString;
@@ -40,8 +41,10 @@ const WATCHED: [i32; 8] = [
 ];
 
 /// srun's end of a running step.
-pub struct Relay {
+pub struct Relay<'a> {
     wire: Wire,
+    /// The job, if it is srun's own: its end is heard of.
+    own: Option<&'a mut Allocation>,
     signals: File,
     /// What is typed goes here: to the tasks' input, or to task 0's terminal.
     input: Option<File>,
@@ -63,12 +66,17 @@ impl Drop for Restore {
     }
 }
 
-impl Relay {
+impl<'a> Relay<'a> {
     /// Calls the daemon of a step that was granted, and gives it what it needs.
     ///
     /// # Errors
     /// The exit code; the error is printed.
-    pub fn start(layout: &StepLayout, request: &Request, args: &[OsString]) -> Result<Relay, ExitCode> {
+    pub fn start(
+        layout: &StepLayout,
+        request: &Request,
+        args: &[OsString],
+        own: Option<&'a mut Allocation>,
+    ) -> Result<Relay<'a>, ExitCode> {
         let signals = watched().map_err(|e| fail(format_args!("signals cannot be watched: {e}")))?;
         let unreachable = |e: &dyn std::fmt::Display| {
             fail(format_args!(
@@ -77,7 +85,7 @@ impl Relay {
             ))
         };
         let mut wire = Wire::call(&layout.socket, PATIENCE).map_err(|e| unreachable(&e))?;
-        let order = order(layout, args);
+        let order = order(layout, args, own.is_some());
         let no_input = File::open("/dev/null").map_err(|e| fail(format_args!("/dev/null: {e}")))?;
         let mut input = None;
         let typed = io::stdin().is_terminal() && matches!(request.input, Stream::All | Stream::Task(_));
@@ -93,13 +101,16 @@ impl Relay {
         let (stdout, stderr) = (duplicate(io::stdout())?, duplicate(io::stderr())?);
         wire.send(&ToStep::Run(Box::new(order)), &[stdin.as_fd(), stdout.as_fd(), stderr.as_fd()])
             .map_err(|e| unreachable(&e))?;
-        Ok(Relay { wire, signals, input, pty: None, before: Restore::default() })
+        Ok(Relay { wire, own, signals, input, pty: None, before: Restore::default() })
     }
 
     /// Until the step is over; gives srun's exit code.
     pub fn run(mut self, layout: &StepLayout) -> u8 {
         loop {
-            let [signalled, told, typed, shown] = self.wait();
+            let [signalled, told, typed, shown, heard] = self.wait();
+            if heard {
+                self.hear_of_job();
+            }
             if shown && !self.show() {
                 self.pty = None;
             }
@@ -133,25 +144,48 @@ impl Relay {
     }
 
     /// Waits until there is something of: a signal, word from the daemon, something typed, something to show.
-    fn wait(&self) -> [bool; 4] {
+    fn wait(&mut self) -> [bool; 5] {
         let stdin = io::stdin();
-        let own = self.input.is_some() && is_foreground();
+        let has_job = self.own.is_some();
+        let line = self.own.as_mut().and_then(|own| own.line());
+        let typed = self.input.is_some() && is_foreground();
         let nothing = PollFlags::empty();
         let mut polled = [
             PollFd::new(&self.signals, PollFlags::IN),
             PollFd::new(&self.wire, PollFlags::IN),
-            PollFd::new(&stdin, if own { PollFlags::IN } else { nothing }),
+            PollFd::new(&stdin, if typed { PollFlags::IN } else { nothing }),
+            PollFd::new(&self.signals, nothing),
             PollFd::new(&self.signals, nothing),
         ];
         if let Some(pty) = &self.pty {
             polled[3] = PollFd::new(pty, PollFlags::IN);
         }
-        let timeout = (self.input.is_some() && !own).then(|| timespec(LOOK));
+        if let Some(line) = line {
+            polled[4] = PollFd::from_borrowed_fd(line, PollFlags::IN);
+        }
+        // A controller that is gone is looked for now and then.
+        let lost = has_job && line.is_none();
+        let timeout = (lost || self.input.is_some() && !typed).then(|| timespec(LOOK));
         if rustix::event::poll(&mut polled, timeout.as_ref()).is_err() {
-            return [false; 4];
+            return [false; 5];
         }
         let ready = |i: usize| !polled[i].revents().is_empty();
-        [ready(0), ready(1), own && ready(2), self.pty.is_some() && ready(3)]
+        [ready(0), ready(1), typed && ready(2), self.pty.is_some() && ready(3), line.is_some() && ready(4)]
+    }
+
+    /// The job is being ended by others: its tasks are told why.
+    fn hear_of_job(&mut self) {
+        let Some(own) = &mut self.own else { return };
+        if let Some(AllocationNews::Revoked { state }) = own.hear() {
+            own.forget();
+            let why = match state {
+                JobState::Timeout => " DUE TO TIME LIMIT",
+                JobState::NodeFail => " DUE TO NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS",
+                JobState::Preempted => " DUE TO PREEMPTION",
+                _ => "",
+            };
+            let _ = self.wire.send(&ToStep::Terminate(why.to_owned()), &[]);
+        }
     }
 
     /// Task 0's terminal is there: ours is passed through to it, as it is.
@@ -273,7 +307,7 @@ fn watched() -> io::Result<File> {
 }
 
 /// Everything that srun has.
-fn order(layout: &StepLayout, args: &[OsString]) -> StepOrder {
+fn order(layout: &StepLayout, args: &[OsString], outside: bool) -> StepOrder {
     let entry =
         |(name, value): (OsString, OsString)| Blob([name.as_bytes(), b"=", value.as_bytes()].concat());
     let size = [io::stdin().as_raw_fd(), io::stdout().as_raw_fd(), io::stderr().as_raw_fd()]
@@ -291,6 +325,7 @@ fn order(layout: &StepLayout, args: &[OsString]) -> StepOrder {
             .map(|limit| (limit.resource, limit.soft, limit.hard))
             .collect(),
         layout: layout.clone(),
+        outside,
         window: size.map(|size| (size.ws_row, size.ws_col)),
     }
 }

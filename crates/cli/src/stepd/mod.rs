@@ -156,11 +156,19 @@ struct Step<'a> {
 /// Reads srun's command line, which srun has found to be good, and runs the step.
 fn step_of(order: &StepOrder, client: &mut Wire, listener: UnixListener) -> Result<Outcome, ExitCode> {
     let args: Vec<OsString> = order.args.iter().map(|a| OsStr::from_bytes(&a.0).to_owned()).collect();
-    let given = match bivouac_options::read(Program::Srun, &args, |name| std::env::var_os(name)) {
+    // Read as srun has read it: outside a job no variable said that there was one.
+    let variable = |name: &str| match order.outside && bivouac_options::JOB_VARIABLES.contains(&name) {
+        true => None,
+        false => std::env::var_os(name),
+    };
+    let given = match bivouac_options::read(Program::Srun, &args, variable) {
         Ok(Invocation::Run(given)) => given,
         _ => return Err(fail("the step's command line could not be read again")),
     };
     let given: Given = given;
+    if order.outside {
+        crate::srun::asked_outside(&given)?;
+    }
     let request = request(&given, number("SLURM_DIST_PLANESIZE"))
         .map_err(|e| crate::invocation::fail_value(Program::Srun, &e))?;
     let Some(name) = given.operands.first() else { return Err(ExitCode::FAILURE) };

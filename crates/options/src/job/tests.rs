@@ -59,7 +59,7 @@ fn the_same_words_ask_for_the_same_job() {
                 [word.as_str(), "--job-name=n"].into_iter().chain(rest.iter().copied()).collect();
             let shown = |program| {
                 let mut asked = asked(program, &words);
-                for asked in &mut asked {
+                if let Ok(asked) = &mut asked {
                     // Told to the command of salloc only.
                     asked.variables.retain(|(name, _)| *name != "SLURM_NETWORK");
                     // sbatch says twice what it reads twice.

@@ -102,7 +102,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .env(&["SLURM_STDINMODE"]),
     opt("interactive", "the step of an interactive job").refused(LATER),
     opt("job-name", "name of the job and the step").short('J').takes("name").env_outside(&["SLURM_JOB_NAME"]),
-    opt("jobid", "job to run in").takes("job_id").refused("srun runs in the job of the script that calls it"),
+    opt("jobid", "job to run in").takes("job_id"),
     opt("kill-on-bad-exit", "end the step when a task fails")
         .short('K')
         .may_take("0|1")
