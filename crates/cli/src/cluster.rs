@@ -188,7 +188,7 @@ fn start(place: &Place, site: Option<&str>) -> Result<(), Unreachable> {
 const SYSTEMD_RUN: &str = "/usr/bin/systemd-run";
 
 /// The runtime folder of the user's systemd manager, if one runs. Root's cluster needs no delegation.
-fn user_manager() -> Option<PathBuf> {
+pub fn user_manager() -> Option<PathBuf> {
     // SAFETY: geteuid has no preconditions.
     let uid = unsafe { libc::geteuid() };
     let dir = PathBuf::from(format!("/run/user/{uid}"));

@@ -28,6 +28,9 @@ fn out_of_memory(camp: &Camp, words: &str) {
     assert_eq!(camp.read(&format!("slurm-{neighbour}.out")), "well\n");
     let status = camp.status().and_then(|s| s.memory).unwrap();
     assert!(status.contains(words), "{status}");
+    let doctor = camp.bivouac(["doctor"]).ok();
+    let memory = doctor.lines().find(|l| l.starts_with("memory")).unwrap();
+    assert!(memory.contains(&format!("of jobs that ask for memory, {status}")), "{doctor}");
 }
 
 #[test]

@@ -127,7 +127,8 @@ fn processes(group: &Path) -> Vec<i32> {
 /// Whether only our programs are in a group: others are not moved about.
 fn all_ours(group: &Path) -> bool {
     let ours = |pid: &i32| {
-        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("bivouac"))
+        let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        program.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"bivouac"))
     };
     processes(group).iter().all(ours)
 }

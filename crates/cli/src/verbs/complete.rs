@@ -16,8 +16,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// The verbs that can be completed.
-const VERBS: [(&str, &str); 10] = [
+const VERBS: [(&str, &str); 11] = [
     ("completion", "print a shell's completion"),
+    ("doctor", "what is enforced here, and what would help"),
     ("down", "stop the cluster"),
     ("ephemeral", "a private cluster while a command runs"),
     ("fault", "let something go wrong on purpose"),

@@ -1,6 +1,7 @@
 //! `bivouac VERB`: what is about the cluster itself and not a command of Slurm's.
 
 mod complete;
+mod doctor;
 mod down;
 mod ephemeral;
 mod fault;
@@ -28,6 +29,7 @@ usage: bivouac [--cluster NAME] [--admin] VERB [OPTIONS]
   fault add|list|clear      let something go wrong on purpose, to test what a tool then does: `bivouac fault`
                             tells how
   status [--json]           what runs where
+  doctor                    what of a job is enforced here, only watched, or missing, and what would help
   login [-- COMMAND...]     a shell on the site's login node, or one command there
   link DIR                  make sbatch, squeue, ... in DIR as links to this program
   man DIR                   write the manual pages of all commands below DIR (add it to MANPATH)
@@ -102,6 +104,7 @@ pub fn run(args: &[OsString]) -> ExitCode {
         "ephemeral" => ephemeral::run(options),
         "fault" => fault::run(options),
         "status" => status::run(options),
+        "doctor" => doctor::run(options),
         "login" => login::run(options),
         "link" => link::run(options),
         "man" => manual::run(options, HELP),
@@ -129,7 +132,7 @@ fn verb_of(words: &[OsString]) -> Option<&str> {
 
 /// Whether a verb is ours, so that its options are, too.
 fn is_own(verb: &str) -> bool {
-    ["up", "down", "ephemeral", "fault", "status", "login", "link", "man", "completion", "setup"]
+    ["up", "down", "ephemeral", "fault", "status", "doctor", "login", "link", "man", "completion", "setup"]
         .contains(&verb)
 }
 
