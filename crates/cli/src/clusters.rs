@@ -1,6 +1,7 @@
 //! `--clusters` and its variables: which of the clusters that share a database a command is for. A cluster of bivouac's is
 //! alone in its database; its name, and `all`, mean it.
 
+use crate::terminal;
 use bivouac_options::{Given, Program, Source};
 use bivouac_proto::place::Place;
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ pub fn known(program: Program, list: &str, entry: &str) -> Result<String, ExitCo
     if found {
         return Ok(own);
     }
+    hint(program, list, &own);
     Err(crate::invocation::fail(
         program,
         format_args!(
@@ -42,6 +44,23 @@ pub fn known(program: Program, list: &str, entry: &str) -> Result<String, ExitCo
              see available clusters."
         ),
     ))
+}
+
+/// How another cluster of bivouac's is spoken to.
+fn hint(program: Program, list: &str, own: &str) {
+    let is_there =
+        |name: &&str| Place::find(Some(name)).is_ok_and(|place| !place.inside && place.state_dir.is_dir());
+    match list.split(',').find(is_there) {
+        Some(name) => {
+            terminal::hint(format_args!(
+                "cluster {name} is spoken to by `BIVOUAC_CLUSTER={name} {program} ...`"
+            ));
+        }
+        None => terminal::hint(format_args!(
+            "this is cluster {own}, and it knows no other; `BIVOUAC_CLUSTER=NAME {program} ...` speaks to another \
+             cluster of this machine"
+        )),
+    }
 }
 
 fn own(program: Program) -> Result<String, ExitCode> {

@@ -49,3 +49,22 @@ fn another_name_is_not_known_by_the_database() {
     let said = camp.run("squeue", ["-h", "-M", "nope,test"]);
     assert_eq!((said.code, said.err.as_str()), (0, "squeue: error: No cluster 'nope' known by database.\n"));
 }
+
+#[test]
+fn a_terminal_is_told_how_another_cluster_is_spoken_to() {
+    let camp = Camp::new().with("BIVOUAC_HINTS", "1");
+    camp.bivouac(["--cluster", "second", "up"]).ok();
+    let status = camp.bivouac(["--cluster", "second", "status"]).ok();
+    assert!(
+        status.contains("\nkeeper      process ") && status.contains("\nreaper      process "),
+        "{status}"
+    );
+    let said = camp.run("squeue", ["-M", "second"]);
+    assert!(said.err.starts_with("squeue: error: No cluster 'second' known by database.\n"), "{said:?}");
+    assert!(
+        said.err.contains("bivouac: cluster second is spoken to by `BIVOUAC_CLUSTER=second squeue ...`\n")
+    );
+    let said = camp.run("squeue", ["-M", "nope"]);
+    assert!(said.err.contains("this is cluster test, and it knows no other"), "{said:?}");
+    camp.bivouac(["--cluster", "second", "down"]).ok();
+}

@@ -94,6 +94,11 @@ fn help_and_version_come_before_later_errors() {
     for o in Program::Sbatch.options() {
         assert!(help.contains(&format!("--{}", o.long)), "--{}", o.long);
     }
+    let help = parse(Program::Scontrol, &["--help"]).unwrap_err();
+    for words in ["  hold JOBS  ", "  listpids [JOB[.STEP]]  ", "What show shows:\n"] {
+        assert!(help.contains(words), "{help}");
+    }
+    assert!(!help.contains("takeover"), "what is refused is not offered");
     assert!(parse(Program::Srun, &["--usage"]).unwrap_err().lines().all(|l| l.len() <= 80));
 }
 

@@ -1,7 +1,7 @@
 //! --help, --usage and --version, made from the table.
 
 use crate::getopt::VERSION;
-use crate::table::{Arg, Opt, Program, Status};
+use crate::table::{Arg, COMMANDS, ENTITIES, Opt, Program, REPORTS, Status, Word};
 
 /// The text that ends the command at once, if the option is one of those.
 pub fn answer(program: Program, opt: &Opt) -> Option<String> {
@@ -23,9 +23,15 @@ fn signature(opt: &Opt) -> String {
     }
 }
 
+/// A line of two columns; two lines where the first one is full.
+fn entry(left: &str, text: &str) -> String {
+    const WIDTH: usize = 38;
+    let gap = if left.len() + 2 < WIDTH { String::new() } else { format!("\n{:WIDTH$}", "") };
+    format!("  {left:<width$}{gap}{text}\n", width = WIDTH - 2)
+}
+
 /// The whole help.
 pub fn help(program: Program) -> String {
-    const WIDTH: usize = 38;
     let mut out = format!("Usage: {program} [options] {}\n", program.synopsis()).replace(" \n", "\n");
     if program.is_added() {
         // As sites have it, what it is for comes first.
@@ -36,9 +42,15 @@ pub fn help(program: Program) -> String {
     }
     out += "\nOptions:\n";
     for o in program.options().iter().filter(|o| o.status == Status::Honoured) {
-        let left = signature(o);
-        let gap = if left.len() + 2 < WIDTH { String::new() } else { format!("\n{:WIDTH$}", "") };
-        out += &format!("  {left:<width$}{gap}{}\n", o.help, width = WIDTH - 2);
+        out += &entry(&signature(o), o.help);
+    }
+    match program {
+        Program::Scontrol => {
+            out += &words("Commands", COMMANDS);
+            out += &words("What show shows", ENTITIES);
+        }
+        Program::Sreport => out += &words("Reports", REPORTS),
+        _ => {}
     }
     let mut others = |heading: &str, reason: fn(&Opt) -> Option<&'static str>| {
         let told = program.options().iter().filter_map(|o| Some((o, reason(o)?)));
@@ -57,6 +69,20 @@ pub fn help(program: Program) -> String {
         Status::Refused(instead) => Some(instead),
         _ => None,
     });
+    out
+}
+
+/// Words that a command knows, with what follows them.
+fn words(heading: &str, words: &[Word]) -> String {
+    let mut out = format!("\n{heading}:\n");
+    for word in words.iter().filter(|w| !matches!(w.status, Status::Refused(_))) {
+        let left = format!("{} {}", word.name, word.arguments);
+        let text = match word.status {
+            Status::Listed(why) => format!("{} (without effect: {why})", word.help),
+            _ => word.help.to_owned(),
+        };
+        out += &entry(left.trim_end(), &text);
+    }
     out
 }
 

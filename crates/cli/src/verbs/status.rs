@@ -3,8 +3,10 @@
 use super::{Words, fail, place};
 use bivouac_proto::client::Client;
 use bivouac_proto::message::{Ask, Response, Status};
+use bivouac_types::{Duration, Timestamp};
 use std::io;
 use std::process::ExitCode;
+use std::time::Instant;
 
 pub(super) fn run(mut words: Words) -> ExitCode {
     let json = words.flag("--json");
@@ -27,7 +29,7 @@ fn status(json: bool) -> Result<ExitCode, ExitCode> {
         )),
         _ => fail(e),
     })?;
-    match client.call(Ask::Status).map_err(fail)? {
+    match settled(&mut client)? {
         Response::Status(status) if json => {
             println!("{}", serde_json::to_string_pretty(&status).map_err(fail)?);
             Ok(ExitCode::SUCCESS)
@@ -41,8 +43,30 @@ fn status(json: bool) -> Result<ExitCode, ExitCode> {
     }
 }
 
+/// How long a fresh controller may be without the keeper that it starts.
+const START: Duration = Duration::from_secs(3);
+
+/// The status; that of a cluster which is just starting once it has its keeper.
+fn settled(client: &mut Client) -> Result<Response, ExitCode> {
+    let asked = Instant::now();
+    loop {
+        let answer = client.call(Ask::Status).map_err(fail)?;
+        let Response::Status(status) = &answer else { return Ok(answer) };
+        if !is_starting(status) || asked.elapsed().as_secs() >= START.as_secs() {
+            return Ok(answer);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+fn is_starting(status: &Status) -> bool {
+    let age = Timestamp::of(&jiff::Zoned::now()).since(status.up_since);
+    status.keeper_pid.is_none() && age < START
+}
+
 fn print(s: &Status) {
-    let pid = |p: Option<u32>| p.map_or_else(|| "not there".to_owned(), |p| format!("process {p}"));
+    let missing = if is_starting(s) { "starting" } else { "not there" };
+    let pid = |p: Option<u32>| p.map_or_else(|| missing.to_owned(), |p| format!("process {p}"));
 
     println!("cluster     {}", s.cluster);
     println!("site        {}", s.site);
