@@ -43,6 +43,10 @@ impl fmt::Display for Unreachable {
             Unreachable::Start(what) => {
                 write!(f, "Unable to contact slurm controller (connect failure): {what}")
             }
+            Unreachable::Frame(FrameError::Closed | FrameError::Io(_)) => f.write_str(
+                "Unable to contact slurm controller (connect failure): it ended while it was asked, and whether it has done \
+                 that is not known: look, and ask again (`bivouac status` tells whether it is back)",
+            ),
             Unreachable::Frame(e) => write!(f, "{e}"),
         }
     }
@@ -79,6 +83,8 @@ pub fn connect_to(place: &Place, site: Option<&str>) -> Result<Client, Unreachab
                         meet(&greeting);
                     }
                     client.admin = ADMIN.load(Ordering::Relaxed);
+                    let place = place.clone();
+                    client.reconnect = Some(Box::new(move || connect_to(&place, None).ok()));
                     return Ok(client);
                 }
                 Err(e @ (FrameError::Closed | FrameError::Io(_))) => Unreachable::Frame(e),

@@ -7,7 +7,6 @@ use crate::invocation;
 use crate::refusal;
 use bivouac_options::job::Asked;
 use bivouac_options::{Given, Program};
-use bivouac_proto::frame::FrameError;
 use bivouac_proto::message::{Ask, Payload, Response, Submission};
 use bivouac_types::{JobSpec, Timestamp};
 use std::io::{self, Read};
@@ -89,11 +88,7 @@ pub fn of(program: Program, asked: &Asked, spec: JobSpec, payload: Payload) -> R
 /// # Errors
 /// See [`Unreachable`].
 pub fn send(submission: Submission) -> Result<Response, Unreachable> {
-    let ask = Ask::Submit(Box::new(submission));
-    match cluster::ask(ask.clone()) {
-        Err(Unreachable::Frame(FrameError::Closed | FrameError::Io(_))) => cluster::ask(ask),
-        answer => answer,
-    }
+    cluster::ask(Ask::Submit(Box::new(submission)))
 }
 
 /// --test-only: when the job would start, and where.

@@ -7,7 +7,6 @@ use crate::index_set::IndexSet;
 use crate::job::{Phase, Run};
 use crate::plan::Plan;
 use bivouac_types::Timestamp;
-use bivouac_types::config::PartitionConfig;
 use bivouac_types::info::{GresShare, LicenseInfo, NodeInfo, PartitionInfo};
 use std::collections::BTreeMap;
 
@@ -40,12 +39,16 @@ impl Cluster {
                 on_node[n].planned = true;
             }
         }
-        on_node.into_iter().enumerate().map(|(n, on_node)| self.node_info(n, on_node, up_since)).collect()
+        let mut partitions = vec![Vec::new(); on_node.len()];
+        for partition in &self.world.tables.partitions {
+            partition.nodes.iter().for_each(|n| partitions[*n].push(partition.name.to_string()));
+        }
+        let info = |(n, (on_node, partitions))| self.node_info(n, on_node, partitions, up_since);
+        on_node.into_iter().zip(partitions).enumerate().map(info).collect()
     }
 
-    fn node_info(&self, n: usize, on_node: OnNode, up_since: Timestamp) -> NodeInfo {
+    fn node_info(&self, n: usize, on_node: OnNode, partitions: Vec<String>, up_since: Timestamp) -> NodeInfo {
         let config = &self.world.config.nodes[n];
-        let within = |p: &&PartitionConfig| p.nodes.contains(&config.name);
         let share = |((name, kind), indices): (_, IndexSet)| GresShare {
             name,
             kind,
@@ -54,7 +57,7 @@ impl Cluster {
         NodeInfo {
             config: config.clone(),
             stand: self.world.stands[n].clone(),
-            partitions: self.world.config.partitions.iter().filter(within).map(|p| p.name.clone()).collect(),
+            partitions,
             alloc_cpus: on_node.cpus,
             alloc_mem_mb: on_node.mem_mb,
             alloc_gres: on_node.gres.into_iter().map(share).collect(),

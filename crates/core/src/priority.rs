@@ -10,7 +10,7 @@ use crate::world::World;
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::priority::{Factors, tres_weights};
 use bivouac_types::{Now, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Priority of a job of no QoS, no partition factor and no --nice with priority/basic.
 pub(crate) const BASE: i64 = 4_294_901_760;
@@ -62,7 +62,8 @@ impl Scale {
 /// What nodes have together, by the names of trackable resources.
 fn total(config: &ClusterConfig, nodes: &[String]) -> BTreeMap<String, f64> {
     let mut sum = BTreeMap::<String, f64>::new();
-    for node in config.nodes.iter().filter(|n| nodes.contains(&n.name)) {
+    let nodes: BTreeSet<&str> = nodes.iter().map(String::as_str).collect();
+    for node in config.nodes.iter().filter(|n| nodes.contains(n.name.as_str())) {
         let mut add = |name: String, n: f64| *sum.entry(name).or_default() += n;
         add("cpu".into(), f64::from(node.cpus()));
         add("mem".into(), node.memory_mb as f64);

@@ -1,6 +1,7 @@
 //! `bivouac ephemeral`: a private cluster while a command runs, and nothing of it afterwards.
 
 use bivouac_e2e::{Camp, alive, kill};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 
 /// A camp whose temporary folder is its own, so that what is left there is seen.
@@ -248,4 +249,38 @@ fn no_command_of_the_hosts_slurm_answers() {
         assert_eq!(camp.bivouac([name, "-n"]).err, said.err);
     }
     nothing_is_left(&camp);
+}
+
+/// Whenever the signal comes, while the cluster starts as well: it ends, and takes everything along.
+#[test]
+fn a_signal_during_the_start_ends_it_and_nothing_is_left() {
+    let camp = camp();
+    // A start that takes a while.
+    camp.file(
+        "conf/slurm.conf",
+        "ClusterName=c\nNodeName=n[1-2000] CPUs=64\nPartitionName=p Nodes=ALL Default=YES\n",
+    );
+    for (tries, signal) in
+        [libc::SIGTERM, libc::SIGINT, libc::SIGHUP].into_iter().cycle().take(12).enumerate()
+    {
+        let mut child = camp
+            .command("bivouac")
+            .args(["ephemeral", "--slurm-conf", "conf", "--", "sh", "-c", "touch started; exec sleep 300"])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        match tries {
+            // At whatever moment, or when there is a folder but no cluster yet.
+            0..9 => std::thread::sleep(std::time::Duration::from_millis(10 * tries as u64)),
+            _ => camp.until("there is a folder", || !folders(&camp).is_empty()),
+        }
+        kill(child.id(), signal);
+        camp.until("it has ended", || child.try_wait().unwrap().is_some());
+        let status = child.wait().unwrap();
+        let told = status.code().or(status.signal().map(|signal| 128 + signal));
+        assert_eq!(told, Some(128 + signal), "try {tries}: {status:?}");
+        assert!(tries < 9 || !camp.path("work/started").exists(), "the command was started all the same");
+        let _ = std::fs::remove_file(camp.path("work/started"));
+        nothing_is_left(&camp);
+    }
 }

@@ -143,3 +143,37 @@ fn a_second_controller_on_the_same_state_is_refused_and_told_who_the_first_is() 
     assert_eq!(said.code, 1);
     assert!(said.out.contains(&format!("process {pid}")), "{said:?}");
 }
+
+/// The controller dies when a command has found it, and before it asks.
+#[test]
+fn of_the_controller_while_it_is_asked() {
+    let camp = Camp::new();
+    let job = camp.sbatch(["-b", "now+1hour", "--wrap", "true"]).to_string();
+    let asked = |words: &[&str]| {
+        let pid = camp.complete_status().controller_pid;
+        camp.bivouac(["fault", "add", "slow", words[0], "1", "--times", "1"]).ok();
+        let child = camp
+            .command(words[0])
+            .args(&words[1..])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        camp.until("it has found the controller", || camp.bivouac(["fault", "list"]).ok().is_empty());
+        kill(pid, SIGKILL);
+        let said = child.wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (said.status.code(), text(said.stdout), text(said.stderr))
+    };
+    let fine = |out: &str| (Some(0), out.to_owned(), String::new());
+    assert_eq!(asked(&["squeue", "-h", "-o", "%A"]), fine(&format!("{job}\n")));
+    assert_eq!(asked(&["sinfo", "-h", "-o", "%D"]), fine("1\n"));
+    assert_eq!(asked(&["sacct", "-X", "-n", "-P", "-o", "JobID", "-j", &job]), fine(&format!("{job}\n")));
+    assert_eq!(asked(&["scontrol", "hold", &job]), fine(""));
+    assert!(camp.run("squeue", ["-h", "-o", "%r"]).ok().starts_with("JobHeld"));
+    assert_eq!(asked(&["scancel", &job]), fine(""));
+    assert!(camp.state(job.parse().unwrap()).starts_with("CANCELLED"));
+    // What would be done twice is not asked twice.
+    let (code, _, error) = asked(&["scontrol", "create", "PartitionName=another"]);
+    assert!(code == Some(1) && error.contains("it ended while it was asked"), "{code:?} {error}");
+}

@@ -80,6 +80,7 @@ impl Build {
         let mut nodes = Vec::new();
         let mut named = BTreeSet::new();
         let mut defaults = Defaults::default();
+        let mut cpus = 0;
         for line in node_lines {
             let entry = self.entry(line, NODE);
             if entry.get("NodeName").is_some_and(|n| n.eq_ignore_ascii_case("default")) {
@@ -88,6 +89,11 @@ impl Build {
             }
             let entry = defaults.under(entry);
             for node in self.nodes(&entry) {
+                cpus += u64::from(node.cpus());
+                if cpus > ClusterConfig::MAX_CPUS {
+                    self.problem(&line.place, ClusterConfig::too_many_cpus(cpus));
+                    return None;
+                }
                 if named.insert(node.name.clone()) {
                     nodes.push(node);
                 } else {

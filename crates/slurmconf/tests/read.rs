@@ -61,6 +61,19 @@ fn nodes_are_filled_in_as_slurm_does() {
 }
 
 #[test]
+fn more_cpus_than_tables_can_hold_are_refused() {
+    let lines: String = (1..=3).map(|n| format!("NodeName=a{n}-[1-60000] CPUs=1024\n")).collect();
+    let conf = format!("ClusterName=c\n{lines}PartitionName=p Nodes=ALL\n");
+    assert_eq!(
+        problems(&[("slurm.conf", &conf)]),
+        [
+            "/conf/slurm.conf:3: the nodes have 67109888 CPUs together, more than 67108864: tables of them would exhaust \
+          this machine's memory"
+        ]
+    );
+}
+
+#[test]
 fn partitions_take_defaults_and_the_clusters_memory() {
     let config = good(
         "ClusterName=c\nDefMemPerCPU=100\nMaxMemPerNode=900\nNodeName=n[1-2]\nPartitionName=DEFAULT MaxTime=10\n\

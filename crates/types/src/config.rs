@@ -420,6 +420,17 @@ impl ClusterConfig {
         self.partitions.iter().find(|p| p.default)
     }
 
+    /// CPUs that all nodes together may have: each takes its place in tables. The largest clusters have some millions.
+    pub const MAX_CPUS: u64 = 1 << 26;
+
+    /// Says that nodes have more CPUs than that.
+    pub fn too_many_cpus(cpus: u64) -> String {
+        format!(
+            "the nodes have {cpus} CPUs together, more than {}: tables of them would exhaust this machine's memory",
+            ClusterConfig::MAX_CPUS
+        )
+    }
+
     /// Checks that names are unique and that every name referred to exists.
     ///
     /// # Errors
@@ -455,6 +466,10 @@ impl ClusterConfig {
             if n.memory_mb == 0 {
                 return fail(format!("node {}", n.name), "has no memory".into());
             }
+        }
+        let cpus: u64 = self.nodes.iter().map(|n| u64::from(n.cpus())).sum();
+        if cpus > ClusterConfig::MAX_CPUS {
+            return fail("nodes".into(), ClusterConfig::too_many_cpus(cpus));
         }
         let nodes: BTreeSet<&str> = self.nodes.iter().map(|n| n.name.as_str()).collect();
         for p in &self.partitions {

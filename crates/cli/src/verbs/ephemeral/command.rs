@@ -3,6 +3,7 @@
 use bivouac_proto::place::Place;
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
 
@@ -21,14 +22,40 @@ pub fn hold_signals() -> libc::sigset_t {
 }
 
 fn held() -> libc::sigset_t {
+    set_of(&HELD)
+}
+
+fn set_of(signals: &[i32]) -> libc::sigset_t {
     // SAFETY: the set is initialised before it is used.
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&mut set);
-        for signal in HELD {
-            libc::sigaddset(&mut set, signal);
+        for signal in signals {
+            libc::sigaddset(&mut set, *signal);
         }
         set
+    }
+}
+
+/// What asks us to end before there is a command that it could be passed on to.
+const ENDING: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
+
+/// Waits until there is something to read, or its end; the signal that asked us to end before that, if one did.
+pub fn signal_before(input: &impl AsRawFd) -> Option<i32> {
+    let ending = set_of(&ENDING);
+    // SAFETY: valid sets and descriptors, and a place for the signal's particulars; the descriptor is closed once.
+    unsafe {
+        let signals = libc::signalfd(-1, &ending, libc::SFD_CLOEXEC);
+        let watch = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+        let mut both = [watch(input.as_raw_fd()), watch(signals)];
+        while libc::poll(both.as_mut_ptr(), 2, -1) < 0
+            && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+        {}
+        libc::close(signals);
+        (both[1].revents != 0 && both[0].revents == 0).then(|| {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            libc::sigwaitinfo(&ending, &mut info)
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The guard of an ephemeral cluster: a process that outlives whoever asked for the cluster, and takes it away.
 
+use super::command;
 use crate::cluster::{Unreachable, connect_to};
 use bivouac_keeper::scratch;
 use bivouac_proto::client::Client;
@@ -38,12 +39,12 @@ impl Guard {
     ///
     /// # Errors
     /// A sentence for the user.
-    pub fn start(name: &str, site: Option<&str>) -> Result<Guard, String> {
+    pub fn start(name: &str, site: Option<&str>) -> Result<Guard, NotStarted> {
         let pipes = || -> io::Result<_> { Ok((io::pipe()?, io::pipe()?)) };
-        let ((cut, lifeline), (mut said, say)) = pipes().map_err(|e| format!("a pipe: {e}"))?;
+        let ((cut, lifeline), (said, say)) = pipes().map_err(|e| failed(format!("a pipe: {e}")))?;
         // SAFETY: this program has one thread here, so that the child may do anything.
         match unsafe { libc::fork() } {
-            -1 => Err(format!("a process could not be made: {}", io::Error::last_os_error())),
+            -1 => Err(failed(format!("a process could not be made: {}", io::Error::last_os_error()))),
             0 => {
                 drop((lifeline, said));
                 detach(&[cut.as_raw_fd(), say.as_raw_fd()]);
@@ -53,22 +54,45 @@ impl Guard {
             }
             pid => {
                 drop((cut, say));
-                // A folder's name, or a NUL byte and what went wrong.
-                let mut answer = Vec::new();
-                let mut byte = [0];
-                while said.read(&mut byte).is_ok_and(|n| n == 1) && byte != [b'\0'] {
-                    answer.push(byte[0]);
-                }
-                if answer.is_empty() {
-                    let mut what = String::new();
-                    let _ = said.read_to_string(&mut what);
-                    collect(pid);
-                    return Err(if what.is_empty() { "the cluster's guard was killed".into() } else { what });
-                }
-                let root = PathBuf::from(OsString::from_vec(answer));
-                Ok(Guard { pid, place: place_in(&root, name), lifeline, said })
+                Guard::answered(pid, name, lifeline, said)
             }
         }
+    }
+
+    /// Waits for the guard's answer: a folder's name, or a NUL byte and what went wrong.
+    fn answered(
+        pid: i32,
+        name: &str,
+        lifeline: PipeWriter,
+        mut said: PipeReader,
+    ) -> Result<Guard, NotStarted> {
+        let mut answer = Vec::new();
+        let mut byte = [0];
+        loop {
+            if let Some(signal) = command::signal_before(&said) {
+                // The guard takes away what it has made so far.
+                drop(lifeline);
+                let mut what = String::new();
+                let _ = said.read_to_string(&mut what);
+                return match collect(pid) {
+                    Some(0) => Err(NotStarted::Interrupted(signal)),
+                    // What it says of its end stands behind what it said of its beginning.
+                    _ => Err(failed(what.rsplit('\0').next().unwrap_or_default().to_owned())),
+                };
+            }
+            if !said.read(&mut byte).is_ok_and(|n| n == 1) || byte == [b'\0'] {
+                break;
+            }
+            answer.push(byte[0]);
+        }
+        if answer.is_empty() {
+            let mut what = String::new();
+            let _ = said.read_to_string(&mut what);
+            collect(pid);
+            return Err(failed(if what.is_empty() { "the cluster's guard was killed".into() } else { what }));
+        }
+        let root = PathBuf::from(OsString::from_vec(answer));
+        Ok(Guard { pid, place: place_in(&root, name), lifeline, said })
     }
 
     /// Where the cluster is.
@@ -94,6 +118,18 @@ impl Guard {
     }
 }
 
+/// Why there is no cluster.
+pub enum NotStarted {
+    /// A sentence for the user.
+    Failed(String),
+    /// A signal asked us to end; nothing is left.
+    Interrupted(i32),
+}
+
+fn failed(what: String) -> NotStarted {
+    NotStarted::Failed(what)
+}
+
 /// A child's exit code; none if a signal ended it.
 fn collect(pid: i32) -> Option<i32> {
     let mut status = 0;
@@ -115,6 +151,8 @@ fn detach(keep: &[i32; 2]) {
     // SAFETY: system calls with valid arguments; what is closed is used by nobody in this process.
     unsafe {
         libc::setsid();
+        // Whoever wanted the cluster may be gone when it is there.
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
         let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
         (0..3).for_each(|fd| _ = libc::dup2(null, fd));
         let (low, high) = (keep[0].min(keep[1]), keep[0].max(keep[1]));

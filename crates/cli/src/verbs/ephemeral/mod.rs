@@ -9,7 +9,7 @@ mod guard;
 
 use super::{Words, fail, up, usage};
 use bivouac_view::Marker;
-use guard::Guard;
+use guard::{Guard, NotStarted};
 use std::process::ExitCode;
 
 /// The exit code when the cluster could not be had, as of `timeout`, `env` and their like.
@@ -38,10 +38,11 @@ pub(super) fn run(mut words: Words) -> ExitCode {
     let mask = command::hold_signals();
     let guard = match Guard::start(&name, site.as_deref()) {
         Ok(guard) => guard,
-        Err(what) => {
+        Err(NotStarted::Failed(what)) => {
             fail(what);
             return ExitCode::from(NO_CLUSTER);
         }
+        Err(NotStarted::Interrupted(signal)) => return ExitCode::from(128 + signal as u8),
     };
     let code = command::run(guard.place(), &command, mask);
     match guard.end() {
