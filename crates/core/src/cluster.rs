@@ -296,7 +296,15 @@ impl Cluster {
                 Phase::Ending(..) => (false, self.way_to_end(job)),
                 _ => (false, None),
             };
-            launch.then_some(Effect::Launch { attempt }).into_iter().chain(then)
+            let steps =
+                job.steps.iter().filter(|s| s.end.is_none() && matches!(job.phase, Phase::Running(_)));
+            let steps = steps.map(move |s| Effect::StartStep { attempt, step: s.number });
+            launch
+                .then_some(Effect::Launch { attempt })
+                .into_iter()
+                .chain(steps)
+                .chain(then)
+                .collect::<Vec<_>>()
         };
         self.active().flat_map(effects).collect()
     }

@@ -117,7 +117,8 @@ pub struct StepAsk {
     pub submit_line: String,
     /// The process id of srun.
     pub srun: Option<u32>,
-    /// A name for the socket of the step's daemon, which nobody can guess.
+    /// A name for the socket of the step's daemon, which nobody can guess. An open step of this name is the one that is asked
+    /// for.
     pub socket: String,
 }
 

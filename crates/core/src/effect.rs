@@ -42,7 +42,7 @@ pub enum Effect {
         /// The line.
         text: String,
     },
-    /// Start the daemon of a step in the job. Not repeated after a restart: its srun asks for another step.
+    /// Start the daemon of a step in the job, unless it is there.
     StartStep {
         /// Which launch.
         attempt: Attempt,

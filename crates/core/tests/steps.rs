@@ -3,7 +3,7 @@
 mod common;
 
 use bivouac_core::job::StepNode;
-use bivouac_core::{CancelScope, Change, Command, NodePick, Plan, Start, StepAsk};
+use bivouac_core::{CancelScope, Change, Command, Effect, NodePick, Plan, Start, StepAsk};
 use bivouac_types::info::Usage;
 use bivouac_types::job::NodeRange;
 use bivouac_types::{JobId, JobState, Reject, StepLimit, TimeLimit};
@@ -198,4 +198,24 @@ fn more_tasks_than_cpus_go_to_the_nodes_in_turn() {
     };
     assert_eq!(laid(9, true).unwrap(), [6, 3]);
     assert_eq!(laid(9, false), Err(Reject::StepTooLarge));
+}
+
+#[test]
+fn a_step_that_is_asked_for_again_is_the_same_and_its_daemon_is_seen_to_until_it_ends() {
+    let mut w = World::new();
+    let job = w.submit(spec());
+    w.start(job);
+    w.launched(job);
+    let attempt = w.attempt(job);
+    let start = |w: &mut World, socket: &str| {
+        let ask = StepAsk { ntasks: 1, cpus_per_task: 1, socket: socket.into(), ..StepAsk::default() };
+        w.command(Command::StepStart { caller: user(1000), job, ask })
+    };
+    assert_eq!(start(&mut w, "one").unwrap().len(), 1);
+    assert_eq!(start(&mut w, "one").unwrap(), [], "the answer was lost");
+    assert_eq!(start(&mut w, "two"), Err(Reject::StepBusy));
+    assert_eq!(w.cluster.resume_effects(), [Effect::StartStep { attempt, step: 0 }]);
+    end(&mut w, job, 0, 0);
+    assert_eq!(w.cluster.resume_effects(), []);
+    assert_eq!(start(&mut w, "one").unwrap().len(), 1, "that one is over");
 }

@@ -8,10 +8,9 @@ use bivouac_keeper::confine::DAEMON_VARIABLE;
 use bivouac_keeper::order::LaunchOrder;
 use bivouac_keeper::protocol::ToKeeper;
 use bivouac_proto::message::{Response, StepLayout, StepNode, StepRequest};
-use bivouac_proto::step::SOCKET_VARIABLE;
+use bivouac_proto::step::{CLIENT_VARIABLE, SOCKET_VARIABLE, is_socket_name};
 use bivouac_types::info::Usage;
 use bivouac_types::{Attempt, ExitStatus, JobId, Now, Reject, StepId, StepKind};
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -27,10 +26,9 @@ impl Controller {
         let Some((tasks, cpus)) = self.step_defaults(asked.job) else {
             return Response::Rejected(Reject::InvalidJobId);
         };
-        let socket = match unguessable() {
-            Ok(socket) => socket,
-            Err(e) => return Response::Failed(format!("/dev/urandom: {e}")),
-        };
+        if !is_socket_name(&asked.socket) {
+            return Response::Failed("srun is of another version than the cluster".into());
+        }
         let ask = StepAsk {
             name: asked.name,
             ntasks: asked.ntasks.unwrap_or(tasks),
@@ -45,10 +43,10 @@ impl Controller {
             distribution: asked.distribution,
             submit_line: asked.submit_line,
             srun: peer.pid,
-            socket,
+            socket: asked.socket.clone(),
         };
         match self.command(turn, Command::StepStart { caller, job: asked.job, ask }, now) {
-            Ok(()) => self.step_started(asked.job),
+            Ok(()) => self.step_started(asked.job, &asked.socket),
             Err(e) => Response::Rejected(e),
         }
     }
@@ -61,8 +59,8 @@ impl Controller {
         Some((tasks, request.cpus_per_task.unwrap_or(1)))
     }
 
-    fn step_started(&self, id: JobId) -> Response {
-        let step = self.cluster.job(id).and_then(|j| j.steps.last());
+    fn step_started(&self, id: JobId, socket: &str) -> Response {
+        let step = self.cluster.job(id).and_then(|j| j.steps.iter().rfind(|s| s.socket == socket));
         let Some(step) = step else { return Response::Failed("the step was not made".into()) };
         let nodes =
             step.layout.iter().map(|n| StepNode { name: n.node.to_string(), tasks: n.tasks, cpus: n.cpus });
@@ -106,8 +104,9 @@ impl Controller {
     fn step_order(&mut self, attempt: Attempt, step: u32) -> Result<LaunchOrder, String> {
         let now = self.clock.now();
         let job = self.cluster.job(attempt.job).filter(|j| j.attempt() == attempt);
-        let socket = job.and_then(|j| j.steps.iter().find(|s| s.number == step)).map(|s| s.socket.clone());
-        let (Some(socket), Some(row)) = (socket, self.row(attempt.job, now)) else {
+        let made = job.and_then(|j| j.steps.iter().find(|s| s.number == step));
+        let made = made.map(|s| (s.socket.clone(), s.srun));
+        let (Some((socket, srun)), Some(row)) = (made, self.row(attempt.job, now)) else {
             return Err("it is over".into());
         };
         let account =
@@ -118,6 +117,7 @@ impl Controller {
             variable(DAEMON_VARIABLE, step.to_string().as_bytes()),
             variable(SOCKET_VARIABLE, socket.as_bytes()),
         ];
+        env.extend(srun.map(|pid| variable(CLIENT_VARIABLE, pid.to_string().as_bytes())));
         if session.plan.is_none() {
             env.extend(self.way_here());
         }
@@ -152,11 +152,4 @@ impl Controller {
         let end = Command::StepEnd { caller, job: attempt.job, step, exit, usage: Usage::default() };
         let _ = self.command(turn, end, now);
     }
-}
-
-/// A name for a socket that others could not have taken before.
-fn unguessable() -> std::io::Result<String> {
-    let mut bytes = [0u8; 16];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().fold(String::from("bivouac-step-"), |name, byte| format!("{name}{byte:02x}")))
 }

@@ -345,3 +345,27 @@ fn said(output: Output) -> Said {
         err: text(&output.stderr),
     }
 }
+
+/// Chance for tests, the same for the same seed. Xorshift: enough to be different with every seed.
+pub struct Dice(u64);
+
+impl Dice {
+    /// Dice of a seed.
+    pub fn new(seed: u64) -> Dice {
+        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below `n`, which is not 0.
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+
+    /// One of several.
+    pub fn of<T: Clone>(&mut self, several: &[T]) -> Option<T> {
+        let n = several.len() as u64;
+        (n > 0).then(|| several[self.below(n) as usize].clone())
+    }
+}

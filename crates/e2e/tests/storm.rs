@@ -2,29 +2,13 @@
 //! acknowledged ends exactly once, and as its script says. `BIVOUAC_STORM_SEED=N` plays another storm; the order in which
 //! processes get their turns is the machine's.
 
-use bivouac_e2e::{Camp, alive, kill};
+use bivouac_e2e::{Camp, Dice, alive, kill};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// How long it blows.
 const STORM: Duration = Duration::from_secs(12);
-
-/// Xorshift: enough to be different with every seed.
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Dice {
-        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n
-    }
-}
 
 #[derive(Clone, Copy)]
 struct Expected {

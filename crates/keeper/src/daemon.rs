@@ -46,7 +46,7 @@ pub struct Inherited {
     pub dir: PathBuf,
     /// The shared lock.
     pub lock: File,
-    /// Bytes: the reaper recorded an end. End of file: it died.
+    /// Bytes: the reaper collected orphans, and recorded what ended. End of file: it died.
     pub reaper: File,
     /// To be closed when the socket listens.
     pub ready: Option<File>,
@@ -93,6 +93,8 @@ struct Daemon {
     notes: Vec<String>,
     children: BTreeMap<i32, Child>,
     running: BTreeMap<Attempt, Running>,
+    /// Daemons of steps that an earlier keeper forked.
+    adopted_steps: Vec<steps::Adopted>,
     sweeps: Vec<Sweep>,
     queue: VecDeque<Action>,
     unrecorded: Option<Attempt>,
@@ -143,6 +145,7 @@ pub fn run(mut inherited: Inherited) -> io::Result<Outcome> {
         notes,
         children: BTreeMap::new(),
         running: BTreeMap::new(),
+        adopted_steps: Vec::new(),
         sweeps: Vec::new(),
         queue: actions.into(),
         unrecorded: None,
@@ -165,8 +168,9 @@ impl Daemon {
                 sys::set_open_files(&self.open_files)?;
                 return Ok(Outcome::BecomeReaper(self.inherited));
             }
-            if happened.reaper_recorded {
+            if happened.reaper_collected {
                 self.look_at_adopted();
+                self.look_at_adopted_steps();
             }
             if happened.child_ended {
                 self.collect()?;
@@ -363,7 +367,7 @@ impl Daemon {
         self.running.remove(&attempt);
     }
 
-    /// The reaper recorded something: see which of the adopted attempts it was.
+    /// The reaper collected something: see which of the adopted attempts it was.
     fn look_at_adopted(&mut self) {
         let adopted = self.running.iter().filter(|(_, r)| r.pidfd.is_some()).map(|(a, _)| *a);
         for attempt in adopted.collect::<Vec<_>>() {

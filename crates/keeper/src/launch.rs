@@ -71,11 +71,15 @@ pub unsafe fn launch_step(
     number: usize,
     setting: Setting,
 ) -> io::Result<i32> {
+    let keeper = std::process::id() as i32;
     // SAFETY: by contract.
     let pid = unsafe { sys::fork(setting.confine.birthplace(number)) }?;
     if pid == 0 {
         let _ =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match begin(order, number, setting) {
+                // Not yet to be seen as a daemon it would be missed by the next keeper, which forks another.
+                // SAFETY: no arguments.
+                Ok(_) if unsafe { libc::getppid() } != keeper => {}
                 Ok(program) => program.run(),
                 Err(failure) => {
                     eprintln!("bivouac-keeper: step {step} of attempt {}: {}", order.attempt, failure.what);

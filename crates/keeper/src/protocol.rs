@@ -46,7 +46,7 @@ pub enum ToKeeper {
     },
     /// Start an attempt.
     Launch(Box<LaunchOrder>),
-    /// Start the daemon of a step among the processes of a running attempt. Not remembered: it is forked once, or not.
+    /// Start the daemon of a step among the processes of a running attempt, unless it is there already.
     Step {
         /// The step's number.
         step: u32,

@@ -67,7 +67,7 @@ impl Reaper {
         }
     }
 
-    /// Starts the same program in the keeper's role. The pipe tells it of recorded ends, and of our death by its end.
+    /// Starts the same program in the keeper's role. The pipe tells it that orphans were collected, and of our death by its end.
     fn start_keeper(&self) -> io::Result<(i32, File)> {
         let (read, write) = io::pipe()?;
         let mut inherit = vec![read.as_raw_fd(), self.lock.as_raw_fd()];
@@ -106,9 +106,10 @@ fn collect(slots: &mut Slots, keeper: Option<(i32, &File)>, until: Option<Instan
                 sys::reap(end.pid);
                 return Ok(end.wait_status);
             }
-            let recorded = record(slots, &end)?;
+            record(slots, &end)?;
             sys::reap(end.pid);
-            if let Some((_, mut notify)) = keeper.filter(|_| recorded) {
+            // Of every orphan: the keeper may wait for the daemon of a step that has no record.
+            if let Some((_, mut notify)) = keeper {
                 // A full pipe holds notices enough; a closed one has nobody to tell.
                 let _ = notify.write(b"e");
             }
@@ -135,7 +136,7 @@ fn no_children(e: io::Error) -> io::Result<Option<ChildEnd>> {
 
 /// Records the end of an orphan if it is the batch process of an attempt; before it is reaped, so that a crash in
 /// between repeats the record instead of losing it.
-fn record(slots: &mut Slots, end: &ChildEnd) -> io::Result<bool> {
+fn record(slots: &mut Slots, end: &ChildEnd) -> io::Result<()> {
     slots.refresh()?;
     let start_ticks = sys::proc_stat(end.pid).map_or(0, |s| s.start_ticks);
     for number in 0..slots.count() {
@@ -145,10 +146,10 @@ fn record(slots: &mut Slots, end: &ChildEnd) -> io::Result<bool> {
         }
         if slot.process().is_ok_and(|p| p.pid == end.pid && p.start_ticks == start_ticks) {
             slot.set_ending(&ending(slot, end));
-            return Ok(true);
+            return Ok(());
         }
     }
-    Ok(false)
+    Ok(())
 }
 
 /// How an attempt ended, from its slot and the end of its process.

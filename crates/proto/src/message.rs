@@ -463,6 +463,10 @@ pub struct StepRequest {
     /// srun's command line, for the accounting.
     #[serde(default)]
     pub submit_line: String,
+    /// The name for the daemon's socket ([`crate::step::socket_name`]). Asked again under the same name, as when the answer
+    /// was lost with the controller, the step is the same one.
+    #[serde(default)]
+    pub socket: String,
 }
 
 /// Answers.

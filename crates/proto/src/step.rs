@@ -6,9 +6,32 @@
 
 use bivouac_types::{Blob, ExitStatus};
 use serde::{Deserialize, Serialize};
+use std::io::{self, Read};
 
 /// The variable by which a step's daemon is told the name of its socket.
 pub const SOCKET_VARIABLE: &str = "BIVOUAC_STEP_SOCKET";
+/// The variable by which it is told srun's process id: an srun that is gone is not waited for.
+pub const CLIENT_VARIABLE: &str = "BIVOUAC_STEP_CLIENT";
+
+const PREFIX: &str = "bivouac-step-";
+/// Random bytes of a name.
+const RANDOM: usize = 16;
+
+/// A name for the socket of a step's daemon that others could not have taken before.
+///
+/// # Errors
+/// There is no randomness to be had.
+pub fn socket_name() -> io::Result<String> {
+    let mut bytes = [0u8; RANDOM];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().fold(String::from(PREFIX), |name, byte| format!("{name}{byte:02x}")))
+}
+
+/// Whether this is a name as [`socket_name`] makes them.
+pub fn is_socket_name(name: &str) -> bool {
+    let random = name.strip_prefix(PREFIX);
+    random.is_some_and(|r| r.len() == 2 * RANDOM && r.bytes().all(|b| b.is_ascii_hexdigit()))
+}
 
 /// From srun or sattach.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,4 +103,18 @@ pub enum FromStep {
         /// The highest exit status of a task.
         exit: ExitStatus,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_sockets_are_known_as_such_and_differ() {
+        let (one, other) = (socket_name().unwrap(), socket_name().unwrap());
+        assert!(is_socket_name(&one) && one != other);
+        for wrong in ["", "bivouac-step-", "bivouac-step-0123", &one[1..], &format!("{one}0")] {
+            assert!(!is_socket_name(wrong), "{wrong}");
+        }
+    }
 }

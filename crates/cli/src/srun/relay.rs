@@ -3,12 +3,13 @@
 
 use super::{fail, tell};
 use crate::allocation::Allocation;
+use crate::cluster;
 use crate::stepd::forward;
 use crate::stepd::wire::Wire;
 use bivouac_keeper::order::{LIMITS, Limit};
 use bivouac_options::srun::{Request, Stream};
 use bivouac_proto::frame::FrameError;
-use bivouac_proto::message::{AllocationNews, StepLayout};
+use bivouac_proto::message::{AllocationNews, Ask, Response, StepLayout};
 use bivouac_proto::step::{FromStep, StepOrder, ToStep};
 use bivouac_types::{Blob, JobState};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -23,6 +24,8 @@ use std::time::{Duration, Instant};
 
 /// How long the daemon of a step may take to come up.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// After this time it is asked whether there still is one.
+const ASK_AFTER: Duration = Duration::from_millis(500);
 /// How long what task 0 wrote to its terminal last is waited for.
 const DRAIN: Duration = Duration::from_secs(2);
 /// In the background srun leaves the terminal's input alone, and looks this often whether it still is.
@@ -84,7 +87,7 @@ impl<'a> Relay<'a> {
                 layout.step
             ))
         };
-        let mut wire = Wire::call(&layout.socket, PATIENCE).map_err(|e| unreachable(&e))?;
+        let mut wire = call(layout).map_err(|e| unreachable(&e))?;
         let order = order(layout, args, own.is_some());
         let no_input = File::open("/dev/null").map_err(|e| fail(format_args!("/dev/null: {e}")))?;
         let mut input = None;
@@ -271,6 +274,20 @@ impl<'a> Relay<'a> {
                 }
                 signal => drop(self.wire.send(&ToStep::Signal(signal), &[])),
             }
+        }
+    }
+}
+
+/// Calls the daemon. It may never come up, having been killed before: the controller knows.
+fn call(layout: &StepLayout) -> io::Result<Wire> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match Wire::call(&layout.socket, ASK_AFTER) {
+            Err(e) if e.kind() == io::ErrorKind::ConnectionRefused && Instant::now() < until => {}
+            other => return other,
+        }
+        if let Ok(Response::Rejected(_)) = cluster::ask(Ask::StepSocket(layout.step)) {
+            return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "it is gone"));
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::cluster::{self, Unreachable};
 use crate::stepd::watch::Outcome;
 use bivouac_options::srun::Request;
 use bivouac_proto::message::{Ask, Response, StepLayout, StepRequest};
+use bivouac_proto::step::socket_name;
 use bivouac_types::{HostList, JobId, Reject};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -106,6 +107,7 @@ pub fn start(job: JobId, request: &Request, command: &OsStr, sizes: Sizes) -> Re
         exclude,
         distribution: request.distribution.clone().unwrap_or_default(),
         submit_line: crate::invocation::submit_line(),
+        socket: socket_name().map_err(|e| refuse(&format_args!("/dev/urandom: {e}")))?,
     });
     let begun = Instant::now();
     let mut pause = Duration::from_millis(50);

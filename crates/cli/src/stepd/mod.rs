@@ -25,7 +25,7 @@ use bivouac_options::srun::{Request, request};
 use bivouac_options::{Given, Invocation, Program};
 use bivouac_proto::message::StepLayout;
 use bivouac_proto::place::Account;
-use bivouac_proto::step::{FromStep, SOCKET_VARIABLE, StepOrder, ToStep};
+use bivouac_proto::step::{CLIENT_VARIABLE, FromStep, SOCKET_VARIABLE, StepOrder, ToStep};
 use bivouac_types::{Blob, ExitStatus, JobId, Mpi, StepKind};
 use commands::Commands;
 use hosts::Hosts;
@@ -77,15 +77,31 @@ fn serve() -> Result<(), String> {
     Ok(())
 }
 
+/// srun, until it calls; none where its number says nothing here.
+fn client() -> Option<OwnedFd> {
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+    let pid = std::env::var(CLIENT_VARIABLE).ok()?.parse().ok().and_then(Pid::from_raw)?;
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(client) => Some(client),
+        // The end of a pipe that nobody writes to looks as a process does that has ended.
+        Err(rustix::io::Errno::SRCH) => forward::pipe().ok().map(|(ended, _)| ended.into()),
+        Err(_) => None,
+    }
+}
+
 /// Waits for srun, and for what it wants.
 fn first_call(listener: &UnixListener) -> Result<(Wire, Box<StepOrder>, Vec<OwnedFd>), String> {
+    use rustix::event::{PollFd, PollFlags};
     let until = Instant::now() + PATIENCE;
+    let client = client();
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        let mut polled = [rustix::event::PollFd::new(listener, rustix::event::PollFlags::IN)];
+        let mut polled = vec![PollFd::new(listener, PollFlags::IN)];
+        polled.extend(client.iter().map(|client| PollFd::new(client, PollFlags::IN)));
         let timeout = rustix::event::Timespec::try_from(left).map_err(|e| e.to_string())?;
         match rustix::event::poll(&mut polled, Some(&timeout)) {
             Ok(0) => return Err("srun did not call".into()),
+            Ok(_) if polled[0].revents().is_empty() => return Err("srun is gone".into()),
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => continue,
             Err(e) => return Err(e.to_string()),

@@ -11,6 +11,10 @@ use bivouac_types::{ExitStatus, JobId, Reject, StepLimit, TimeLimit};
 impl Cluster {
     pub(super) fn start_step(&self, caller: &Caller, id: JobId, ask: StepAsk) -> Result<Changes, Reject> {
         let (job, run) = self.running(caller, id)?;
+        if job.steps.iter().any(|s| s.end.is_none() && !s.socket.is_empty() && s.socket == ask.socket) {
+            // Its srun had no answer.
+            return Ok(Vec::new());
+        }
         let listed = ask.nodelist.len() as u32;
         let left = run.alloc.iter().filter(|n| !ask.excludes(&n.node)).count() as u32;
         let all = if listed > 0 { listed } else { left.min(ask.ntasks) };

@@ -30,7 +30,7 @@ const FIRST_CONNECTION: u64 = 3;
 #[derive(Default)]
 pub struct Happened {
     /// The reaper wrote.
-    pub reaper_recorded: bool,
+    pub reaper_collected: bool,
     /// The reaper's end of the pipe is closed.
     pub reaper_gone: bool,
     /// There are zombies.
@@ -112,7 +112,7 @@ impl Sockets {
                     happened.child_ended = true;
                 }
                 REAPER if drain(&mut self.reaper) => happened.reaper_gone = true,
-                REAPER => happened.reaper_recorded = true,
+                REAPER => happened.reaper_collected = true,
                 token => match &mut self.controller {
                     Some((t, connection)) if *t == token => connection.read(),
                     _ => {
