@@ -186,6 +186,8 @@ fn outside_a_job_srun_makes_one_of_its_own() {
     assert_eq!((said.code, said.out.as_str()), (4, "1 0 named\n"), "{}", said.err);
     let said = camp.run("srun", ["--begin=now", "--comment=x", "-t", "5", "true"]);
     assert_eq!((said.code, said.err.as_str()), (0, ""));
+    // srun gives the allocation back; its end comes with that of its processes.
+    camp.wait(2);
     let steps = camp.run("sacct", ["-n", "-P", "-o", "JobID,JobName,State,ExitCode"]).ok();
     assert_eq!(
         steps.lines().collect::<Vec<_>>(),
