@@ -7,12 +7,21 @@ use std::io::{self, Read};
 /// # Errors
 /// It cannot be read, or has more ([`io::ErrorKind::FileTooLarge`]).
 pub fn read(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    from.take(most + 1).read_to_end(&mut bytes)?;
+    let bytes = begin(from, most)?;
     match bytes.len() as u64 > most {
         true => Err(io::ErrorKind::FileTooLarge.into()),
         false => Ok(bytes),
     }
+}
+
+/// All bytes of something that has at most so many; of one that has more, one byte more than that.
+///
+/// # Errors
+/// It cannot be read.
+pub fn begin(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(most + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::getopt::Given;
 use crate::value::ValueError;
+use bivouac_types::hostlist::outside_brackets;
 use bivouac_types::info::{ArrayTasks, JobInfo};
 use bivouac_types::{HostList, JobId, JobState, TaskSet};
 use std::ffi::OsString;
@@ -172,7 +173,7 @@ fn selections(operands: &[OsString]) -> Result<Vec<Selection>, ValueError> {
         let invalid =
             |first: &str| ValueError::plain(format!("{first}Invalid job id {}", operand.to_string_lossy()));
         let text = operand.to_str().ok_or_else(|| invalid(""))?;
-        for part in split(text) {
+        for part in outside_brackets(text, |c| c == ',') {
             all.push(selection(part).ok_or_else(|| invalid(&bad_range(part)))?);
         }
     }
@@ -185,19 +186,6 @@ fn bad_range(text: &str) -> String {
     let is_none = |part: &&str| TaskSet::parse(part, MAX_ARRAY_INDEX).is_err();
     let bad = within.split(',').find(is_none);
     bad.map_or(String::new(), |range| format!("_parse_single_range: Invalid range: `{range}'\n"))
-}
-
-/// At commas outside brackets.
-fn split(text: &str) -> impl Iterator<Item = &str> {
-    let mut within = false;
-    text.split(move |c: char| {
-        match c {
-            '[' => within = true,
-            ']' => within = false,
-            _ => {}
-        }
-        c == ',' && !within
-    })
 }
 
 fn selection(text: &str) -> Option<Selection> {

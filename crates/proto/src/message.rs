@@ -1,8 +1,12 @@
 //! Requests and responses. One connection carries any number of requests, answered in order.
 
 mod allocation;
+mod query;
+mod repeat;
 
 pub use allocation::{AllocationNews, Grant, Milestone, StepRequest};
+pub use query::{AccountingQuery, JobQuery};
+
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::diagnostics::Diagnostics;
 use bivouac_types::fault::{Fault, Greeting, Scripted};
@@ -219,64 +223,6 @@ pub enum Ask {
     },
 }
 
-impl Ask {
-    /// Whether it may be asked again if nobody knows whether it was heard: it changes nothing, or the second time changes
-    /// nothing more and is answered likewise.
-    pub fn is_repeatable(&self) -> bool {
-        match self {
-            Ask::Ping
-            | Ask::Greet { .. }
-            | Ask::Status
-            | Ask::Faults
-            | Ask::TestOnly(_)
-            | Ask::Jobs(_)
-            | Ask::Accounting(_)
-            | Ask::Nodes
-            | Ask::Spells
-            | Ask::Partitions
-            | Ask::Licenses
-            | Ask::Priorities
-            | Ask::Diagnostics
-            | Ask::Config
-            | Ask::StepSocket(_)
-            | Ask::Script(_)
-            | Ask::Payload(_)
-            | Ask::Triggers => true,
-            // It has a key of its own.
-            Ask::Submit(_) => true,
-            Ask::Cancel(request) => request.signal.is_none(),
-            Ask::UpdateStep { limit, .. } => matches!(limit, StepLimit::To(_)),
-            Ask::ResetDiagnostics
-            | Ask::Reconfigure
-            | Ask::Hold { .. }
-            | Ask::Release(_)
-            | Ask::Top(_)
-            | Ask::Update { .. }
-            | Ask::Set(_)
-            | Ask::UpdatePartition { .. } => true,
-            Ask::AddFault { .. }
-            | Ask::ClearFaults(_)
-            | Ask::Requeue { .. }
-            | Ask::Suspend(_)
-            | Ask::Resume(_)
-            | Ask::Notify { .. }
-            | Ask::UpdateNodes { .. }
-            | Ask::CreatePartition { .. }
-            | Ask::DeletePartition(_)
-            | Ask::Misfortune { .. }
-            | Ask::TriggerSet(_)
-            | Ask::TriggerClear(_) => false,
-            // Whoever asks for these knows what a controller's end means.
-            Ask::WaitEnd(_)
-            | Ask::Attend { .. }
-            | Ask::Complete { .. }
-            | Ask::StepStart(_)
-            | Ask::StepEnd { .. }
-            | Ask::Shutdown { .. } => false,
-        }
-    }
-}
-
 /// A new job.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Submission {
@@ -312,43 +258,6 @@ pub struct JobTarget {
     pub job: JobId,
     /// Only these tasks.
     pub tasks: Option<TaskSet>,
-}
-
-/// Which jobs squeue wants.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobQuery {
-    /// Only these jobs (an array's number means all its tasks); none: all.
-    pub ids: Option<Vec<JobId>>,
-    /// Only this user's.
-    pub uid: Option<u32>,
-    /// Only those that have a partition which is not hidden from who asks.
-    #[serde(default)]
-    pub visible: bool,
-}
-
-impl JobQuery {
-    /// One job, or all tasks of an array.
-    pub fn of(job: JobId) -> JobQuery {
-        JobQuery { ids: Some(vec![job]), ..JobQuery::default() }
-    }
-
-    /// These jobs, or all.
-    pub fn of_any(ids: Option<Vec<JobId>>) -> JobQuery {
-        JobQuery { ids, ..JobQuery::default() }
-    }
-}
-
-/// Which jobs sacct wants. Jobs that ran, or waited, at any time between `since` and `until`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountingQuery {
-    /// Only these jobs (an array's number means all its tasks); none: all.
-    pub ids: Option<Vec<JobId>>,
-    /// Only this user's; none: everybody's that the caller may see.
-    pub uid: Option<u32>,
-    /// Not ended before.
-    pub since: Option<Timestamp>,
-    /// Not begun after.
-    pub until: Option<Timestamp>,
 }
 
 /// scancel.

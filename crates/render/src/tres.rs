@@ -2,7 +2,7 @@
 
 use crate::settings::{Settings, push};
 use bivouac_types::config::GresConfig;
-use bivouac_types::info::{GresShare, JobInfo, StepInfo};
+use bivouac_types::info::{GresShare, JobInfo, NodeInfo, StepInfo};
 use bivouac_types::{GresRequest, StepKind};
 use std::collections::BTreeMap;
 
@@ -46,6 +46,19 @@ fn asked_gres(job: &JobInfo, nodes: u32) -> BTreeMap<&str, u64> {
 }
 
 impl<'a> Tres<'a> {
+    /// What a node has.
+    pub fn of_node(node: &'a NodeInfo) -> Tres<'a> {
+        let (config, cpus) = (&node.config, node.config.cpus());
+        let gres = configured(&config.gres);
+        Tres { cpus, mem_mb: config.memory_mb, billing: Some(cpus), gres, ..Tres::default() }
+    }
+
+    /// What jobs have of a node.
+    pub fn used_of_node(node: &'a NodeInfo) -> Tres<'a> {
+        let gres = shares(&node.alloc_gres);
+        Tres { cpus: node.alloc_cpus, mem_mb: node.alloc_mem_mb, gres, ..Tres::default() }
+    }
+
     /// What a job has been given; while it is pending what it asks for.
     pub fn of_job(job: &'a JobInfo) -> Tres<'a> {
         if job.nodes.is_empty() {

@@ -98,7 +98,14 @@ impl Build {
             self.listed.push(Diagnostic { place: place.clone(), text });
         };
         match key.to_ascii_lowercase().as_str() {
-            "fairshare" | "shares" | "priority" => later("all jobs have the same share: there is no fair-share tree yet"),
+            "fairshare" | "shares" => match shares(value) {
+                Some(shares) => entry.fairshare = Some(shares),
+                None => self.problem(place, format!("{key}={value} is no number of shares, and not `parent`")),
+            },
+            "priority" => match value.parse() {
+                Ok(priority) => entry.priority = priority,
+                Err(_) => self.problem(place, format!("{key}={value} is no number")),
+            },
             "description" | "organization" | "defaultaccount" | "classification" => {}
             "defaultwckey" | "wckeys" => later("there are no workload characterization keys"),
             "qos" | "qoslevel" => entry.qos = values::words(value),
@@ -147,6 +154,14 @@ impl Build {
             }
         }
         all
+    }
+}
+
+/// Fairshare: a number, or the account's own.
+fn shares(text: &str) -> Option<u32> {
+    match text.eq_ignore_ascii_case("parent") {
+        true => Some(Association::PARENT),
+        false => text.parse().ok().filter(|n| *n <= Association::PARENT),
     }
 }
 

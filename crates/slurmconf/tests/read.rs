@@ -3,6 +3,7 @@
 use bivouac_slurmconf::{Facts, Outcome, differences, read, show};
 use bivouac_types::TimeLimit;
 use bivouac_types::config::{ClusterConfig, InitialState, PartitionState};
+use bivouac_types::parameters::Association;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -188,9 +189,9 @@ fn a_dump_and_its_qos_are_understood() {
         (
             "sacctmgr.dump",
             "# comment\nCluster - 'c':Fairshare=1:QOS='normal'\nParent - 'root'\n\
-             Account - 'proj':Description='a b:c':Organization='x':QOS='normal,short'\nParent - 'proj'\n\
+             Account - 'proj':Description='a b:c':Organization='x':Fairshare=30:QOS='normal,short'\nParent - 'proj'\n\
              User - 'ann':DefaultAccount='proj':Coordinator='proj':DefaultQOS='short'\n\
-             User - 'bob':Partition='p':DefaultAccount='other'\n",
+             User - 'bob':Partition='p':DefaultAccount='other':Fairshare=parent:Priority=7\n",
         ),
         (
             "sacctmgr.qos",
@@ -208,6 +209,9 @@ fn a_dump_and_its_qos_are_understood() {
     let p = &config.parameters;
     assert!(p.enforce.associations && p.enforce.limits && p.enforce.qos && !p.enforce.safe);
     let of = |user: &str| p.associations.iter().find(|a| a.user.as_deref() == Some(user)).expect("the user");
+    let proj = p.associations.iter().find(|a| a.account == "proj" && a.user.is_none()).expect("the account");
+    assert_eq!((proj.fairshare, of("ann").fairshare), (Some(30), None));
+    assert_eq!((of("bob").fairshare, of("bob").priority), (Some(Association::PARENT), 7));
     assert!(of("ann").is_default && !of("bob").is_default);
     assert_eq!(
         (of("ann").default_qos.as_deref(), of("bob").partition.as_deref()),

@@ -78,6 +78,16 @@ impl fmt::Display for HostList {
     }
 }
 
+/// Cuts a text at the separators that stand outside brackets: ids with sets of tasks, names with ranges. What the brackets
+/// hold, and whether there are as many of either, is not looked at.
+pub fn outside_brackets(text: &str, separates: impl Fn(char) -> bool) -> impl Iterator<Item = &str> {
+    let mut depth = 0;
+    text.split(move |c| {
+        depth += i32::from(c == '[') - i32::from(c == ']');
+        separates(c) && depth <= 0
+    })
+}
+
 /// Cuts an expression at the commas and spaces outside brackets.
 fn split(text: &str) -> Result<Vec<&str>, HostListError> {
     let (mut parts, mut start, mut within) = (Vec::new(), 0, false);

@@ -220,7 +220,7 @@ pub struct Association {
     pub parent: Option<String>,
     /// It is the account of the user's jobs that name none.
     pub is_default: bool,
-    /// Fairshare: its shares among its siblings; none: 1; `u32::MAX`: `parent`.
+    /// Fairshare: its shares among its siblings; none: 1; [`Association::PARENT`]: those of the account above.
     pub fairshare: Option<u32>,
     /// Priority.
     pub priority: u32,
@@ -242,6 +242,11 @@ pub struct Association {
     pub grp_submit: Option<u32>,
     /// MaxWallDurationPerJob, minutes.
     pub max_wall_minutes: Option<u32>,
+}
+
+impl Association {
+    /// The shares of `Fairshare=parent`, as a dump has it.
+    pub const PARENT: u32 = i32::MAX as u32;
 }
 
 /// A switch of topology.conf.

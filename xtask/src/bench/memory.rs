@@ -30,8 +30,10 @@ pub(super) fn run(programs: &Path) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
+/// What is less than the least that is shown is not nothing.
 fn mb(kb: u64) -> String {
-    format!("{:.1} MiB", kb as f64 / 1024.0)
+    let mb = kb as f64 / 1024.0;
+    if mb < 0.1 { "less than 0.1 MiB".to_owned() } else { format!("{mb:.1} MiB") }
 }
 
 fn controller(bench: &Bench) -> Result<u64, String> {

@@ -1,6 +1,7 @@
 //! The batch script: found, read and checked; --wrap makes one.
 
 use super::fail;
+use crate::bounded;
 use bivouac_options::directive;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -28,7 +29,7 @@ pub struct Script {
 pub fn read(name: Option<&OsStr>, base: &Path) -> Result<Script, ExitCode> {
     let script = match name {
         None => {
-            let bytes = bounded(io::stdin().lock()).map_err(|e| fail(format_args!("standard input: {e}")))?;
+            let bytes = bytes(io::stdin().lock()).map_err(|e| fail(format_args!("standard input: {e}")))?;
             Script { bytes, path: None, shown: "-".into(), job_name: "sbatch".into() }
         }
         Some(name) => {
@@ -41,7 +42,7 @@ pub fn read(name: Option<&OsStr>, base: &Path) -> Result<Script, ExitCode> {
                 fail(format_args!("Unable to open file {shown}"))
             };
             let path = find(name, base).ok_or_else(|| unreadable(io::ErrorKind::NotFound.into()))?;
-            let bytes = File::open(&path).and_then(bounded).map_err(unreadable)?;
+            let bytes = File::open(&path).and_then(bytes).map_err(unreadable)?;
             let job_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             Script { bytes, path: Some(path), shown, job_name }
         }
@@ -61,14 +62,12 @@ pub fn wrap(command: &str) -> Script {
     Script { bytes: text.into_bytes(), path: None, shown: "wrap".into(), job_name: "wrap".into() }
 }
 
-/// One byte more than may be, so that too much is noticed without reading it all.
-fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    match from.take(directive::MAX_SCRIPT as u64 + 1).read_to_end(&mut bytes) {
+/// The bytes of a script; of one that is too long so many that the check sees it.
+fn bytes(from: impl Read) -> io::Result<Vec<u8>> {
+    match bounded::begin(from, directive::MAX_SCRIPT as u64) {
         // Slurm finds a folder empty.
         Err(e) if e.kind() == io::ErrorKind::IsADirectory => Ok(Vec::new()),
-        Err(e) => Err(e),
-        Ok(_) => Ok(bytes),
+        read => read,
     }
 }
 

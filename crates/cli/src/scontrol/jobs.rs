@@ -5,6 +5,7 @@ use crate::report::{self, Trouble};
 use bivouac_proto::client::Client;
 use bivouac_proto::message::{Ask, JobQuery, JobTarget, RequeueHold, Response};
 use bivouac_render::squeue::{Filter, job_ref};
+use bivouac_types::hostlist::outside_brackets;
 use bivouac_types::{JobId, JobState, Reject};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -146,13 +147,7 @@ fn named(word: &str) -> Option<&str> {
 
 /// The ids of a list; a comma within brackets separates no ids, a blank does.
 pub fn ids(list: &str) -> Vec<&str> {
-    let mut depth = 0i32;
-    list.split(move |c: char| {
-        depth += i32::from(c == '[') - i32::from(c == ']');
-        (c == ',' || c == ' ') && depth <= 0
-    })
-    .filter(|id| !id.is_empty())
-    .collect()
+    outside_brackets(list, |c| c == ',' || c == ' ').filter(|id| !id.is_empty()).collect()
 }
 
 /// The jobs that an id means.

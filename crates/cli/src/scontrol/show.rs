@@ -7,7 +7,7 @@ use bivouac_proto::place::Account;
 use bivouac_render::scontrol;
 use bivouac_render::squeue::job_ref;
 use bivouac_types::config::ClusterConfig;
-use bivouac_types::hostlist::compress;
+use bivouac_types::hostlist::{compress, outside_brackets};
 use bivouac_types::info::{ArrayTasks, JobInfo};
 use bivouac_types::{HostList, JobState, TaskSet};
 use std::io::{self, BufWriter, Write};
@@ -216,15 +216,7 @@ fn hostnames(list: Option<&str>, session: Session) -> Result<(), ExitCode> {
 fn expand(list: &str, session: Session) -> Result<Vec<String>, ExitCode> {
     let bad = |e| session.fail(format_args!("scontrol: error: Invalid hostlist: {list}: {e}"));
     let mut names = Vec::new();
-    let mut depth = 0usize;
-    for part in list.split(|c: char| {
-        match c {
-            '[' => depth += 1,
-            ']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth == 0 && (c == ',' || c.is_whitespace())
-    }) {
+    for part in outside_brackets(list, |c| c == ',' || c.is_whitespace()) {
         names.extend(HostList::parse(part).map_err(bad)?.names);
     }
     Ok(names)

@@ -1,6 +1,6 @@
 //! The list of -j.
 
-use crate::squeue::{JobRef, job_ref, step_kind};
+use crate::squeue::{JobRef, entries, job_ref, step_kind};
 use bivouac_types::{JobId, StepKind};
 
 /// An entry of -j: a job, an array, a task, or one step of them.
@@ -46,20 +46,6 @@ impl std::error::Error for BadId {}
 /// The first id that is none.
 pub fn parse_jobs(text: &str) -> Result<Vec<Pick>, BadId> {
     entries(text).map(pick).collect()
-}
-
-/// Entries are separated by commas that stand outside of brackets.
-fn entries(text: &str) -> impl Iterator<Item = &str> {
-    let mut depth = 0;
-    text.split(move |c| {
-        match c {
-            '[' => depth += 1,
-            ']' => depth -= 1,
-            _ => {}
-        }
-        c == ',' && depth <= 0
-    })
-    .filter(|id| !id.is_empty())
 }
 
 fn pick(text: &str) -> Result<Pick, BadId> {

@@ -3,7 +3,7 @@
 use super::{Form, VERSION};
 use crate::settings::Settings;
 use crate::sinfo::{write_gres, write_gres_used};
-use crate::tres::{Tres, configured, shares};
+use crate::tres::Tres;
 use bivouac_types::info::NodeInfo;
 use bivouac_types::node::NodeFlag;
 
@@ -21,19 +21,7 @@ pub fn show_node(node: &NodeInfo, form: Form, s: &Settings) -> String {
         write(&mut out);
         out
     };
-    let all = Tres {
-        cpus,
-        mem_mb: config.memory_mb,
-        billing: Some(cpus),
-        gres: configured(&config.gres),
-        ..Tres::default()
-    };
-    let used = Tres {
-        cpus: node.alloc_cpus,
-        mem_mb: node.alloc_mem_mb,
-        gres: shares(&node.alloc_gres),
-        ..Tres::default()
-    };
+    let (all, used) = (Tres::of_node(node), Tres::used_of_node(node));
     let bind = stand.cpu_bind.as_ref().map_or(String::new(), |mode| format!("CpuBind={mode} "));
     let port = config.port.map_or(String::new(), |port| format!(" Port={port}"));
     // A node that does not answer has no boot time to show.

@@ -5,7 +5,7 @@ use super::{states, write_gres, write_gres_used};
 use crate::json::{self, Interface, Value};
 use crate::scontrol::VERSION;
 use crate::settings::Settings;
-use crate::tres::{Tres, configured, shares};
+use crate::tres::Tres;
 use bivouac_types::info::NodeInfo;
 use bivouac_types::node::NodeFlag;
 use bivouac_types::{Timestamp, node::NodeAuthor};
@@ -30,19 +30,7 @@ fn text(write: impl FnOnce(&mut String)) -> String {
 fn one(node: &NodeInfo, s: &Settings) -> Value {
     let (config, stand, machine) = (&node.config, &node.stand, &s.machine);
     let (cpus, state) = (config.cpus(), node.state());
-    let all = Tres {
-        cpus,
-        mem_mb: config.memory_mb,
-        billing: Some(cpus),
-        gres: configured(&config.gres),
-        ..Tres::default()
-    };
-    let used = Tres {
-        cpus: node.alloc_cpus,
-        mem_mb: node.alloc_mem_mb,
-        gres: shares(&node.alloc_gres),
-        ..Tres::default()
-    };
+    let (all, used) = (Tres::of_node(node), Tres::used_of_node(node));
     let used = text(|out| used.write(out, s));
     let gres = |write: &dyn Fn(&mut String)| match config.gres.is_empty() {
         true => String::new(),

@@ -1,6 +1,7 @@
 //! Which jobs and steps squeue shows.
 
 use super::StepRow;
+use bivouac_types::hostlist::outside_brackets;
 use bivouac_types::info::{ArrayTasks, JobInfo};
 use bivouac_types::state::JOB_STATES;
 use bivouac_types::{JobId, JobState, StepKind, TaskSet};
@@ -102,7 +103,7 @@ pub fn parse_states(text: &str) -> Result<Option<Vec<JobState>>, BadState> {
 /// # Errors
 /// The first id that is none.
 pub fn parse_jobs(text: &str) -> Result<Vec<JobRef>, BadId> {
-    ids(text)
+    entries(text)
         .map(|id| job_ref(id.split('.').next().unwrap_or(id)).ok_or_else(|| BadId::Job(id.to_owned())))
         .collect()
 }
@@ -112,7 +113,7 @@ pub fn parse_jobs(text: &str) -> Result<Vec<JobRef>, BadId> {
 /// # Errors
 /// The first id that is none; an id without a step is none.
 pub fn parse_steps(text: &str) -> Result<Vec<StepRef>, BadId> {
-    ids(text)
+    entries(text)
         .map(|id| match id.split_once('.') {
             None => Err(BadId::Step(format!("{id}.??"))),
             Some((job, step)) => job_ref(job)
@@ -150,18 +151,9 @@ fn digits(text: &str) -> Option<u32> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// The ids of a list: separated by commas that stand outside of brackets.
-fn ids(text: &str) -> impl Iterator<Item = &str> {
-    let mut depth = 0;
-    text.split(move |c| {
-        match c {
-            '[' => depth += 1,
-            ']' => depth -= 1,
-            _ => {}
-        }
-        c == ',' && depth <= 0
-    })
-    .filter(|id| !id.is_empty())
+/// The entries of a list of ids.
+pub(crate) fn entries(text: &str) -> impl Iterator<Item = &str> {
+    outside_brackets(text, |c| c == ',').filter(|id| !id.is_empty())
 }
 
 /// What is shown. `None` lets everything pass.

@@ -6,6 +6,7 @@ mod json;
 mod records;
 mod steps;
 
+pub(crate) use filter::entries;
 pub use filter::{
     BadId, BadState, Filter, JobRef, StepRef, job_ref, parse_jobs, parse_states, parse_steps, step_kind,
 };

@@ -24,7 +24,7 @@ fn config() -> ClusterConfig {
         of("acct2", None, Some(5), Some("acct1")),
         of("acct2", Some("nobody"), Some(3), None),
         of("acct3", None, Some(9), None),
-        of("acct3", Some("daemon"), Some(u32::MAX), None),
+        of("acct3", Some("daemon"), Some(Association::PARENT), None),
         of("acct3", Some("sys"), Some(4), None),
     ];
     config

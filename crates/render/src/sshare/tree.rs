@@ -6,11 +6,9 @@
 use bivouac_types::JobState;
 use bivouac_types::config::ClusterConfig;
 use bivouac_types::info::JobInfo;
+use bivouac_types::parameters::Association;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Shares that are those of the account above (`Fairshare=parent`).
-const PARENT: u32 = u32::MAX;
 
 /// An association: an account, or a user in one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -70,7 +68,7 @@ impl RunMins {
 impl Share {
     /// Whether its shares are those of the account above.
     pub fn is_parents(&self) -> bool {
-        self.shares == Some(PARENT)
+        self.shares == Some(Association::PARENT)
     }
 
     /// The position of the account above it in its tree.
