@@ -93,6 +93,8 @@ fn outside_a_job_every_honoured_option_is_consumed_and_changes_what_is_asked() {
     for o in Program::Srun.options().iter().filter(|o| o.status == Status::Honoured) {
         let value = match o.long {
             "help" | "usage" | "version" | "nodefile" => continue,
+            // With it srun is in that job.
+            "jobid" => continue,
             "mpi" => "list",
             "signal" => "USR1",
             "wait" => "2",
