@@ -75,16 +75,16 @@ impl Allocation {
     pub fn obtain(wanted: Wanted, signals: &mut Signals) -> Result<(Allocation, Grant), ExitCode> {
         let Wanted { program, submission, immediate, quiet } = wanted;
         let spec = submission.spec.clone();
-        let job = match submission::send(submission) {
-            Ok(Response::Submitted(job)) => job,
-            Ok(Response::Rejected(reject)) => {
+        let (job, client) = match submission::send(submission) {
+            Ok((Response::Submitted(job), client)) => (job, client),
+            Ok((Response::Rejected(reject), _)) => {
                 refusal::print(program, &reject, &spec);
                 return Err(crate::invocation::error_exit());
             }
-            Ok(other) => return Err(refused(program, report::Trouble::from(other))),
+            Ok((other, _)) => return Err(refused(program, report::Trouble::from(other))),
             Err(e) => return Err(refused(program, e)),
         };
-        let line = Line::new(job, Milestone::Granted);
+        let line = Line::new(job, client, Milestone::Granted);
         let mut own = Allocation { job, waited: Duration::ZERO, program, quiet, line };
         let begun = Instant::now();
         let mut news = own.first_word(signals)?;
@@ -322,8 +322,11 @@ struct Line {
 }
 
 impl Line {
-    fn new(job: JobId, until: Milestone) -> Line {
-        Line { job, until, client: None, over: false, failures: 0, retry_at: Instant::now() }
+    fn new(job: JobId, client: Client, until: Milestone) -> Line {
+        let client = Some(client);
+        let mut line = Line { job, until, client, over: false, failures: 0, retry_at: Instant::now() };
+        line.ask(until);
+        line
     }
 
     /// Asks for the next milestone.

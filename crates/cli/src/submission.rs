@@ -7,6 +7,7 @@ use crate::invocation;
 use crate::refusal;
 use bivouac_options::job::Asked;
 use bivouac_options::{Given, Program};
+use bivouac_proto::client::Client;
 use bivouac_proto::message::{Ask, Payload, Response, Submission};
 use bivouac_types::{JobSpec, Timestamp};
 use std::io::{self, Read};
@@ -83,12 +84,15 @@ pub fn of(program: Program, asked: &Asked, spec: JobSpec, payload: Payload) -> R
     Ok(Submission { key, spec, payload, uid, gid })
 }
 
-/// Submits a job. If nobody knows whether it arrived, it is asked again with the same key: nothing is submitted twice.
+/// Submits a job, and gives the connection too: who asked for an allocation is gone when it ends. If nobody knows whether
+/// it arrived, it is asked again with the same key: nothing is submitted twice.
 ///
 /// # Errors
 /// See [`Unreachable`].
-pub fn send(submission: Submission) -> Result<Response, Unreachable> {
-    cluster::ask(Ask::Submit(Box::new(submission)))
+pub fn send(submission: Submission) -> Result<(Response, Client), Unreachable> {
+    let mut client = cluster::connect()?;
+    let answer = client.call(Ask::Submit(Box::new(submission)))?;
+    Ok((answer, client))
 }
 
 /// --test-only: when the job would start, and where.

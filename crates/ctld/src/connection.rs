@@ -4,6 +4,7 @@
 use crate::mailbox::{Answer, Mail, Peer, Reply};
 use bivouac_proto::frame::{self, FrameError};
 use bivouac_proto::message::{Ask, Request, Response};
+use bivouac_types::JobId;
 use std::io::BufReader;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -80,12 +81,19 @@ fn peer(stream: &UnixStream) -> Option<Peer> {
     })
 }
 
+/// Serves a client until he is gone; if he was an allocation's, the owner of the state is told.
 fn talk(stream: UnixStream, peer: Peer, owner: &Sender<Mail>) {
+    let mut client_of = None;
+    serve_client(&stream, peer, owner, &mut client_of);
+    client_of.into_iter().for_each(|job| drop(owner.send(Mail::Unattended(job))));
+}
+
+fn serve_client(stream: &UnixStream, peer: Peer, owner: &Sender<Mail>, client_of: &mut Option<JobId>) {
     if stream.set_write_timeout(Some(SLOWEST)).is_err() {
         return;
     }
-    let mut out = &stream;
-    let mut from = BufReader::new(&stream);
+    let mut out = stream;
+    let mut from = BufReader::new(stream);
     loop {
         let request: Request = match frame::read(&mut from) {
             Ok(request) => request,
@@ -100,6 +108,8 @@ fn talk(stream: UnixStream, peer: Peer, owner: &Sender<Mail>) {
             Ask::Attend { job, .. } => Some(job),
             _ => None,
         };
+        *client_of = attended.or(*client_of);
+        let allocates = matches!(&request.body, Ask::Submit(s) if !s.spec.kind.is_batch());
         let patience = if attended.is_some() { LOOK_AFTER_ATTENDANTS } else { LOOK_AFTER };
         let (to, answers) = channel();
         if owner.send(Mail::Request { peer, request: Box::new(request), reply: Reply(to) }).is_err() {
@@ -108,17 +118,19 @@ fn talk(stream: UnixStream, peer: Peer, owner: &Sender<Mail>) {
         let answer = loop {
             match answers.recv_timeout(patience) {
                 Ok(answer) => break answer,
-                Err(RecvTimeoutError::Timeout) if hung_up(&stream) => {
-                    attended.into_iter().for_each(|job| drop(owner.send(Mail::Unattended(job))));
-                    return;
-                }
+                Err(RecvTimeoutError::Timeout) if hung_up(stream) => return,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         };
+        if let Answer::One(Response::Submitted(job)) = &answer
+            && allocates
+        {
+            *client_of = Some(*job);
+        }
         let written = match answer {
-            Answer::One(response) => write(out, &response),
-            Answer::Parts(mut parts) => parts.all(|part| write(out, &part)),
+            Answer::One(response) => write(stream, &response),
+            Answer::Parts(mut parts) => parts.all(|part| write(stream, &part)),
         };
         if !written {
             return;

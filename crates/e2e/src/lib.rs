@@ -4,6 +4,8 @@
 //! of it is left. Must never look into the programs: what a test sees is what a user sees. The programs are those that
 //! `cargo build --workspace` made; `cargo xtask test` does that first.
 
+pub mod screen;
+
 use bivouac_proto::client::Client;
 use bivouac_proto::message::{Ask, Response, Status};
 use bivouac_proto::place::Place;

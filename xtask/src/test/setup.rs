@@ -13,7 +13,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TOOLS: [Tool; 10] = [
+const TOOLS: [Tool; 11] = [
     Tool {
         program: "cc",
         check: &["--version"],
@@ -39,6 +39,7 @@ const TOOLS: [Tool; 10] = [
         package: "zsh",
         purpose: "module and conda are tested in it",
     },
+    Tool { program: "tmux", check: &["-V"], package: "tmux", purpose: "tests type at a terminal" },
     Tool {
         program: "mpicc.mpich",
         check: &["-v"],

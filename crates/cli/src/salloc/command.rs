@@ -70,16 +70,19 @@ impl Running {
                 0 => return None,
                 // It cannot be known any more.
                 n if n < 0 => return Some(ExitStatus::default()),
-                _ if libc::WIFSTOPPED(status) => self.stop_with_it(),
+                _ if libc::WIFSTOPPED(status) => self.stopped(libc::WSTOPSIG(status)),
                 _ => return Some(exit_status(status)),
             }
         }
     }
 
-    fn stop_with_it(&mut self) {
+    /// It was stopped. If it wanted a terminal that salloc has got since, it gets it.
+    fn stopped(&mut self, signal: i32) {
         let group = self.group();
         let Some(terminal) = &mut self.terminal else { return };
-        if terminal::can_be_stopped() {
+        if matches!(signal, libc::SIGTTIN | libc::SIGTTOU) && terminal.is_own() {
+            terminal.lend(group);
+        } else if terminal::can_be_stopped() {
             terminal.take_back();
             // SAFETY: salloc stops here, and goes on when it is told to.
             unsafe { libc::kill(0, libc::SIGSTOP) };

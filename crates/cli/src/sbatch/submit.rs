@@ -20,7 +20,7 @@ pub fn submit(request: &Request, submission: Submission) -> Result<ExitCode, Exi
         return submission::test_only(Program::Sbatch, submission.spec);
     }
     let spec = submission.spec.clone();
-    match submission::send(submission) {
+    match submission::send(submission).map(|(answer, _)| answer) {
         Ok(Response::Submitted(job)) => {
             match cluster {
                 _ if request.job.quiet => {}
