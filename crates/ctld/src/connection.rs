@@ -3,7 +3,7 @@
 
 use crate::mailbox::{Answer, Mail, Peer, Reply};
 use bivouac_proto::frame::{self, FrameError};
-use bivouac_proto::message::{Ask, Request, Response};
+use bivouac_proto::message::{Ask, Milestone, Request, Response};
 use bivouac_types::JobId;
 use std::io::BufReader;
 use std::os::fd::AsRawFd;
@@ -105,7 +105,8 @@ fn serve_client(stream: &UnixStream, peer: Peer, owner: &Sender<Mail>, client_of
             }
         };
         let attended = match request.body {
-            Ask::Attend { job, .. } => Some(job),
+            // Who only asks how it stands is not its client.
+            Ask::Attend { job, until } if until != Milestone::Asked => Some(job),
             _ => None,
         };
         *client_of = attended.or(*client_of);
