@@ -238,7 +238,7 @@ fn within_a_job_of_another_cluster_it_is_no_part_of_that_job() {
 #[test]
 fn no_command_of_the_hosts_slurm_answers() {
     let camp = camp();
-    for name in ["sstat", "sacctmgr", "sview", "scrontab"] {
+    for name in ["sview", "scrontab", "sgather"] {
         let script = format!("command -v {name}; {name} --version; echo $?");
         let said = camp.run("bivouac", ["ephemeral", "--", "bash", "-c", &script]);
         assert!(said.out.contains("/ephemeral/site/bin/") && said.out.ends_with("\n1\n"), "{said:?}");

@@ -119,8 +119,8 @@ fn a_qos_that_the_partition_does_not_allow_is_answered_with_those_it_does() {
 #[test]
 fn a_command_that_is_not_there_yet_says_so_before_a_command_of_the_host_answers() {
     let camp = alpine(Camp::new());
-    let said = camp.bivouac(["login", "--", "bash", "-c", "salloc -n 1; seff 1"]);
-    assert!(said.err.contains("salloc: error: this cluster does not have salloc: submit"), "{said:?}");
+    let said = camp.bivouac(["login", "--", "bash", "-c", "sview -n 1; seff 1"]);
+    assert!(said.err.contains("sview: error: this cluster does not have sview: use squeue"), "{said:?}");
     assert!(said.err.contains("seff: error"), "{said:?}");
 }
 
