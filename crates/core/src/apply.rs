@@ -86,7 +86,7 @@ impl Cluster {
                     run.resized = Some(at.wall);
                 });
             }
-            Change::Ended { job, outcome, end, usage } => self.ended(*job, *outcome, *end, *usage, at),
+            Change::Ended { job, outcome, end, usage } => self.ended(*job, *outcome, *end, usage, at),
             Change::Requeued { job, begin, .. } => self.requeued(*job, *begin, at),
             Change::Held { job, hold } => self.edit(*job, |job| {
                 job.hold = Some(*hold);
@@ -131,7 +131,7 @@ impl Cluster {
             }
             Change::StepEnded { job, step, exit, usage } => self.edit(*job, |job| {
                 if let Some(step) = job.steps.iter_mut().find(|s| s.number == *step) {
-                    step.end = Some(StepEnd { at: at.wall, exit: Some(*exit), usage: *usage });
+                    step.end = Some(StepEnd { at: at.wall, exit: Some(*exit), usage: usage.clone() });
                 }
             }),
             Change::StepLimited { job, step, minutes } => self.edit(*job, |job| {
@@ -262,7 +262,7 @@ impl Cluster {
         let job = JobId(self.state.next_id);
         self.split(from, tasks, job, at);
         let outcome = Outcome::Cancelled { by: bivouac_types::Uid::ROOT, status: None };
-        self.ended(job, outcome, at.wall, Usage::default(), at);
+        self.ended(job, outcome, at.wall, &Usage::default(), at);
         self.purge(job);
         self.state.next_id = job.0;
     }
@@ -324,7 +324,7 @@ impl Cluster {
         });
     }
 
-    fn ended(&mut self, id: JobId, outcome: Outcome, end: Timestamp, usage: Usage, at: Now) {
+    fn ended(&mut self, id: JobId, outcome: Outcome, end: Timestamp, usage: &Usage, at: Now) {
         self.touch_nodes(id, end);
         let mut run = None;
         let world = self.world.clone();
@@ -341,7 +341,15 @@ impl Cluster {
             for step in job.steps.iter_mut().filter(|s| s.end.is_none()) {
                 step.end = Some(StepEnd { at: end, exit: None, usage: Usage::default() });
             }
-            job.phase = Phase::Ended(Ended { outcome, at, end, run: run.clone(), usage, eligible, waits });
+            job.phase = Phase::Ended(Ended {
+                outcome,
+                at,
+                end,
+                run: run.clone(),
+                usage: usage.clone(),
+                eligible,
+                waits,
+            });
         });
         let Some(job) = self.state.jobs.get(&id) else { return };
         let (origin, name, count) = (job.origin, job.name.clone(), job.count());

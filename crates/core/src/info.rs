@@ -167,10 +167,14 @@ impl JobView {
             (StepKind::Extern, JobState::Running) => {
                 StepInfo { state: JobState::Completed, end: Some(end), ..step }
             }
-            (kind, JobState::Running) => match ran {
-                Repeated::Exited { status, usage } if kind == StepKind::Batch => {
-                    StepInfo { state: step_state(status), end: Some(end), exit: status, usage, ..step }
-                }
+            (kind, JobState::Running) => match &ran {
+                Repeated::Exited { status, usage } if kind == StepKind::Batch => StepInfo {
+                    state: step_state(*status),
+                    end: Some(end),
+                    exit: *status,
+                    usage: usage.clone(),
+                    ..step
+                },
                 _ => StepInfo { state: JobState::Cancelled, end: Some(end), exit: cut, ..step },
             },
             _ => step,
@@ -415,7 +419,7 @@ fn node_share(part: &NodeAlloc) -> NodeShare {
 fn steps(job: &Job, run: Option<(&Run, Option<&NodeAlloc>)>, contained: bool) -> Vec<StepInfo> {
     let Some((run, batch)) = run else { return Vec::new() };
     let (state, end, exit, usage) = match &job.phase {
-        Phase::Ended(e) => (batch_state(e.outcome), Some(e.end), e.outcome.status(), e.usage),
+        Phase::Ended(e) => (batch_state(e.outcome), Some(e.end), e.outcome.status(), e.usage.clone()),
         _ => (JobState::Running, None, ExitStatus::default(), Usage::default()),
     };
     let mut steps = Vec::new();
@@ -494,7 +498,7 @@ fn step_state(exit: ExitStatus) -> JobState {
 
 /// `cut` is the status if its job's end ended it.
 fn step_info(step: &Step, cut: ExitStatus) -> StepInfo {
-    let (state, exit) = match step.end.map(|e| e.exit) {
+    let (state, exit) = match step.end.as_ref().map(|e| e.exit) {
         None => (JobState::Running, ExitStatus::default()),
         Some(None) => (JobState::Cancelled, cut),
         Some(Some(exit)) => (step_state(exit), exit),
@@ -507,9 +511,9 @@ fn step_info(step: &Step, cut: ExitStatus) -> StepInfo {
         num_cpus: step.layout.iter().map(|n| n.cpus).sum(),
         nodes: step.layout.iter().map(|n| n.node.to_string()).collect(),
         start: step.start.wall,
-        end: step.end.map(|e| e.at),
+        end: step.end.as_ref().map(|e| e.at),
         exit,
-        usage: step.end.map_or(Usage::default(), |e| e.usage),
+        usage: step.end.as_ref().map(|e| e.usage.clone()).unwrap_or_default(),
         submit_line: step.submit_line.clone(),
         limit: step.limit,
         srun_pid: step.srun,

@@ -353,7 +353,7 @@ pub enum EndCause {
 }
 
 /// How a run ended that is to be repeated; sacct's record of it says so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Repeated {
     /// It was told to, or never began.
     #[default]
@@ -436,7 +436,7 @@ pub struct StepNode {
 }
 
 /// How a step ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepEnd {
     /// When.
     pub at: Timestamp,

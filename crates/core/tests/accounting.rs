@@ -51,10 +51,10 @@ fn the_record_of_a_run_that_is_repeated_says_how_it_ended() {
     assert_eq!(told(Repeated::Preempted), (JobState::Preempted, none, JobState::Cancelled, terminated));
     let (status, usage) = (exit(3), Usage { user_us: 7, ..Usage::default() });
     assert_eq!(
-        told(Repeated::Exited { status, usage }),
+        told(Repeated::Exited { status, usage: usage.clone() }),
         (JobState::Requeued, status, JobState::Failed, status)
     );
-    assert_eq!(record(Repeated::Exited { status, usage }).steps[0].usage, usage);
+    assert_eq!(record(Repeated::Exited { status, usage: usage.clone() }).steps[0].usage, usage);
 }
 
 #[test]

@@ -66,15 +66,25 @@ fn a_running_job_shows_what_it_has_and_an_ended_one_what_it_had() {
         row.nodes.iter().map(|n| (n.node.as_str(), &n.cpus[..], n.tasks)).collect();
     assert_eq!(shares, [("n1", &[0, 1][..], 2), ("n2", &[0][..], 1)]);
     let attempt = w.attempt(id);
-    let usage = Usage { user_us: 5, system_us: 6, max_rss_kb: 7 };
+    let usage = Usage { user_us: 5, system_us: 6, max_rss_kb: 7, ..Usage::default() };
     let ended = w.now().wall;
     w.secs += 1;
-    w.report(KeeperReport::Exited { attempt, status: exit(2), usage, ended, out_of_memory: false });
+    let report = KeeperReport::Exited {
+        attempt,
+        status: exit(2),
+        usage: usage.clone(),
+        ended,
+        out_of_memory: false,
+    };
+    w.report(report);
     w.secs += 100;
     let row = info(&w, id);
     assert_eq!((row.state, row.exit, row.elapsed.as_secs()), (JobState::Failed, exit(2), 90));
     assert_eq!((row.end, row.nodes.len(), row.pid), (Some(ended), 2, None));
-    assert_eq!((row.steps.len(), row.steps[0].usage, row.steps[0].state), (1, usage, JobState::Failed));
+    assert_eq!(
+        (row.steps.len(), row.steps[0].usage.clone(), row.steps[0].state),
+        (1, usage, JobState::Failed)
+    );
 }
 
 #[test]

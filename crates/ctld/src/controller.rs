@@ -302,7 +302,7 @@ impl Controller {
             if let Change::Requeued { job, end, ran, .. } = &event.change
                 && self.cluster.job(*job).is_some_and(|j| j.run().is_some())
             {
-                turn.batch.ended.extend(self.requeued_record(*job, *ran, *end, event.at));
+                turn.batch.ended.extend(self.requeued_record(*job, ran.clone(), *end, event.at));
             }
             self.cluster.apply(&event);
             turn.mails.extend(self.mail_about(&event.change));

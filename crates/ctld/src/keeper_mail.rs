@@ -74,7 +74,12 @@ fn exited(e: &ExitReport) -> KeeperReport {
     KeeperReport::Exited {
         attempt: ours(e.attempt),
         status: ExitStatus::from_wait_status(e.wait_status),
-        usage: Usage { user_us: e.user_us, system_us: e.system_us, max_rss_kb: e.max_rss_kb },
+        usage: Usage {
+            user_us: e.user_us,
+            system_us: e.system_us,
+            max_rss_kb: e.max_rss_kb,
+            ..Usage::default()
+        },
         ended: Timestamp(e.ended_at.wall_ms),
         out_of_memory: e.out_of_memory,
     }

@@ -10,6 +10,7 @@
 pub mod efficiency;
 pub mod job;
 pub mod json;
+mod measured;
 pub mod request;
 pub mod sacct;
 pub mod scontrol;

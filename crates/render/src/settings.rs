@@ -93,7 +93,7 @@ impl Settings {
         match self.units {
             Units::Natural => out.push_str(&bivouac_types::memory::format_mb(mb)),
             Units::Original => push(out, format_args!("{mb}M")),
-            Units::Fixed(unit) => self.scaled(out, mb << 10, unit),
+            Units::Fixed(_) => self.scaled(out, (mb << 10) as f64),
         }
     }
 
@@ -102,13 +102,15 @@ impl Settings {
         match self.units {
             Units::Natural => push(out, format_args!("{kb}K")),
             Units::Original => push(out, format_args!("{}", kb << 10)),
-            Units::Fixed(unit) => self.scaled(out, kb, unit),
+            Units::Fixed(_) => self.scaled(out, kb as f64),
         }
     }
 
-    fn scaled(&self, out: &mut String, kb: u64, unit: char) {
+    /// KiB in the unit that was asked for.
+    pub(crate) fn scaled(&self, out: &mut String, kb: f64) {
+        let Units::Fixed(unit) = self.units else { return push(out, format_args!("{kb:.0}K")) };
         let steps = "KMGTP".find(unit).unwrap_or(0);
-        let value = kb as f64 / 1024f64.powi(steps as i32);
+        let value = kb / 1024f64.powi(steps as i32);
         if value.fract() == 0.0 {
             push(out, format_args!("{value:.0}{unit}"));
         } else {

@@ -10,6 +10,7 @@ use crate::node::{NodeBase, NodeFlag, NodeStand, NodeState, Standing};
 use crate::reason::PendingReason;
 use crate::state::{ExitStatus, JobState};
 use crate::time::{Duration, TimeLimit, Timestamp};
+pub use crate::usage::Usage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -268,17 +269,6 @@ pub struct StepInfo {
     /// The command line of its srun.
     #[serde(default)]
     pub submit_line: String,
-}
-
-/// Measured use of a step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
-    /// User CPU time in microseconds.
-    pub user_us: u64,
-    /// System CPU time in microseconds.
-    pub system_us: u64,
-    /// Largest resident set in KiB.
-    pub max_rss_kb: u64,
 }
 
 /// A node and how it stands.

@@ -33,6 +33,7 @@ pub mod state;
 pub mod time;
 pub mod tres;
 pub mod trigger;
+pub mod usage;
 pub mod when;
 
 pub use array::{ArraySpec, TaskSet};

@@ -14,6 +14,7 @@ use bivouac_proto::message::{END_STEP, StepLayout};
 use bivouac_proto::step::{FromStep, ToStep};
 use bivouac_types::ExitStatus;
 use bivouac_types::info::Usage;
+use bivouac_types::usage::{Measured, TaskUsage};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -539,21 +540,30 @@ impl<'a> Watch<'a> {
 
     /// Reaps all tasks and adds up what they used.
     fn reap(&mut self) -> Usage {
-        let mut usage = Usage::default();
-        for pid in self.started.iter().filter_map(|t| t.pid) {
-            let mut status = 0;
-            // SAFETY: a zeroed record is a valid value to be filled in, and both pointers are valid for the call.
-            let used = unsafe {
-                let mut used: libc::rusage = std::mem::zeroed();
-                libc::wait4(pid, &mut status, 0, &mut used);
-                used
-            };
-            let us = |t: libc::timeval| t.tv_sec as u64 * 1_000_000 + t.tv_usec as u64;
-            usage.user_us += us(used.ru_utime);
-            usage.system_us += us(used.ru_stime);
-            usage.max_rss_kb = usage.max_rss_kb.max(used.ru_maxrss as u64);
-        }
-        usage
+        let measured = self.started.iter().map(|started| {
+            let usage = started.pid.map(collected).unwrap_or_default();
+            Measured { task: started.task.rank, node: started.task.node as u32, usage }
+        });
+        Usage::of_tasks(&measured.collect::<Vec<_>>())
+    }
+}
+
+/// Collects an ended child: what it and its own collected children used.
+fn collected(pid: i32) -> TaskUsage {
+    let mut status = 0;
+    // SAFETY: a zeroed record is a valid value to be filled in, and both pointers are valid for the call.
+    let used = unsafe {
+        let mut used: libc::rusage = std::mem::zeroed();
+        libc::wait4(pid, &mut status, 0, &mut used);
+        used
+    };
+    let us = |t: libc::timeval| t.tv_sec as u64 * 1_000_000 + t.tv_usec as u64;
+    TaskUsage {
+        user_us: us(used.ru_utime),
+        system_us: us(used.ru_stime),
+        rss_kb: used.ru_maxrss as u64,
+        pages: used.ru_majflt as u64,
+        ..TaskUsage::default()
     }
 }
 

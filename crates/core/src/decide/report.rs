@@ -26,14 +26,15 @@ impl Cluster {
             Phase::Ending(run, ending) => (run, Some(ending.cause)),
             _ => return Vec::new(),
         };
-        match *report {
-            KeeperReport::Launched { pid, .. } if run.launch == Launch::Granted => {
+        match report {
+            &KeeperReport::Launched { pid, .. } if run.launch == Launch::Granted => {
                 vec![Change::Launched { attempt, pid }]
             }
             KeeperReport::Launched { .. } => Vec::new(),
             KeeperReport::Exited { status, usage, ended, out_of_memory, .. } => {
-                let how = if out_of_memory { End::OutOfMemory(status) } else { End::Exited(status) };
-                let change = self.end(job, cause, how, (ended, usage), now);
+                let status = *status;
+                let how = if *out_of_memory { End::OutOfMemory(status) } else { End::Exited(status) };
+                let change = self.end(job, cause, how, (*ended, usage.clone()), now);
                 let held = cause.is_none() && matches!(change, Change::Requeued { .. });
                 let held = held && self.exits_held(status);
                 let hold = held.then_some(Change::Held { job: job.id, hold: Hold::SpecialExit });

@@ -14,7 +14,8 @@ fn job() -> JobInfo {
     (job.num_cpus, job.num_nodes, job.mem_mb) = (24, 1, 113 << 10);
     (job.elapsed, job.time_limit) = (Duration::from_secs(662), TimeLimit::Minutes(60));
     job.steps.truncate(1);
-    job.steps[0].usage = Usage { user_us: 14_000_000_000, system_us: 645_000_000, max_rss_kb: 167_414 };
+    job.steps[0].usage =
+        Usage { user_us: 14_000_000_000, system_us: 645_000_000, max_rss_kb: 167_414, ..Usage::default() };
     job
 }
 
@@ -91,7 +92,8 @@ fn colours_and_advice_tell_what_was_wasted() {
     assert_eq!(advice(&job), ["memory was under-used: of 115712M, --mem=256M would have done"]);
     let text = seff(&job, Form::List, Palette::Coloured, &fixture::settings());
     assert!(text.contains("\x1b[32m92.18%\x1b[0m") && text.contains("\x1b[31m0.14%\x1b[0m"), "{text}");
-    job.steps[0].usage = Usage { user_us: 662_000_000, system_us: 0, max_rss_kb: 112 << 20 };
+    job.steps[0].usage =
+        Usage { user_us: 662_000_000, system_us: 0, max_rss_kb: 112 << 20, ..Usage::default() };
     let said = advice(&job);
     assert!(
         said[0].starts_with("CPUs were under-used: of 24 at most 1 were busy") && said[1].contains("used up")

@@ -5,7 +5,7 @@ use super::filter::{Window, over, shown_start, started};
 use crate::job;
 use crate::settings::{Settings, push};
 use crate::tres::{Tres, step_cpus};
-use bivouac_types::info::{JobInfo, Scheduler, StepInfo, Usage};
+use bivouac_types::info::{JobInfo, Scheduler, StepInfo};
 use bivouac_types::{Duration, ExitStatus, JobState, StepKind, TimeLimit, Timestamp};
 
 type Row<'a> = Entry<'a>;
@@ -82,16 +82,15 @@ pub(super) fn asked_nodes(row: &Row<'_>) -> usize {
     row.step.map_or(Tres::asked(row.job).nodes as usize, |step| step.nodes.len())
 }
 
-/// What a step used, or all steps of the job together.
-pub(super) fn usage(row: &Row<'_>) -> Usage {
+/// User and system CPU time of a step, or of all steps of the job together, in microseconds.
+pub(super) fn cpu_used(row: &Row<'_>) -> (u64, u64) {
+    let of = |step: &StepInfo| (step.usage.user_us, step.usage.system_us);
     match row.step {
-        Some(step) => step.usage,
-        None if row.with_steps => row.job.steps.iter().fold(Usage::default(), |sum, s| Usage {
-            user_us: sum.user_us + s.usage.user_us,
-            system_us: sum.system_us + s.usage.system_us,
-            ..sum
-        }),
-        None => Usage::default(),
+        Some(step) => of(step),
+        None if row.with_steps => {
+            row.job.steps.iter().map(of).fold((0, 0), |sum, step| (sum.0 + step.0, sum.1 + step.1))
+        }
+        None => (0, 0),
     }
 }
 
@@ -103,30 +102,6 @@ pub(super) fn cpu_us(out: &mut String, us: u64) {
     } else {
         number(out, Duration::from_secs(secs));
     }
-}
-
-/// The step, if its usage was measured.
-pub(super) fn measured<'a>(row: &Row<'a>) -> Option<&'a StepInfo> {
-    row.step.filter(|step| step.usage.max_rss_kb > 0)
-}
-
-/// As [`measured`], where it is one task's, so that it is the average and the least as well.
-pub(super) fn single<'a>(row: &Row<'a>) -> Option<&'a StepInfo> {
-    measured(row).filter(|step| step.num_tasks <= 1)
-}
-
-/// The node on which a step's tasks were, if it was one.
-pub(super) fn on_node(step: &StepInfo) -> Option<&str> {
-    match &step.nodes[..] {
-        [node] => Some(node),
-        _ => None,
-    }
-}
-
-/// CPU time of a task of the step, on average.
-pub(super) fn cpu_of_task(step: &StepInfo) -> Duration {
-    let us = (step.usage.user_us + step.usage.system_us) / u64::from(step.num_tasks.max(1));
-    Duration::from_secs(us / 1_000_000)
 }
 
 pub(super) fn id(row: &Row<'_>, s: &Settings, out: &mut String) {

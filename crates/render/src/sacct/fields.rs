@@ -4,10 +4,11 @@
 use super::Entry;
 use super::cells::*;
 use crate::job;
-use crate::settings::{Settings, push};
+use crate::measured::{self, Figure, Way};
+use crate::settings::Settings;
 use crate::table::{Column, Cut, Table};
 use crate::tres::Tres;
-use bivouac_types::info::StepInfo;
+use bivouac_types::usage::Amount;
 
 /// The table of the accounting.
 pub struct Entries;
@@ -42,78 +43,43 @@ const fn unknown(width: usize, name: &'static str) -> Column<Entries> {
     f(width, name, |_, _, _| {})
 }
 
-fn max_rss(row: &Row<'_>, s: &Settings, out: &mut String) {
-    measured(row).into_iter().for_each(|step| s.measured(out, step.usage.max_rss_kb));
-}
-
-fn average_rss(row: &Row<'_>, s: &Settings, out: &mut String) {
-    single(row).into_iter().for_each(|step| s.measured(out, step.usage.max_rss_kb));
-}
-
-fn average_cpu(row: &Row<'_>, _: &Settings, out: &mut String) {
-    measured(row).into_iter().for_each(|step| number(out, cpu_of_task(step)));
-}
-
-fn least_cpu(row: &Row<'_>, _: &Settings, out: &mut String) {
-    single(row).into_iter().for_each(|step| number(out, cpu_of_task(step)));
-}
-
-fn rss_node(row: &Row<'_>, _: &Settings, out: &mut String) {
-    out.push_str(measured(row).and_then(on_node).unwrap_or(""));
-}
-
-fn cpu_node(row: &Row<'_>, _: &Settings, out: &mut String) {
-    out.push_str(single(row).and_then(on_node).unwrap_or(""));
-}
-
-fn task(row: &Row<'_>, _: &Settings, out: &mut String) {
-    out.push_str(if single(row).is_some() { "0" } else { "" });
-}
-
-/// A list of what was measured of the step: its CPU time and its memory, where `cpu` and `mem` tell something.
-fn list(
-    step: Option<&StepInfo>,
+/// The amount of a quantity of a step, in this form.
+fn amount(
+    row: &Row<'_>,
     out: &mut String,
-    cpu: impl Fn(&StepInfo, &mut String),
-    mem: impl Fn(&StepInfo, &mut String),
+    (figure, of): (Figure, Amount),
+    write: impl FnOnce(&mut String, u64),
 ) {
-    let Some(step) = step else { return };
-    out.push_str("cpu=");
-    cpu(step, out);
-    out.push_str(",mem=");
-    mem(step, out);
-}
-
-/// Of one task's step the average, the least and the most are the same.
-fn usage_in(row: &Row<'_>, s: &Settings, out: &mut String) {
-    let mem = |step: &StepInfo, out: &mut String| s.measured(out, step.usage.max_rss_kb);
-    list(single(row), out, |step, out| number(out, cpu_of_task(step)), mem);
-}
-
-/// Of a step of several tasks the most memory of one of them is known.
-fn usage_in_max(row: &Row<'_>, s: &Settings, out: &mut String) {
-    usage_in(row, s, out);
-    if let Some(step) = measured(row).filter(|_| out.is_empty()) {
-        out.push_str("mem=");
-        s.measured(out, step.usage.max_rss_kb);
+    if let Some(amount) = row.step.and_then(|step| figure.of(step, of)) {
+        write(out, amount);
     }
 }
 
-/// Of a step of several tasks the CPU time of all is known.
-fn usage_in_all(row: &Row<'_>, s: &Settings, out: &mut String, cpu: impl Fn(&StepInfo) -> u64) {
-    usage_in(row, s, out);
-    if let Some(step) = measured(row).filter(|_| out.is_empty()) {
-        push(out, format_args!("cpu={}", bivouac_types::Duration::from_secs(cpu(step))));
+/// The node of the task with the most or the least.
+fn node(row: &Row<'_>, out: &mut String, figure: Figure, of: Amount) {
+    if let Some((step, extreme)) = row.step.and_then(|step| Some((step, figure.extreme(step, of)?))) {
+        out.push_str(measured::node(step, extreme.node));
     }
 }
 
-fn usage_node(row: &Row<'_>, _: &Settings, out: &mut String) {
-    let node = |step: &StepInfo, out: &mut String| out.push_str(on_node(step).unwrap_or(""));
-    list(single(row).filter(|step| on_node(step).is_some()), out, node, node);
+/// The rank of that task.
+fn task(row: &Row<'_>, out: &mut String, figure: Figure, of: Amount) {
+    row.step.and_then(|step| figure.extreme(step, of)).into_iter().for_each(|e| number(out, e.task));
 }
 
-fn usage_task(row: &Row<'_>, _: &Settings, out: &mut String) {
-    list(single(row), out, |_, out| out.push('0'), |_, out| out.push('0'));
+/// A list of the amounts of all quantities.
+fn list(row: &Row<'_>, s: &Settings, out: &mut String, way: Way, figure: Figure) {
+    of_step(row, out, |step, out| measured::amounts(out, step, way, figure, s));
+}
+
+/// A list of the nodes of those tasks.
+fn list_nodes(row: &Row<'_>, out: &mut String, way: Way, figure: Figure) {
+    of_step(row, out, |step, out| measured::nodes(out, step, way, figure));
+}
+
+/// A list of their ranks.
+fn list_tasks(row: &Row<'_>, out: &mut String, way: Way, figure: Figure) {
+    of_step(row, out, |step, out| measured::tasks(out, step, way, figure));
 }
 
 static COLUMNS: &[Column<Entries>] = &[
@@ -127,13 +93,13 @@ static COLUMNS: &[Column<Entries>] = &[
     f(7, "AssocID", |r, _, o| {
         r.job.accounting.association.iter().for_each(|n| number(o, n));
     }),
-    f(10, "AveCPU", average_cpu),
+    f(10, "AveCPU", |r, _, o| amount(r, o, (Figure::Ave, Amount::Cpu), measured::cpu)),
     f(10, "AveCPUFreq", |r, _, o| of_step(r, o, |_, o| o.push('0'))),
-    unknown(14, "AveDiskRead"),
-    unknown(14, "AveDiskWrite"),
-    unknown(10, "AvePages"),
-    f(10, "AveRSS", average_rss),
-    unknown(10, "AveVMSize"),
+    f(14, "AveDiskRead", |r, s, o| amount(r, o, (Figure::Ave, Amount::Read), |o, n| measured::disk(o, n, s))),
+    f(14, "AveDiskWrite", |r, _, o| amount(r, o, (Figure::Ave, Amount::Written), measured::mebibytes)),
+    f(10, "AvePages", |r, _, o| amount(r, o, (Figure::Ave, Amount::Pages), |o, n| number(o, n))),
+    f(10, "AveRSS", |r, s, o| amount(r, o, (Figure::Ave, Amount::Rss), |o, n| measured::memory(o, n, s))),
+    f(10, "AveVMSize", |r, s, o| amount(r, o, (Figure::Ave, Amount::Vm), |o, n| measured::memory(o, n, s))),
     unknown(16, "BlockID"),
     f(10, "Cluster", |_, s, o| o.push_str(&s.cluster)),
     f(14, "Comment", |r, _, o| of_job(r, o, |job, o| job::write_or(o, job.spec.comment.as_deref(), ""))),
@@ -159,25 +125,27 @@ static COLUMNS: &[Column<Entries>] = &[
     C::new('\0', "JobIDRaw", "JobIDRaw", raw_id).left(12),
     f(10, "JobName", |r, _, o| o.push_str(r.step.map_or(&r.job.spec.name, |step| &step.name))),
     f(9, "Layout", |r, _, o| of_step(r, o, |step, o| o.push_str(distribution(step)))),
-    unknown(12, "MaxDiskRead"),
-    unknown(15, "MaxDiskReadNode"),
-    unknown(15, "MaxDiskReadTask"),
-    unknown(12, "MaxDiskWrite"),
-    unknown(16, "MaxDiskWriteNode"),
-    unknown(16, "MaxDiskWriteTask"),
-    unknown(8, "MaxPages"),
-    unknown(12, "MaxPagesNode"),
-    unknown(14, "MaxPagesTask"),
-    f(10, "MaxRSS", max_rss),
-    f(10, "MaxRSSNode", rss_node),
-    f(10, "MaxRSSTask", task),
-    unknown(10, "MaxVMSize"),
-    unknown(14, "MaxVMSizeNode"),
-    unknown(14, "MaxVMSizeTask"),
+    f(12, "MaxDiskRead", |r, s, o| amount(r, o, (Figure::Max, Amount::Read), |o, n| measured::disk(o, n, s))),
+    f(15, "MaxDiskReadNode", |r, _, o| node(r, o, Figure::Max, Amount::Read)),
+    f(15, "MaxDiskReadTask", |r, _, o| task(r, o, Figure::Max, Amount::Read)),
+    f(12, "MaxDiskWrite", |r, s, o| {
+        amount(r, o, (Figure::Max, Amount::Written), |o, n| measured::disk(o, n, s))
+    }),
+    f(16, "MaxDiskWriteNode", |r, _, o| node(r, o, Figure::Max, Amount::Written)),
+    f(16, "MaxDiskWriteTask", |r, _, o| task(r, o, Figure::Max, Amount::Written)),
+    f(8, "MaxPages", |r, _, o| amount(r, o, (Figure::Max, Amount::Pages), |o, n| number(o, n))),
+    f(12, "MaxPagesNode", |r, _, o| node(r, o, Figure::Max, Amount::Pages)),
+    f(14, "MaxPagesTask", |r, _, o| task(r, o, Figure::Max, Amount::Pages)),
+    f(10, "MaxRSS", |r, s, o| amount(r, o, (Figure::Max, Amount::Rss), |o, n| measured::memory(o, n, s))),
+    f(10, "MaxRSSNode", |r, _, o| node(r, o, Figure::Max, Amount::Rss)),
+    f(10, "MaxRSSTask", |r, _, o| task(r, o, Figure::Max, Amount::Rss)),
+    f(10, "MaxVMSize", |r, s, o| amount(r, o, (Figure::Max, Amount::Vm), |o, n| measured::memory(o, n, s))),
+    f(14, "MaxVMSizeNode", |r, _, o| node(r, o, Figure::Max, Amount::Vm)),
+    f(14, "MaxVMSizeTask", |r, _, o| task(r, o, Figure::Max, Amount::Vm)),
     unknown(12, "McsLabel"),
-    f(10, "MinCPU", least_cpu),
-    f(10, "MinCPUNode", cpu_node),
-    f(10, "MinCPUTask", task),
+    f(10, "MinCPU", |r, _, o| amount(r, o, (Figure::Min, Amount::Cpu), measured::cpu)),
+    f(10, "MinCPUNode", |r, _, o| node(r, o, Figure::Min, Amount::Cpu)),
+    f(10, "MinCPUTask", |r, _, o| task(r, o, Figure::Min, Amount::Cpu)),
     n(10, "NCPUS", |r, _, o| number(o, cpus(r))),
     n(8, "NNodes", |r, _, o| number(o, if nodes(r) > 0 { nodes(r) } else { asked_nodes(r) })),
     f(15, "NodeList", node_list),
@@ -208,34 +176,32 @@ static COLUMNS: &[Column<Entries>] = &[
     f(20, "SubmitLine", |r, _, o| o.push_str(r.step.map_or(&r.job.spec.submit_line, |s| &s.submit_line))),
     n(10, "Suspended", |r, _, o| number(o, r.job.accounting.suspended)),
     unknown(15, "SystemComment"),
-    f(10, "SystemCPU", |r, _, o| cpu_us(o, usage(r).system_us)),
+    f(10, "SystemCPU", |r, _, o| cpu_us(o, cpu_used(r).1)),
     f(10, "Timelimit", |r, _, o| of_job(r, o, |job, o| job::write_limit(o, job.time_limit))),
     f(10, "TimelimitRaw", limit_raw),
     f(10, "TotalCPU", |r, _, o| {
-        let used = usage(r);
-        cpu_us(o, used.user_us + used.system_us);
+        let (user, system) = cpu_used(r);
+        cpu_us(o, user + system);
     }),
-    f(14, "TRESUsageInAve", |r, s, o| usage_in_all(r, s, o, |step| cpu_of_task(step).as_secs())),
-    f(14, "TRESUsageInMax", usage_in_max),
-    f(18, "TRESUsageInMaxNode", usage_node),
-    f(18, "TRESUsageInMaxTask", usage_task),
-    f(14, "TRESUsageInMin", usage_in),
-    f(18, "TRESUsageInMinNode", usage_node),
-    f(18, "TRESUsageInMinTask", usage_task),
-    f(14, "TRESUsageInTot", |r, s, o| {
-        usage_in_all(r, s, o, |step| (step.usage.user_us + step.usage.system_us) / 1_000_000);
-    }),
-    unknown(15, "TRESUsageOutAve"),
-    unknown(15, "TRESUsageOutMax"),
-    unknown(19, "TRESUsageOutMaxNode"),
-    unknown(19, "TRESUsageOutMaxTask"),
-    unknown(15, "TRESUsageOutMin"),
-    unknown(19, "TRESUsageOutMinNode"),
-    unknown(19, "TRESUsageOutMinTask"),
-    unknown(15, "TRESUsageOutTot"),
+    f(14, "TRESUsageInAve", |r, s, o| list(r, s, o, Way::In, Figure::Ave)),
+    f(14, "TRESUsageInMax", |r, s, o| list(r, s, o, Way::In, Figure::Max)),
+    f(18, "TRESUsageInMaxNode", |r, _, o| list_nodes(r, o, Way::In, Figure::Max)),
+    f(18, "TRESUsageInMaxTask", |r, _, o| list_tasks(r, o, Way::In, Figure::Max)),
+    f(14, "TRESUsageInMin", |r, s, o| list(r, s, o, Way::In, Figure::Min)),
+    f(18, "TRESUsageInMinNode", |r, _, o| list_nodes(r, o, Way::In, Figure::Min)),
+    f(18, "TRESUsageInMinTask", |r, _, o| list_tasks(r, o, Way::In, Figure::Min)),
+    f(14, "TRESUsageInTot", |r, s, o| list(r, s, o, Way::In, Figure::Tot)),
+    f(15, "TRESUsageOutAve", |r, s, o| list(r, s, o, Way::Out, Figure::Ave)),
+    f(15, "TRESUsageOutMax", |r, s, o| list(r, s, o, Way::Out, Figure::Max)),
+    f(19, "TRESUsageOutMaxNode", |r, _, o| list_nodes(r, o, Way::Out, Figure::Max)),
+    f(19, "TRESUsageOutMaxTask", |r, _, o| list_tasks(r, o, Way::Out, Figure::Max)),
+    f(15, "TRESUsageOutMin", |r, s, o| list(r, s, o, Way::Out, Figure::Min)),
+    f(19, "TRESUsageOutMinNode", |r, _, o| list_nodes(r, o, Way::Out, Figure::Min)),
+    f(19, "TRESUsageOutMinTask", |r, _, o| list_tasks(r, o, Way::Out, Figure::Min)),
+    f(15, "TRESUsageOutTot", |r, s, o| list(r, s, o, Way::Out, Figure::Tot)),
     n(6, "UID", |r, _, o| of_job(r, o, |job, o| number(o, job.uid))),
     f(9, "User", |r, _, o| of_job(r, o, |job, o| o.push_str(&job.user))),
-    f(10, "UserCPU", |r, _, o| cpu_us(o, usage(r).user_us)),
+    f(10, "UserCPU", |r, _, o| cpu_us(o, cpu_used(r).0)),
     f(10, "WCKey", |r, _, o| of_job(r, o, |job, o| job::write_or(o, job.spec.wckey.as_deref(), ""))),
     n(10, "WCKeyID", |r, _, o| of_job(r, o, |_, o| o.push('0'))),
     f(20, "WorkDir", |r, _, o| of_job(r, o, |job, o| o.push_str(&job.spec.work_dir))),

@@ -1,13 +1,15 @@
 //! sacct --json: jobs in the shape of the accounting's REST interface v0.0.38.
 
-use super::cells::{distribution, exit_status, is_unknown_end, on_node, state_word, step_nodes};
+use super::cells::{distribution, exit_status, is_unknown_end, state_word, step_nodes};
 use super::filter::{Filter, over, shown_start, started};
 use super::rows::shown;
 use crate::job;
 use crate::json::{Interface, Value, object};
+use crate::measured::{self, Figure};
 use crate::settings::Settings;
 use crate::tres::Tres;
 use bivouac_types::info::{ArrayTasks, JobInfo, Scheduler, StepInfo};
+use bivouac_types::usage::Amount;
 use bivouac_types::{ExitStatus, JobState, MemRequest, StepKind, TaskSet, TimeLimit, Timestamp};
 
 /// Every run of the jobs that a filter lets pass, with their steps unless `allocations` (-X).
@@ -268,7 +270,7 @@ fn tres(amounts: &Tres<'_>) -> Vec<Value> {
 }
 
 fn step_value(job: &JobInfo, step: &StepInfo, s: &Settings) -> Value {
-    let usage = step.usage;
+    let usage = &step.usage;
     let times = object([
         ("elapsed", step.end.unwrap_or(s.now).since(step.start).as_secs().into()),
         ("end", time(step.end)),
@@ -331,46 +333,55 @@ fn step_value(job: &JobInfo, step: &StepInfo, s: &Settings) -> Value {
     ])
 }
 
-/// What was measured: CPU time in milliseconds and memory in bytes; of a step of several tasks the most memory and the CPU
-/// time of all.
+/// A quantity that is measured: type, name, the number of the resource, and what is measured; none of energy.
+type Kind = (&'static str, Option<&'static str>, i64, Option<Amount>);
+
+const REQUESTED: [Kind; 6] = [
+    ("cpu", None, 1, Some(Amount::Cpu)),
+    ("mem", None, 2, Some(Amount::Rss)),
+    ("energy", None, 3, None),
+    ("fs", Some("disk"), 6, Some(Amount::Read)),
+    ("vmem", None, 7, Some(Amount::Vm)),
+    ("pages", None, 8, Some(Amount::Pages)),
+];
+const CONSUMED: [Kind; 2] = [("energy", None, 3, None), ("fs", Some("disk"), 6, Some(Amount::Written))];
+
+/// What was measured: CPU time in milliseconds, the rest in bytes; of a step that was not measured nothing.
 fn step_tres(job: &JobInfo, step: &StepInfo) -> Value {
-    let known = step.usage.max_rss_kb > 0;
-    let one = step.num_tasks <= 1;
-    let all_cpu = (step.usage.user_us + step.usage.system_us) / 1000;
-    let cpu = all_cpu / u64::from(step.num_tasks.max(1));
-    let memory = step.usage.max_rss_kb << 10;
-    let of_task = |wanted: bool, kind: &str, id: i64, count: u64| {
-        (known && wanted).then(|| {
-            object([
-                ("type", kind.into()),
-                ("name", Value::Null),
-                ("id", Value::Int(id)),
-                ("count", count.into()),
-                ("task", if one { Value::Int(0) } else { Value::Null }),
-                ("node", on_node(step).into()),
-            ])
-        })
+    let all = |kinds: &[Kind]| {
+        let of = |figure: Figure| {
+            Value::List(kinds.iter().filter_map(|k| measured_value(step, k, figure)).collect())
+        };
+        object([
+            ("max", of(Figure::Max)),
+            ("min", of(Figure::Min)),
+            ("average", of(Figure::Ave)),
+            ("total", of(Figure::Tot)),
+        ])
     };
-    let sum = |wanted: bool, kind: &str, id: i64, count: u64| {
-        (known && wanted).then(|| {
-            object([
-                ("type", kind.into()),
-                ("name", Value::Null),
-                ("id", Value::Int(id)),
-                ("count", count.into()),
-            ])
-        })
-    };
-    let list = |entries: [Option<Value>; 2]| Value::List(entries.into_iter().flatten().collect());
-    let requested = object([
-        ("max", list([of_task(one, "cpu", 1, cpu), of_task(true, "mem", 2, memory)])),
-        ("min", list([of_task(one, "cpu", 1, cpu), of_task(one, "mem", 2, memory)])),
-        ("average", list([sum(true, "cpu", 1, cpu), sum(one, "mem", 2, memory)])),
-        ("total", list([sum(true, "cpu", 1, all_cpu), sum(one, "mem", 2, memory)])),
-    ]);
-    let nothing = || Value::List(Vec::new());
-    let consumed =
-        object([("max", nothing()), ("min", nothing()), ("average", nothing()), ("total", nothing())]);
     let allocated = Value::List(tres(&Tres::of_step(job, step)));
-    object([("requested", requested), ("consumed", consumed), ("allocated", allocated)])
+    object([("requested", all(&REQUESTED)), ("consumed", all(&CONSUMED)), ("allocated", allocated)])
+}
+
+/// A figure of a quantity; of the most and the least it is told whose.
+fn measured_value(step: &StepInfo, kind: &Kind, figure: Figure) -> Option<Value> {
+    let (name, sub, id, of) = *kind;
+    figure.of(step, Amount::Cpu)?;
+    let count = match of {
+        Some(Amount::Cpu) => figure.of(step, Amount::Cpu)? / 1000,
+        Some(of) => figure.of(step, of)?,
+        None => 0,
+    };
+    let mut entry = vec![
+        ("type", name.into()),
+        ("name", sub.map_or(Value::Null, Value::from)),
+        ("id", Value::Int(id)),
+        ("count", count.into()),
+    ];
+    if matches!(figure, Figure::Max | Figure::Min) {
+        let of = of.and_then(|of| figure.extreme(step, of));
+        let (task, node) = of.map_or((0, u32::MAX), |e| (e.task, e.node));
+        entry.extend([("task", task.into()), ("node", measured::node(step, node).into())]);
+    }
+    Some(Value::Object(entry.into_iter().map(|(name, value)| (name.into(), value)).collect()))
 }

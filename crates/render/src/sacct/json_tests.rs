@@ -15,7 +15,7 @@ fn tree(ids: &str, allocations: bool) -> String {
     let batch = &mut jobs[0].steps[0];
     (batch.end, batch.state, batch.exit) =
         (Some(START), JobState::Cancelled, ExitStatus { code: 0, signal: 15 });
-    batch.usage = Usage { user_us: 1_500_000, system_us: 250, max_rss_kb: 3040 };
+    batch.usage = Usage { user_us: 1_500_000, system_us: 250, max_rss_kb: 3040, ..Usage::default() };
     let window = Window { since: Timestamp(0), until: fixture::NOW };
     let filter = Filter { jobs: Some(parse_jobs(ids).unwrap()), window, ..Filter::default() };
     document(&jobs, &filter, allocations, &fixture::settings()).print(Form::Json)

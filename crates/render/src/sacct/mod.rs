@@ -110,4 +110,6 @@ mod filter_tests;
 #[cfg(test)]
 mod json_tests;
 #[cfg(test)]
+mod measured_tests;
+#[cfg(test)]
 mod tests;

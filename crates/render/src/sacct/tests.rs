@@ -25,6 +25,7 @@ fn recorded() -> Vec<JobInfo> {
             user_us: 1000,
             system_us: 2000 + n as u64 * 1000,
             max_rss_kb: 12_720 - n as u64 * 11_008,
+            ..Usage::default()
         };
     }
     jobs
@@ -170,7 +171,7 @@ fn values_of_fields() {
             "1",
             "00:00.007|00:00.002|00:00.005 00:00.003|00:00.001|00:00.002 00:00.004|00:00.001|00:00.003",
         ),
-        ("maxrss,maxrssnode,ntasks", "1", "|| 12720K|n1|1 1712K||2"),
+        ("maxrss,maxrssnode,ntasks", "1", "|| 12720K|n1|1 ||2"),
         ("timelimit,timelimitraw", "7,2_1", "UNLIMITED|UNLIMITED | 00:05:00|5 |"),
         ("state,exitcode,derivedexitcode", "5", "FAILED|3:0|0:0 FAILED|3:0|"),
         ("derivedexitcode", "1", "0:15  "),
@@ -187,16 +188,6 @@ fn values_of_fields() {
         ("consumedenergy", "1", "0 0 0"),
         ("consumedenergy", "5", " 0"),
         ("qosraw,wckeyid", "5", "1|0 |"),
-        (
-            "tresusageinmax,tresusageinmaxnode,tresusageinmaxtask",
-            "1",
-            "|| cpu=00:00:00,mem=12720K|cpu=n1,mem=n1|cpu=0,mem=0 mem=1712K||",
-        ),
-        (
-            "tresusageinave,tresusageintot,tresusageinmin",
-            "1",
-            "|| cpu=00:00:00,mem=12720K|cpu=00:00:00,mem=12720K|cpu=00:00:00,mem=12720K cpu=00:00:00|cpu=00:00:00|",
-        ),
         ("workdir", "3", "/tmp/j"),
     ] {
         assert_eq!(values(format, ids), expected, "{format} of {ids}");
