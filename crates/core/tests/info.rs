@@ -69,13 +69,8 @@ fn a_running_job_shows_what_it_has_and_an_ended_one_what_it_had() {
     let usage = Usage { user_us: 5, system_us: 6, max_rss_kb: 7, ..Usage::default() };
     let ended = w.now().wall;
     w.secs += 1;
-    let report = KeeperReport::Exited {
-        attempt,
-        status: exit(2),
-        usage: usage.clone(),
-        ended,
-        out_of_memory: false,
-    };
+    let report =
+        KeeperReport::Exited { attempt, status: exit(2), usage: usage.clone(), ended, out_of_memory: false };
     w.report(report);
     w.secs += 100;
     let row = info(&w, id);

@@ -10,6 +10,7 @@ use crate::history::{self, Replayed};
 use crate::keeper_link::Link;
 use crate::mail::Letter;
 use crate::mailbox::{Mail, Reply};
+use crate::measure::Measuring;
 use crate::names::Names;
 use crate::node_names::NodeHosts;
 use crate::programs::Programs;
@@ -58,6 +59,7 @@ pub struct Controller {
     pub(crate) statistics: Statistics,
     pub(crate) triggers: Triggers,
     spells: Spells,
+    pub(crate) measuring: Measuring,
     /// Why jobs wait and when they are expected, as of the last plan.
     pub(crate) plan: Plan,
     /// Whether `plan` is of the present state.
@@ -165,6 +167,7 @@ impl Controller {
         let faults = crate::faults::kept(&store);
         Controller {
             spells: Spells::load(&place.state_dir),
+            measuring: Measuring::default(),
             place,
             site,
             installed,
@@ -276,7 +279,10 @@ impl Controller {
             }
             Mail::KeeperUp { welcome, link } => self.keeper_up(turn, &welcome, link, now),
             Mail::Keeper(said) => self.keeper_said(turn, said, now),
-            Mail::KeeperDown => self.keeper = None,
+            Mail::KeeperDown => {
+                self.keeper = None;
+                self.measuring = Measuring::default();
+            }
             Mail::KeeperTrouble(what) => say!("{}: no keeper: {what}", clock::wall().as_secs()),
             Mail::Ran(ran) => self.ran(turn, ran, now),
             Mail::Unattended(job) => self.unattended(job),

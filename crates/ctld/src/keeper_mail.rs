@@ -4,8 +4,9 @@ use crate::controller::{Controller, Turn};
 use crate::keeper_link::Link;
 use bivouac_core::{Effect, KeeperReport};
 use bivouac_keeper::protocol::{FromKeeper, Scope, ToKeeper, Welcome};
-use bivouac_keeper::report::{self, AttemptStatus, ExitReport};
+use bivouac_keeper::report::{self, AttemptStatus, ExitReport, Used};
 use bivouac_types::info::Usage;
+use bivouac_types::usage::TaskUsage;
 use bivouac_types::{Attempt, ExitStatus, JobId, Now, Timestamp};
 use std::collections::BTreeSet;
 
@@ -53,6 +54,7 @@ impl Controller {
                 return self.step_daemon_ended(turn, ours(attempt), step, now);
             }
             FromKeeper::Unknown { attempt } => KeeperReport::Lost { attempt: ours(attempt) },
+            FromKeeper::Measured { attempt, used, pids } => return self.measured(attempt, &used, &pids),
             FromKeeper::Welcome(_) | FromKeeper::Refused { .. } => return,
         };
         self.report(turn, report, now);
@@ -74,18 +76,26 @@ fn exited(e: &ExitReport) -> KeeperReport {
     KeeperReport::Exited {
         attempt: ours(e.attempt),
         status: ExitStatus::from_wait_status(e.wait_status),
-        usage: Usage {
-            user_us: e.user_us,
-            system_us: e.system_us,
-            max_rss_kb: e.max_rss_kb,
-            ..Usage::default()
-        },
+        usage: Usage::of_one(task_usage(&e.used)),
         ended: Timestamp(e.ended_at.wall_ms),
         out_of_memory: e.out_of_memory,
     }
 }
 
-fn ours(a: report::Attempt) -> Attempt {
+/// What the keeper measured.
+pub(crate) fn task_usage(used: &Used) -> TaskUsage {
+    TaskUsage {
+        user_us: used.user_us,
+        system_us: used.system_us,
+        rss_kb: used.rss_kb,
+        vm_kb: used.vm_kb,
+        pages: used.pages,
+        read: used.read,
+        written: used.written,
+    }
+}
+
+pub(crate) fn ours(a: report::Attempt) -> Attempt {
     Attempt { job: JobId(a.job), restart: a.restart }
 }
 

@@ -168,6 +168,7 @@ impl Controller {
         let stdin =
             if row.std_in == "/dev/null" { Stream::Null } else { Stream::Read(row.std_in.clone().into()) };
         Ok(Some(LaunchOrder {
+            gather: u32::try_from(self.gather_period(row.id)).unwrap_or(u32::MAX),
             attempt: theirs(attempt),
             uid: row.uid.0,
             gid: row.gid.0,

@@ -28,6 +28,7 @@ mod limits;
 mod lock;
 mod mail;
 mod mailbox;
+mod measure;
 mod names;
 mod node_names;
 mod notice;

@@ -92,6 +92,7 @@ impl Controller {
             Ask::Greet { program } => self.greet(&program, now),
             Ask::AddFault { fault, times, after } => self.add_fault(&caller, fault, times, after, now),
             Ask::ClearFaults(id) => self.clear_faults(&caller, id),
+            Ask::Measure(job) => return self.measure(turn, &caller, job, reply),
             Ask::WaitEnd(job) => {
                 if self.family(job).next().is_none() {
                     return turn.answer(reply, Response::Rejected(Reject::InvalidJobId));

@@ -153,6 +153,7 @@ pub(crate) fn kind(ask: &Ask) -> Type {
         Ask::Requeue { .. } => ("REQUEST_JOB_REQUEUE", 5023),
         Ask::Cancel(_) => ("REQUEST_KILL_JOB", 5032),
         Ask::AddFault { .. } | Ask::Faults | Ask::ClearFaults(_) => ("BIVOUAC_FAULT", 9004),
+        Ask::Measure(_) => ("REQUEST_JOB_STEP_STAT", 5017),
         Ask::Status => ("BIVOUAC_STATUS", 9001),
         Ask::Accounting(_) | Ask::Spells => ("BIVOUAC_ACCOUNTING", 9002),
         Ask::WaitEnd(_) => ("BIVOUAC_WAIT_END", 9003),

@@ -14,6 +14,9 @@ use bivouac_types::{Attempt, ExitStatus, JobId, Now, Reject, StepId, StepKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+/// JobAcctGatherFrequency where nothing is said, as Slurm's, in seconds.
+const GATHER_PERIOD: u32 = 30;
+
 impl Controller {
     pub(crate) fn step_start(
         &mut self,
@@ -70,10 +73,18 @@ impl Controller {
             nodes: nodes.collect(),
             socket: step.socket.clone(),
             kill_wait: self.config.kill_wait.as_secs(),
+            gather: self.gather_period(id),
             wait: self.config.parameters.wait_time.as_secs(),
             kill_on_bad_exit: self.config.parameters.kill_on_bad_exit,
             mpi: self.config.parameters.mpi_default,
         })
+    }
+
+    /// How often it is looked at what a job's processes use, in seconds: --acctg-freq, or else JobAcctGatherFrequency.
+    pub(crate) fn gather_period(&self, id: JobId) -> u64 {
+        let job = self.cluster.job(id).and_then(|job| self.cluster.submission(job));
+        let own = job.and_then(|submission| submission.spec.acctg_freq);
+        own.unwrap_or(self.config.parameters.gather_period.unwrap_or(GATHER_PERIOD)).into()
     }
 
     /// Where the daemon of a running step listens.

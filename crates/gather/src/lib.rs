@@ -22,4 +22,4 @@ pub mod parse;
 mod process;
 
 pub use gauge::{Gauge, Used};
-pub use process::{Process, below, children, group_cpu_us, io_of, process};
+pub use process::{Process, below, children, io_of, process};

@@ -1,7 +1,6 @@
 //! One process, and those below it, as `/proc` tells of them now.
 
 use crate::parse::{self, Io, Stat};
-use std::path::Path;
 
 /// A process that is never confused with a later one of the same number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,11 +19,6 @@ pub fn process(pid: i32) -> Option<Stat> {
 /// What it has read and written. Nothing is told of other users' processes.
 pub fn io_of(pid: i32) -> Option<Io> {
     parse::io(&std::fs::read(format!("/proc/{pid}/io")).ok()?)
-}
-
-/// CPU time of a control group (v2), user and system in microseconds.
-pub fn group_cpu_us(folder: &Path) -> Option<(u64, u64)> {
-    parse::cpu_stat(&std::fs::read(folder.join("cpu.stat")).ok()?)
 }
 
 /// The children of a process, those of all its threads.

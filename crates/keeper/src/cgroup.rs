@@ -57,6 +57,17 @@ impl Groups {
         }
     }
 
+    /// Whether a process is in the slot's group, or in one below it.
+    fn has(&self, slot: Option<usize>, pid: i32) -> bool {
+        let (Some(slot), Some(name)) = (slot, self.base.file_name()) else { return false };
+        let group = format!("/{}/slot-{slot}", name.to_string_lossy());
+        let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        let within = |line: &str| {
+            line.split_once(&group).is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with('/'))
+        };
+        text.lines().any(within)
+    }
+
     /// Removes the slot's group, if there is one; false while something is in it.
     pub(crate) fn remove(&mut self, slot: usize) -> bool {
         self.open.remove(&slot);
@@ -122,6 +133,8 @@ pub(crate) fn write_at(folder: BorrowedFd, name: &std::ffi::CStr, text: &str) ->
 
 /// cgroup v2: children are born into their group, `cgroup.kill` ends it with everything below.
 ///
+/// What a group has used of CPU time is counted over all attempts that were in it; each begins where the one before ended.
+///
 /// A group that was killed is not used again but made anew: kernels that number the kills of a group (Linux 6.14 and
 /// later) take a child born into it for one that the earlier kill missed, and kill it.
 pub struct CgroupV2 {
@@ -132,6 +145,8 @@ pub struct CgroupV2 {
     memory: bool,
     /// Made for one attempt with a memory limit: not to be used again.
     limited: BTreeSet<usize>,
+    /// CPU time that was counted so far, of groups that were made by this process.
+    counted: BTreeMap<usize, (u64, u64)>,
 }
 
 impl CgroupV2 {
@@ -159,7 +174,13 @@ impl CgroupV2 {
             groups.dissolve();
         }
         let memory = answer.is_ok() && memory::hand_down(&groups.base, "memory").is_ok();
-        answer.map(|()| CgroupV2 { groups, fresh: BTreeSet::new(), memory, limited: BTreeSet::new() })
+        answer.map(|()| CgroupV2 {
+            groups,
+            fresh: BTreeSet::new(),
+            memory,
+            limited: BTreeSet::new(),
+            counted: BTreeMap::new(),
+        })
     }
 
     fn populated(&mut self, slot: usize) -> bool {
@@ -189,6 +210,7 @@ impl Confine for CgroupV2 {
         }
         self.groups.open(slot, true)?;
         self.fresh.insert(slot);
+        self.counted.insert(slot, (0, 0));
         Ok(true)
     }
 
@@ -203,6 +225,19 @@ impl Confine for CgroupV2 {
 
     fn members(&mut self, target: &Target) -> Vec<i32> {
         self.groups.members(target.slot)
+    }
+
+    fn owns(&self, target: &Target, pid: i32) -> bool {
+        self.groups.has(target.slot, pid)
+    }
+
+    fn cpu_us(&mut self, slot: usize) -> Option<(u64, u64)> {
+        // Of a group that an earlier keeper made it is not known what others had used in it.
+        let counted = self.counted.get_mut(&slot)?;
+        let text = self.groups.open(slot, false).and_then(|fd| read_start(fd, c"cpu.stat")).ok()?;
+        let all = bivouac_gather::parse::cpu_stat(text.as_bytes())?;
+        let before = std::mem::replace(counted, all);
+        Some((all.0.saturating_sub(before.0), all.1.saturating_sub(before.1)))
     }
 
     fn kill(&mut self, target: &Target) -> bool {
@@ -224,6 +259,7 @@ impl Confine for CgroupV2 {
             return Err(io::Error::from_raw_os_error(libc::EBUSY));
         }
         self.limited.insert(slot);
+        self.counted.insert(slot, (0, 0));
         let group = self.groups.open(slot, true)?;
         write_at(group, c"memory.max", &bytes.to_string())?;
         memory::absent(write_at(group, c"memory.swap.max", "0"))
@@ -286,6 +322,14 @@ impl Confine for Freezer {
 
     fn members(&mut self, target: &Target) -> Vec<i32> {
         self.groups.members(target.slot)
+    }
+
+    fn owns(&self, target: &Target, pid: i32) -> bool {
+        self.groups.has(target.slot, pid)
+    }
+
+    fn cpu_us(&mut self, _slot: usize) -> Option<(u64, u64)> {
+        None
     }
 
     fn kill(&mut self, target: &Target) -> bool {

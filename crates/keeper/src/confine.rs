@@ -48,6 +48,13 @@ pub trait Confine {
     /// The attempt's living processes.
     fn members(&mut self, target: &Target) -> Vec<i32>;
 
+    /// Whether a process is one of the attempt's, as far as this way can tell.
+    fn owns(&self, target: &Target, pid: i32) -> bool;
+
+    /// CPU time of all that was in the slot's group since it was asked for last, user and system in microseconds; none: nothing
+    /// counts that.
+    fn cpu_us(&mut self, slot: usize) -> Option<(u64, u64)>;
+
     /// One round of killing. True if nothing was left to kill.
     fn kill(&mut self, target: &Target) -> bool;
 

@@ -13,7 +13,7 @@ use crate::journal::Journal;
 use crate::launch::{self, Place, Setting};
 use crate::logic::{Action, Found, Input, Keeper};
 use crate::order::{LaunchOrder, Traces};
-use crate::protocol::{FromKeeper, Scope, ToKeeper, VERSION, Welcome};
+use crate::protocol::{FromKeeper, ToKeeper, VERSION, Welcome};
 use crate::record::{Record, Session};
 use crate::report::{Attempt, AttemptStatus, Ending, FailedStep, LaunchFailure, Process};
 use crate::search::Search;
@@ -22,10 +22,14 @@ use crate::sys::{self, ChildEnd};
 use crate::{note, reaper, scratch};
 
 mod limits;
+mod measure;
+mod signals;
 mod sockets;
 mod steps;
 
 use limits::Limits;
+use measure::Gauges;
+use signals::Sweep;
 use sockets::Sockets;
 
 /// A keeper to which no controller comes ends after this time, if nothing runs.
@@ -34,11 +38,6 @@ const ALONE: Duration = Duration::from_secs(60);
 const RESPAWN_AFTER: Duration = Duration::from_millis(500);
 /// A child that has not claimed its attempt when its keeper would go to sleep is looked at again after this time.
 const CLAIM_AFTER: Duration = Duration::from_millis(1);
-/// Rounds of killing follow each other after this time, doubling up to a second.
-const SWEEP_AFTER: Duration = Duration::from_millis(5);
-
-/// Rounds in which the processes of an attempt are stopped, until none is found that runs.
-const STOP_ROUNDS: usize = 32;
 
 /// What the reaper hands down.
 pub struct Inherited {
@@ -73,12 +72,6 @@ struct Running {
     pidfd: Option<OwnedFd>,
 }
 
-struct Sweep {
-    target: Target,
-    due: Instant,
-    wait: Duration,
-}
-
 struct Daemon {
     inherited: Inherited,
     marks: Marks,
@@ -92,6 +85,7 @@ struct Daemon {
     sockets: Sockets,
     notes: Vec<String>,
     children: BTreeMap<i32, Child>,
+    gauges: Gauges,
     running: BTreeMap<Attempt, Running>,
     /// Daemons of steps that an earlier keeper forked.
     adopted_steps: Vec<steps::Adopted>,
@@ -144,6 +138,7 @@ pub fn run(mut inherited: Inherited) -> io::Result<Outcome> {
         sockets,
         notes,
         children: BTreeMap::new(),
+        gauges: Gauges::default(),
         running: BTreeMap::new(),
         adopted_steps: Vec::new(),
         sweeps: Vec::new(),
@@ -227,6 +222,7 @@ impl Daemon {
                     let _ = note::append(running.pid, &text);
                 }
             }
+            Action::Measure { attempt } => self.tell_use(attempt),
             Action::KillAll { attempt } => self.kill_all(attempt),
             Action::Adopt { attempt, process } => {
                 let found = self.adopt(attempt, process);
@@ -281,6 +277,7 @@ impl Daemon {
             Ok(pid) => {
                 self.children.insert(pid, Child::Batch(attempt));
                 self.running.insert(attempt, Running { pid, pidfd: None });
+                self.gauges.begin(order);
                 self.unclaimed.push((attempt, pid));
                 None
             }
@@ -356,6 +353,9 @@ impl Daemon {
     }
 
     fn batch_ended(&mut self, attempt: Attempt, end: &ChildEnd) {
+        // What it leaves behind has used something as well, until it is killed.
+        let used = self.used(attempt, end);
+        let end = &ChildEnd { used, ..*end };
         // Now, because until it is reaped the number is certainly this process group's.
         sys::kill(-end.pid, libc::SIGKILL);
         // So that even of the shortest job the launch is reported before the end.
@@ -372,6 +372,7 @@ impl Daemon {
         let adopted = self.running.iter().filter(|(_, r)| r.pidfd.is_some()).map(|(a, _)| *a);
         for attempt in adopted.collect::<Vec<_>>() {
             let Some(ending) = self.recorded(attempt) else { continue };
+            let ending = self.with_use(attempt, ending);
             self.input(Input::Ended { attempt, ending });
             self.running.remove(&attempt);
         }
@@ -386,7 +387,7 @@ impl Daemon {
     fn adopt(&mut self, attempt: Attempt, process: Process) -> Found {
         // The descriptor first: what is then found under the number is what the descriptor holds.
         let pidfd = sys::pidfd_open(process.pid).ok();
-        let stat = sys::proc_stat(process.pid).filter(|s| s.start_ticks == process.start_ticks);
+        let stat = bivouac_gather::process(process.pid).filter(|s| s.start_ticks == process.start_ticks);
         // The record last: the reaper writes it before it reaps, so that it is there for whatever was gone, or just
         // going (without a parent in its last moment), when we looked.
         if let Some(ending) = self.recorded(attempt) {
@@ -398,6 +399,7 @@ impl Daemon {
             return Found::Lost;
         }
         self.running.insert(attempt, Running { pid: process.pid, pidfd: Some(pidfd) });
+        self.gauges.adopt(attempt);
         Found::Running
     }
 
@@ -407,60 +409,6 @@ impl Daemon {
         // The number of a process that is collected, or that the reaper may have collected, is no longer its own.
         let pid = self.running.get(&attempt).filter(|_| !ended).map(|r| r.pid);
         Target { attempt, slot, pid, ended }
-    }
-
-    fn signal(&mut self, attempt: Attempt, signal: i32, scope: Scope) {
-        let Some(running) = self.running.get(&attempt) else { return };
-        let pid = running.pid;
-        if matches!(scope, Scope::BatchOnly | Scope::AllProcesses) {
-            match &running.pidfd {
-                Some(pidfd) => sys::pidfd_signal(pidfd.as_fd(), signal),
-                None => sys::kill(pid, signal),
-            };
-        }
-        if scope == Scope::BatchOnly {
-            return;
-        }
-        let meant = |process: i32| match scope {
-            Scope::BatchOnly => false,
-            Scope::AllProcesses => true,
-            Scope::Tasks => confine::step_of(process).is_some(),
-            Scope::Step(number) => confine::step_of(process) == Some(number),
-            Scope::StepDaemon(number) => confine::daemon_of(process) == Some(number),
-        };
-        let target = self.target(attempt);
-        // What is being stopped may start others until it is: those are found in the next round.
-        let rounds = if signal == libc::SIGSTOP { STOP_ROUNDS } else { 1 };
-        for _ in 0..rounds {
-            let others = self.confine.members(&target).into_iter().filter(|p| *p != pid && meant(*p));
-            let others: Vec<i32> =
-                others.filter(|p| signal != libc::SIGSTOP || !sys::is_stopped(*p)).collect();
-            for other in &others {
-                sys::kill(*other, signal);
-            }
-            if others.is_empty() {
-                break;
-            }
-        }
-    }
-
-    fn kill_all(&mut self, attempt: Attempt) {
-        let target = self.target(attempt);
-        if !target.ended {
-            // Before it has entered its group, the group does not know it.
-            self.signal(attempt, libc::SIGKILL, Scope::BatchOnly);
-        }
-        self.sweeps.retain(|s| s.target.attempt != attempt);
-        if !self.kill_round(&target) {
-            self.sweeps.push(Sweep { target, due: Instant::now() + SWEEP_AFTER, wait: SWEEP_AFTER });
-        }
-    }
-
-    /// An attempt without a slot, or lost, may have processes outside the slot's group.
-    fn kill_round(&mut self, target: &Target) -> bool {
-        let lost = matches!(self.logic.status(target.attempt), None | Some(AttemptStatus::Unknown));
-        let found = if lost { self.search.kill(&Target { ended: false, ..*target }) } else { true };
-        self.confine.kill(target) && found
     }
 
     fn remove_scratch(&mut self, attempt: Attempt, traces: &Traces) -> Option<Input> {
@@ -531,16 +479,23 @@ impl Daemon {
 
     fn timeout(&self) -> Option<Duration> {
         let claims = self.unclaimed.first().map(|_| Instant::now() + CLAIM_AFTER);
-        let timers =
-            [claims, self.respawn_due, self.alone_due, self.sockets.deadline(), self.limits.deadline()]
-                .into_iter()
-                .flatten();
+        let timers = [
+            claims,
+            self.respawn_due,
+            self.alone_due,
+            self.sockets.deadline(),
+            self.limits.deadline(),
+            self.gauges.due(),
+        ]
+        .into_iter()
+        .flatten();
         let next = self.sweeps.iter().map(|s| s.due).chain(timers).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
     fn timers(&mut self) {
         let now = Instant::now();
+        self.look_at_use(now);
         if self.respawn_due.is_some_and(|t| t <= now) {
             self.respawn_due = None;
             self.input(Input::RespawnDue);

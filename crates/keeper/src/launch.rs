@@ -92,7 +92,7 @@ pub unsafe fn launch_step(
 
 fn child(order: &LaunchOrder, place: Place, generation: u64, setting: Setting) {
     let pid = std::process::id() as i32;
-    let start_ticks = sys::proc_stat(pid).map_or(0, |s| s.start_ticks);
+    let start_ticks = bivouac_gather::process(pid).map_or(0, |s| s.start_ticks);
     if !place.slot.claim(generation, Process { pid, start_ticks }) {
         return;
     }

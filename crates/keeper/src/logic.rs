@@ -124,6 +124,11 @@ pub enum Action {
         /// All the rest.
         order: Box<LaunchOrder>,
     },
+    /// Tell the controller what an attempt uses.
+    Measure {
+        /// Which attempt.
+        attempt: Attempt,
+    },
     /// Collect our zombie; its end is recorded.
     Reap {
         /// Which attempt.
@@ -361,6 +366,7 @@ impl Keeper {
                     actions.push(Action::Send(FromKeeper::StepEnded { attempt, step }));
                 }
             }
+            ToKeeper::Measure { attempt } => actions.push(Action::Measure { attempt }),
             ToKeeper::Signal { attempt, signal, scope } => match self.held.get(&attempt).map(|h| &h.phase) {
                 Some(phase) if phase.is_live() => actions.push(Action::Signal { attempt, signal, scope }),
                 _ => self.report(attempt, actions),

@@ -112,6 +112,8 @@ pub struct LaunchOrder {
     pub scratch: Option<Vec<u8>>,
     /// Resource limits to set.
     pub limits: Vec<Limit>,
+    /// How often, in seconds, it is looked at what it uses; 0: only when it ends.
+    pub gather: u32,
     /// Memory that all processes of the attempt together may have, bytes; none: as much as there is.
     pub memory: Option<u64>,
 }
@@ -167,6 +169,7 @@ impl LaunchOrder {
         w.list(&self.limits, |w, l| {
             w.u32(l.resource).u64(l.soft).u64(l.hard);
         });
+        w.u32(self.gather);
         put_appended(w, self.memory);
     }
 
@@ -195,6 +198,7 @@ impl LaunchOrder {
             limits: r.list("limits", |r| {
                 Ok(Limit { resource: r.u32("resource")?, soft: r.u64("limit")?, hard: r.u64("limit")? })
             })?,
+            gather: r.u32("period of looking")?,
             memory: get_appended(r, "memory")?,
         };
         Ok(order)

@@ -4,6 +4,8 @@
 //! little-endian. This protocol outlives both programs (a keeper keeps running while the controller is upgraded):
 //! fields are only ever appended under a new version, and kinds are never reused.
 
+use bivouac_gather::Used;
+
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::memory::MemoryMode;
 use crate::order::{LaunchOrder, get_appended, get_attempt, put_appended, put_attempt};
@@ -52,6 +54,11 @@ pub enum ToKeeper {
         step: u32,
         /// Its attempt and all the rest.
         order: Box<LaunchOrder>,
+    },
+    /// What the batch process of an attempt uses; answered by `Measured`.
+    Measure {
+        /// Which attempt.
+        attempt: Attempt,
     },
     /// Send a signal.
     Signal {
@@ -159,6 +166,15 @@ pub enum FromKeeper {
         /// The step's number.
         step: u32,
     },
+    /// To `Measure`; without processes if the attempt does not run.
+    Measured {
+        /// Which attempt.
+        attempt: Attempt,
+        /// What it used until now.
+        used: Used,
+        /// Its processes, those of steps left out.
+        pids: Vec<i32>,
+    },
     /// The connection is not accepted; it is closed after this.
     Refused {
         /// Why, a sentence.
@@ -262,6 +278,10 @@ impl Message for ToKeeper {
                 order.encode(w);
                 9
             }
+            ToKeeper::Measure { attempt } => {
+                put_attempt(w, attempt);
+                10
+            }
         }
     }
 
@@ -292,6 +312,7 @@ impl Message for ToKeeper {
             7 => ToKeeper::Shutdown { cancel: r.bool("cancel")? },
             8 => ToKeeper::Note { attempt: get_attempt(&mut r)?, text: r.text("text")? },
             9 => ToKeeper::Step { step: r.u32("step")?, order: Box::new(LaunchOrder::decode(&mut r)?) },
+            10 => ToKeeper::Measure { attempt: get_attempt(&mut r)? },
             other => return Err(DecodeError::Kind(other)),
         };
         r.end()?;
@@ -347,6 +368,14 @@ impl Message for FromKeeper {
                 w.u32(*step);
                 107
             }
+            FromKeeper::Measured { attempt, used, pids } => {
+                put_attempt(w, attempt);
+                put_used(w, used);
+                w.list(pids, |w, pid| {
+                    w.i32(*pid);
+                });
+                109
+            }
         }
     }
 
@@ -384,6 +413,11 @@ impl Message for FromKeeper {
             105 => FromKeeper::Unknown { attempt: get_attempt(&mut r)? },
             106 => FromKeeper::Refused { reason: r.text("reason")? },
             107 => FromKeeper::StepEnded { attempt: get_attempt(&mut r)?, step: r.u32("step")? },
+            109 => FromKeeper::Measured {
+                attempt: get_attempt(&mut r)?,
+                used: get_used(&mut r)?,
+                pids: r.list("processes", |r| r.i32("process"))?,
+            },
             other => return Err(DecodeError::Kind(other)),
         };
         r.end()?;
@@ -406,21 +440,50 @@ fn out_of_memory(report: ExitReport) -> ExitReport {
 
 pub(crate) fn put_report(w: &mut Writer, e: &ExitReport) {
     put_attempt(w, &e.attempt);
-    w.i32(e.wait_status).u64(e.user_us).u64(e.system_us).u64(e.max_rss_kb);
+    w.i32(e.wait_status).u64(e.used.user_us).u64(e.used.system_us).u64(e.used.rss_kb);
     put_stamp(w, &e.started_at);
     put_stamp(w, &e.ended_at);
+    w.u64(e.used.vm_kb).u64(e.used.pages).u64(e.used.read).u64(e.used.written);
 }
 
 pub(crate) fn get_report(r: &mut Reader) -> Result<ExitReport, DecodeError> {
-    Ok(ExitReport {
+    let mut report = ExitReport {
         attempt: get_attempt(r)?,
         wait_status: r.i32("wait status")?,
-        user_us: r.u64("user time")?,
-        system_us: r.u64("system time")?,
-        max_rss_kb: r.u64("largest resident set")?,
+        used: Used {
+            user_us: r.u64("user time")?,
+            system_us: r.u64("system time")?,
+            rss_kb: r.u64("largest resident set")?,
+            ..Used::default()
+        },
         started_at: get_stamp(r)?,
         ended_at: get_stamp(r)?,
         out_of_memory: false,
+    };
+    // A journal that an earlier version wrote ends here.
+    if !r.is_at_end() {
+        report.used.vm_kb = r.u64("largest virtual size")?;
+        report.used.pages = r.u64("page faults")?;
+        report.used.read = r.u64("bytes read")?;
+        report.used.written = r.u64("bytes written")?;
+    }
+    Ok(report)
+}
+
+fn put_used(w: &mut Writer, used: &Used) {
+    w.u64(used.user_us).u64(used.system_us).u64(used.rss_kb).u64(used.vm_kb);
+    w.u64(used.pages).u64(used.read).u64(used.written);
+}
+
+fn get_used(r: &mut Reader) -> Result<Used, DecodeError> {
+    Ok(Used {
+        user_us: r.u64("user time")?,
+        system_us: r.u64("system time")?,
+        rss_kb: r.u64("largest resident set")?,
+        vm_kb: r.u64("largest virtual size")?,
+        pages: r.u64("page faults")?,
+        read: r.u64("bytes read")?,
+        written: r.u64("bytes written")?,
     })
 }
 

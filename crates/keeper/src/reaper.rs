@@ -138,7 +138,7 @@ fn no_children(e: io::Error) -> io::Result<Option<ChildEnd>> {
 /// between repeats the record instead of losing it.
 fn record(slots: &mut Slots, end: &ChildEnd) -> io::Result<()> {
     slots.refresh()?;
-    let start_ticks = sys::proc_stat(end.pid).map_or(0, |s| s.start_ticks);
+    let start_ticks = bivouac_gather::process(end.pid).map_or(0, |s| s.start_ticks);
     for number in 0..slots.count() {
         let slot = slots.slot(number);
         if slot.state().1 != Some(State::Claimed) || slot.ending() != Ok(None) {
@@ -159,9 +159,7 @@ pub fn ending(slot: Slot, end: &ChildEnd) -> Ending {
         Ok(Stage::Started) => Ending::Exited(slot.completed(ExitReport {
             attempt: intent.attempt,
             wait_status: end.wait_status,
-            user_us: end.user_us,
-            system_us: end.system_us,
-            max_rss_kb: end.max_rss_kb,
+            used: end.used,
             started_at: intent.at,
             ended_at: sys::now(),
             out_of_memory: false,

@@ -1,5 +1,6 @@
 //! The plain facts that keeper and controller exchange: which attempt, when, how it ended.
 
+pub use bivouac_gather::Used;
 use std::fmt;
 
 /// One try at running one job: `restart` counts requeues from 0. Every message about a job's processes names
@@ -44,13 +45,10 @@ pub struct ExitReport {
     pub attempt: Attempt,
     /// Wait status as of wait(2): exit code in bits 8 to 15, signal in bits 0 to 6, 128 for a core dump.
     pub wait_status: i32,
-    /// User CPU time of the batch process and its awaited children, microseconds. Daemonised children are missing.
-    pub user_us: u64,
-    /// System CPU time, likewise.
-    pub system_us: u64,
-    /// Largest resident set of any one awaited process, KiB; of an attempt with a memory limit that was watched or that went
-    /// over it, of all its processes together, where that was more.
-    pub max_rss_kb: u64,
+    /// What the batch process and all that it started used, the steps of srun left out. Its resident set is that of the largest
+    /// process; of an attempt with a memory limit that was watched or that went over it, of all its processes together, where
+    /// that was more.
+    pub used: Used,
     /// When the child process was created.
     pub started_at: Stamp,
     /// When its end was noticed.

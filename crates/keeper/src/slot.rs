@@ -6,6 +6,8 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use bivouac_gather::Used;
+
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::order::{Traces, get_appended, get_attempt, put_appended, put_attempt};
 use crate::protocol::{get_failure, get_report, get_stamp, put_failure, put_report, put_stamp};
@@ -28,6 +30,17 @@ const ENDING: Section = Section { at: 1664, size: 384 };
 const MAX_TEXT: usize = 340;
 
 const MARK: u32 = 0x3c0f_3355;
+
+/// A number that is written by one instruction and known to be whole: its complement is beside it. 0 stands for none.
+fn guarded(kb: u64) -> u64 {
+    let kb = u32::try_from(kb).unwrap_or(u32::MAX);
+    u64::from(kb) << 32 | u64::from(!kb)
+}
+
+fn unguarded(word: u64) -> Option<u64> {
+    let (kb, complement) = ((word >> 32) as u32, word as u32);
+    (kb == !complement).then_some(kb.into())
+}
 
 struct Section {
     at: usize,
@@ -232,13 +245,14 @@ impl Slot {
 
     /// Its processes together were seen to have so much memory, KiB.
     pub fn saw_memory(&self, kb: u64) {
-        self.peak().fetch_max(kb, Ordering::AcqRel);
+        self.peak().fetch_max(guarded(kb), Ordering::AcqRel);
     }
 
     /// The report, with what was noted about the attempt's memory.
     pub fn completed(&self, report: ExitReport) -> ExitReport {
-        let max_rss_kb = report.max_rss_kb.max(self.peak().load(Ordering::Acquire));
-        ExitReport { max_rss_kb, out_of_memory: self.is_out_of_memory(), ..report }
+        let peak = unguarded(self.peak().load(Ordering::Acquire)).unwrap_or(0);
+        let rss_kb = report.used.rss_kb.max(peak);
+        ExitReport { used: Used { rss_kb, ..report.used }, out_of_memory: self.is_out_of_memory(), ..report }
     }
 
     /// The scratch folder is gone.

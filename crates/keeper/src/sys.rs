@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::report::Stamp;
+use bivouac_gather::{Used, process};
 
 /// Turns a negative result into the calling thread's `errno`.
 pub fn check<T: Default + PartialOrd>(result: T) -> io::Result<T> {
@@ -39,43 +40,9 @@ pub fn c_string(bytes: &[u8]) -> io::Result<CString> {
     CString::new(bytes).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
 }
 
-/// What the kernel says about a process, from `/proc/PID/stat`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProcStat {
-    /// State letter; `Z` and `X` are dead.
-    pub state: u8,
-    /// Parent.
-    pub ppid: i32,
-    /// Process group.
-    pub pgrp: i32,
-    /// Session.
-    pub session: i32,
-    /// Start time, clock ticks since boot.
-    pub start_ticks: u64,
-}
-
-/// Reads `/proc/PID/stat`; `None` if there is no such process.
-pub fn proc_stat(pid: i32) -> Option<ProcStat> {
-    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    parse_stat(&text)
-}
-
 /// Whether a process is stopped by a signal, or gone.
 pub fn is_stopped(pid: i32) -> bool {
-    proc_stat(pid).is_none_or(|s| matches!(s.state, b'T' | b't' | b'Z' | b'X'))
-}
-
-/// The command name may hold spaces and parentheses, hence the search from the right.
-fn parse_stat(text: &[u8]) -> Option<ProcStat> {
-    let after = text.iter().rposition(|b| *b == b')')?;
-    let rest = std::str::from_utf8(text.get(after + 2..)?).ok()?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = *fields.next()?.as_bytes().first()?;
-    let ppid = fields.next()?.parse().ok()?;
-    let pgrp = fields.next()?.parse().ok()?;
-    let session = fields.next()?.parse().ok()?;
-    let start_ticks = fields.nth(15)?.parse().ok()?;
-    Some(ProcStat { state, ppid, pgrp, session, start_ticks })
+    process(pid).is_none_or(|s| matches!(s.state, b'T' | b't' | b'Z' | b'X'))
 }
 
 /// The end of a child, not yet collected.
@@ -85,12 +52,8 @@ pub struct ChildEnd {
     pub pid: i32,
     /// As of wait(2).
     pub wait_status: i32,
-    /// User CPU time of it and its awaited children, microseconds.
-    pub user_us: u64,
-    /// System CPU time.
-    pub system_us: u64,
-    /// Largest resident set, KiB.
-    pub max_rss_kb: u64,
+    /// What it and its awaited children used, as wait(2) tells it.
+    pub used: Used,
 }
 
 /// Looks at any ended child without collecting it. `None`: none has ended. An error of `ECHILD`: there is no child.
@@ -112,14 +75,7 @@ pub fn peek_child() -> io::Result<Option<ChildEnd>> {
         libc::CLD_DUMPED => status | 0x80,
         _ => status,
     };
-    let us = |t: libc::timeval| t.tv_sec as u64 * 1_000_000 + t.tv_usec as u64;
-    Ok(Some(ChildEnd {
-        pid,
-        wait_status,
-        user_us: us(usage.ru_utime),
-        system_us: us(usage.ru_stime),
-        max_rss_kb: usage.ru_maxrss as u64,
-    }))
+    Ok(Some(ChildEnd { pid, wait_status, used: Used::of_rusage(&usage) }))
 }
 
 /// Collects an ended child.
@@ -361,19 +317,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stat_survives_an_odd_command_name() {
-        let text = b"42 (a) b (c)) S 7 8 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0\n";
-        let stat = parse_stat(text).unwrap();
-        let wanted = ProcStat { state: b'S', ppid: 7, pgrp: 8, session: 9, start_ticks: 12345 };
-        assert_eq!(stat, wanted);
-        assert_eq!(parse_stat(b"42 (x"), None);
-        assert_eq!(parse_stat(b""), None);
-    }
-
-    #[test]
     fn own_process_is_found() {
         let me = std::process::id() as i32;
-        let stat = proc_stat(me).unwrap();
+        let stat = process(me).unwrap();
         // SAFETY: no arguments.
         assert_eq!(stat.ppid, unsafe { libc::getppid() });
         assert!(stat.start_ticks > 0);

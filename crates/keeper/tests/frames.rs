@@ -5,7 +5,7 @@ use bivouac_keeper::order::{LaunchOrder, Limit, LoginEnv, Stream};
 use bivouac_keeper::protocol::{
     FromKeeper, HEADER, KillMode, MAX_BODY, Scope, ToKeeper, VERSION, Welcome, read_frame, write_frame,
 };
-use bivouac_keeper::report::{Attempt, AttemptStatus, ExitReport, FailedStep, LaunchFailure, Stamp};
+use bivouac_keeper::report::{Attempt, AttemptStatus, ExitReport, FailedStep, LaunchFailure, Stamp, Used};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -41,7 +41,7 @@ fn orders() -> impl Strategy<Value = LaunchOrder> {
     let place = (bytes(), option::of(bytes()), streams(), streams(), streams());
     let limit = any::<(u32, u64, u64)>().prop_map(|(resource, soft, hard)| Limit { resource, soft, hard });
     let how = (any::<(u32, i32)>(), option::of(vec(any::<u32>(), 0..4)), vec(limit, 0..3));
-    let rest = (option::of(bytes()), option::of(bytes()), option::of(any::<u64>()));
+    let rest = (option::of(bytes()), option::of(bytes()), option::of(any::<u64>()), any::<u32>());
     (who, what, place, how, rest).prop_map(|(who, what, place, how, rest)| LaunchOrder {
         attempt: who.0,
         uid: who.1.0,
@@ -63,6 +63,7 @@ fn orders() -> impl Strategy<Value = LaunchOrder> {
         view: rest.0,
         scratch: rest.1,
         memory: rest.2,
+        gather: rest.3,
     })
 }
 
@@ -82,27 +83,35 @@ fn to_keeper() -> impl Strategy<Value = ToKeeper> {
         (attempts(), ".{0,40}").prop_map(|(attempt, text)| ToKeeper::Note { attempt, text }),
         attempts().prop_map(|attempt| ToKeeper::Kill { attempt }),
         attempts().prop_map(|attempt| ToKeeper::Ack { attempt }),
+        attempts().prop_map(|attempt| ToKeeper::Measure { attempt }),
         Just(ToKeeper::Goodbye),
         any::<bool>().prop_map(|cancel| ToKeeper::Shutdown { cancel }),
     ]
 }
 
 fn reports() -> impl Strategy<Value = ExitReport> {
-    (attempts(), any::<(i32, u64, u64, u64)>(), stamps(), stamps(), any::<bool>()).prop_map(
-        |(attempt, n, started_at, ended_at, out_of_memory)| {
-            let (wait_status, user_us, system_us, max_rss_kb) = n;
-            ExitReport {
-                attempt,
-                wait_status,
-                user_us,
-                system_us,
-                max_rss_kb,
-                started_at,
-                ended_at,
-                out_of_memory,
-            }
+    (attempts(), any::<i32>(), used(), stamps(), stamps(), any::<bool>()).prop_map(
+        |(attempt, wait_status, used, started_at, ended_at, out_of_memory)| ExitReport {
+            attempt,
+            wait_status,
+            used,
+            started_at,
+            ended_at,
+            out_of_memory,
         },
     )
+}
+
+fn used() -> impl Strategy<Value = Used> {
+    any::<[u64; 7]>().prop_map(|[user_us, system_us, rss_kb, vm_kb, pages, read, written]| Used {
+        user_us,
+        system_us,
+        rss_kb,
+        vm_kb,
+        pages,
+        read,
+        written,
+    })
 }
 
 fn failures() -> impl Strategy<Value = LaunchFailure> {
@@ -158,6 +167,8 @@ fn from_keeper() -> impl Strategy<Value = FromKeeper> {
         reports().prop_map(FromKeeper::Exited),
         attempts().prop_map(|attempt| FromKeeper::Unknown { attempt }),
         ".{0,40}".prop_map(|reason| FromKeeper::Refused { reason }),
+        (attempts(), used(), vec(any::<i32>(), 0..4))
+            .prop_map(|(attempt, used, pids)| FromKeeper::Measured { attempt, used, pids }),
     ]
 }
 

@@ -31,7 +31,7 @@ fn exit_codes_and_signals_are_reported() {
     let report = link.run(camp.order(3, "kill -TERM $$"));
     assert_eq!((report.exit_code(), report.signal()), (0, libc::SIGTERM));
     let report = link.run(camp.order(4, "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done"));
-    assert!(report.user_us > 0 && report.max_rss_kb > 0);
+    assert!(report.used.user_us > 0 && report.used.rss_kb > 0);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use bivouac_keeper::journal::Journal;
 use bivouac_keeper::order::Traces;
 use bivouac_keeper::record::{Record, Session};
-use bivouac_keeper::report::{Attempt, Ending, ExitReport, FailedStep, LaunchFailure, Process, Stamp};
+use bivouac_keeper::report::{Attempt, Ending, ExitReport, FailedStep, LaunchFailure, Process, Stamp, Used};
 use bivouac_keeper::slot::{Intent, Stage, State};
 use bivouac_keeper::slots::{CHUNK, MAX_SESSION, Slots};
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ fn ending(job: u32) -> Ending {
     Ending::Exited(ExitReport {
         attempt: attempt(job),
         wait_status: 0x700,
-        user_us: u64::MAX,
+        used: Used { user_us: u64::MAX, written: 5, ..Used::default() },
         ..Default::default()
     })
 }

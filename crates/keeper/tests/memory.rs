@@ -40,7 +40,7 @@ fn who_has_too_much_ends_and_a_neighbour_does_not() {
         // The pipeline's first half waits for the second, so that the script ends when that is killed.
         let report = link.run(limited(&camp, 1, &EAT.replace("sleep 1000", "exec yes")));
         assert!(report.out_of_memory, "{mode:?}: {report:?}");
-        assert!(report.max_rss_kb > LIMIT / 1024 * 9 / 10, "{mode:?}: {report:?}");
+        assert!(report.used.rss_kb > LIMIT / 1024 * 9 / 10, "{mode:?}: {report:?}");
         assert_eq!(camp.read("out-1").lines().last(), SAID.lines().next(), "{mode:?}");
         gate.open();
         let report = link.exited(attempt(2));

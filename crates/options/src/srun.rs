@@ -79,6 +79,8 @@ pub struct Request {
     pub threads_per_core: Option<u32>,
     /// --time: the limit of the step in minutes; none: that of the job.
     pub time_limit: Option<u32>,
+    /// --acctg-freq, in seconds.
+    pub acctg_freq: Option<u32>,
     /// --gpu-bind.
     pub gpu_bind: Option<GpuBind>,
     /// --gres: what is asked for on each node.
@@ -231,6 +233,7 @@ pub fn request(given: &Given, plane_size: Option<u32>) -> Result<Request, ValueE
         bcast: given.has("bcast").then(|| given.value("bcast").unwrap_or_default().to_owned()),
         cpu_bind_text: given.value("cpu-bind").map(str::to_owned),
         threads_per_core: value::count(given, "threads-per-core")?,
+        acctg_freq: given.value("acctg-freq").and_then(bivouac_types::usage::task_period),
         time_limit: match given.value("time").map(TimeLimit::parse) {
             None => None,
             Some(None) => return Err(ValueError::invalid("time")),

@@ -15,6 +15,7 @@ use bivouac_types::node::{Misfortune, NodeChange};
 use bivouac_types::partition::PartitionChange;
 use bivouac_types::priority::JobFactors;
 use bivouac_types::trigger::{Trigger, TriggerSelect, TriggerSpec};
+use bivouac_types::usage::TaskUsage;
 use bivouac_types::{
     Blob, Duration, ExitStatus, JobChange, JobId, JobSpec, Mpi, Reject, StepId, StepLimit, TaskSet, Timestamp,
 };
@@ -195,6 +196,9 @@ pub enum Ask {
     },
     /// The socket of a running step's daemon, for the job's owner. Answered by `StepSocket`.
     StepSocket(StepId),
+    /// What a running job's batch script uses, for the job's owner (sstat). Answered by `Measured`. Steps are asked themselves,
+    /// see `StepSocket`.
+    Measure(JobId),
     /// srun within a job: a step begins. Answered by `StepStarted`.
     StepStart(StepRequest),
     /// The step has ended.
@@ -374,6 +378,13 @@ pub enum Response {
     Allocation(AllocationNews),
     /// To the ask of that name: a name in the abstract namespace.
     StepSocket(String),
+    /// To `Measure`.
+    Measured {
+        /// What it used until now.
+        usage: TaskUsage,
+        /// Its processes, those of steps left out.
+        pids: Vec<i32>,
+    },
     /// To `Script`.
     Script(Blob),
     /// To the ask of that name.
@@ -411,6 +422,9 @@ pub struct StepLayout {
     pub socket: String,
     /// Seconds between SIGTERM and SIGKILL.
     pub kill_wait: u64,
+    /// How often, in seconds, it is looked at what the tasks use; 0: only when they end.
+    #[serde(default)]
+    pub gather: u64,
     /// WaitTime in seconds, 0: for ever.
     #[serde(default)]
     pub wait: u64,

@@ -4,6 +4,7 @@
 //! and, beside the first frame, its three standard streams as descriptors. Output needs no forwarding to another process
 //! then, and what ends srun does not end the daemon.
 
+use bivouac_types::usage::Measured;
 use bivouac_types::{Blob, ExitStatus};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read};
@@ -42,6 +43,8 @@ pub enum ToStep {
     Signal(i32),
     /// The job is being ended, or is the client's no more: why, as it is added to the announcement (` DUE TO TIME LIMIT`).
     Terminate(String),
+    /// What the tasks use (sstat); answered by `Measured`.
+    Measure,
     /// sattach's first frame, with its standard output and error beside it.
     Attach(Attach),
 }
@@ -95,6 +98,13 @@ pub enum FromStep {
     Running {
         /// Whether a descriptor is beside it.
         pty: bool,
+    },
+    /// To `Measure`.
+    Measured {
+        /// The tasks, by rank.
+        tasks: Vec<Measured>,
+        /// All their processes.
+        pids: Vec<i32>,
     },
     /// The step is over, and the controller knows.
     Ended {

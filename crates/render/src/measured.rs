@@ -63,8 +63,9 @@ pub(crate) fn cpu(out: &mut String, us: u64) {
 /// An amount of memory.
 pub(crate) fn memory(out: &mut String, bytes: u64, s: &Settings) {
     match s.units {
+        _ if bytes == 0 => out.push('0'),
         Units::Fixed(_) => s.scaled(out, bytes as f64 / 1024.0),
-        Units::Natural if bytes % 1024 == 0 => push(out, format_args!("{}K", bytes / 1024)),
+        Units::Natural if bytes.is_multiple_of(1024) => push(out, format_args!("{}K", bytes / 1024)),
         Units::Natural | Units::Original => push(out, format_args!("{bytes}")),
     }
 }
@@ -143,7 +144,7 @@ pub(crate) fn amounts(out: &mut String, step: &StepInfo, way: Way, figure: Figur
         let amount = figure.of(step, of)?;
         match of {
             Amount::Cpu => cpu(value, amount),
-            Amount::Rss | Amount::Vm if amount > 0 => memory(value, amount, s),
+            Amount::Rss | Amount::Vm => memory(value, amount, s),
             Amount::Read | Amount::Written if matches!(s.units, Units::Fixed(_)) => disk(value, amount, s),
             _ => push(value, format_args!("{amount}")),
         }

@@ -29,7 +29,10 @@ pub fn from_keeper(said: FromKeeper) -> Option<KeeperReport> {
         FromKeeper::Exited(e) => exited(&e),
         // Not that it never began: a confirmation may still be under way, or wait to be stored.
         FromKeeper::Unknown { attempt } => KeeperReport::Lost { attempt: ours(attempt) },
-        FromKeeper::Welcome(_) | FromKeeper::Refused { .. } | FromKeeper::StepEnded { .. } => return None,
+        FromKeeper::Welcome(_)
+        | FromKeeper::Refused { .. }
+        | FromKeeper::StepEnded { .. }
+        | FromKeeper::Measured { .. } => return None,
     })
 }
 

@@ -192,7 +192,7 @@ impl Sim {
             Action::Record(record) => self.keeper_records(record),
             Action::Fork(order) => self.fork(&order),
             // Steps have no processes of their own here.
-            Action::ForkStep { .. } => {}
+            Action::ForkStep { .. } | Action::Measure { .. } => {}
             Action::Reap { attempt } => {
                 self.machine.procs.retain(|_, p| {
                     p.attempt != attempt

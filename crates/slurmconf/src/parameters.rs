@@ -381,6 +381,7 @@ impl Build {
             _ => Duration::ZERO,
         };
         p.inactive_limit = given.seconds("InactiveLimit").unwrap_or_default();
+        p.gather_period = given.get("JobAcctGatherFrequency").and_then(bivouac_types::usage::task_period);
         p.wait_time = given.seconds("WaitTime").unwrap_or_default();
         p.kill_on_bad_exit = given.yes("KillOnBadExit");
         p.mpi_default = given.get("MpiDefault").and_then(Mpi::parse).unwrap_or_default();

@@ -99,6 +99,9 @@ pub struct JobSpec {
     pub network: Option<String>,
     /// --batch: features wanted of the node of the batch script.
     pub batch_features: Option<String>,
+    /// --acctg-freq: how often it is looked at what its processes use, in seconds; 0: only when they end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acctg_freq: Option<u32>,
     /// What changes nothing here.
     #[serde(skip_serializing_if = "Noted::is_empty")]
     pub noted: Noted,

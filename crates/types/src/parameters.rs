@@ -44,6 +44,8 @@ pub struct Parameters {
     pub over_time_limit: Duration,
     /// InactiveLimit, 0: none.
     pub inactive_limit: Duration,
+    /// JobAcctGatherFrequency: how often it is looked at what jobs' processes use, in seconds, 0: only when they end; none: 30.
+    pub gather_period: Option<u32>,
     /// WaitTime: what srun waits after a first task has ended, 0: for ever.
     pub wait_time: Duration,
     /// KillOnBadExit: srun's default.

@@ -134,6 +134,17 @@ pub struct Extreme {
     pub node: u32,
 }
 
+/// How often tasks are looked at, in seconds, as JobAcctGatherFrequency and --acctg-freq say it: `30`, `task=5,energy=10`.
+/// None: nothing is said of tasks.
+pub fn task_period(text: &str) -> Option<u32> {
+    let of_tasks = |word: &str| match word.split_once('=') {
+        Some((name, seconds)) if name.trim().eq_ignore_ascii_case("task") => seconds.trim().parse().ok(),
+        Some(_) => None,
+        None => word.trim().parse().ok(),
+    };
+    text.split(',').find_map(of_tasks)
+}
+
 /// A task and where it ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measured {
@@ -247,6 +258,12 @@ mod tests {
 
     fn extreme(amount: u64, task: u32, node: u32) -> Extreme {
         Extreme { amount, task, node }
+    }
+
+    #[test]
+    fn periods_of_tasks() {
+        let read = ["30", "task=5,energy=10", "energy=10,Task=0", "energy=3", "", "x"].map(task_period);
+        assert_eq!(read, [Some(30), Some(5), Some(0), None, None, None]);
     }
 
     #[test]

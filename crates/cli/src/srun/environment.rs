@@ -5,7 +5,8 @@ use crate::cluster;
 use bivouac_options::Program;
 use bivouac_options::cpu_bind::CpuBind;
 use bivouac_options::srun::Request;
-use bivouac_proto::message::{Ask, Response, StepLayout};
+use bivouac_proto::message::StepLayout;
+use bivouac_proto::message::{Ask, Response};
 use bivouac_types::{StepId, StepKind};
 use std::process::ExitCode;
 

@@ -148,7 +148,7 @@ pub fn start(job: JobId, request: &Request, command: &OsStr, sizes: Sizes) -> Re
 
 /// Tells the controller that the step is over. A controller that is away for long learns it from the job's end.
 pub fn end(layout: &StepLayout, outcome: &Outcome) {
-    let ask = Ask::StepEnd { step: layout.step, exit: outcome.exit, usage: outcome.usage };
+    let ask = Ask::StepEnd { step: layout.step, exit: outcome.exit, usage: outcome.usage.clone() };
     let begun = Instant::now();
     let mut pause = Duration::from_millis(50);
     while let Err(e) = cluster::ask(ask.clone()) {

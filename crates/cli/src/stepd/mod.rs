@@ -9,6 +9,7 @@ pub mod forward;
 mod gpu_bind;
 mod hosts;
 pub mod launch;
+mod ledger;
 mod multi;
 mod plan;
 mod pmi;
@@ -212,6 +213,7 @@ fn step_of(order: &StepOrder, client: &mut Wire, listener: UnixListener) -> Resu
 /// Starts the tasks and watches them.
 fn run_step(step: &Step<'_>, client: &mut Wire, listener: UnixListener) -> Result<Outcome, ExitCode> {
     let Step { order, request, layout, commands, environment, asked } = step;
+    ledger::become_collector();
     let signals = watch::signals().map_err(|e| fail(format_args!("signals cannot be watched: {e}")))?;
     let way = plan::distribution(request, layout);
     let tasks = plan::tasks(layout, &way);
@@ -303,6 +305,7 @@ fn run_step(step: &Step<'_>, client: &mut Wire, listener: UnixListener) -> Resul
     let rules = Rules {
         // 0 waits for ever.
         wait: Some(request.wait.map_or(layout.wait, u64::from)).filter(|s| *s > 0).map(Duration::from_secs),
+        gather: request.acctg_freq.map_or(layout.gather, u64::from),
         kill_on_bad_exit: request.kill_on_bad_exit.unwrap_or(layout.kill_on_bad_exit),
         until: request
             .time_limit

@@ -123,6 +123,7 @@ mod tests {
             cpus_per_task: 2,
             nodes: tasks.iter().enumerate().map(node).collect(),
             socket: String::new(),
+            gather: 30,
             kill_wait: 30,
             wait: 0,
             kill_on_bad_exit: false,

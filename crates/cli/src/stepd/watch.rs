@@ -4,13 +4,15 @@ mod say;
 
 use super::SILENCE;
 use super::forward::{self, Lines};
+use super::ledger::Ledger;
 use super::plan::{self, Task};
 use super::pmi::Pmi;
 use super::programs;
 use super::streams::Forwarded;
 use super::wire::Wire;
 use crate::srun::tell;
-use bivouac_proto::message::{END_STEP, StepLayout};
+use bivouac_proto::message::END_STEP;
+use bivouac_proto::message::StepLayout;
 use bivouac_proto::step::{FromStep, ToStep};
 use bivouac_types::ExitStatus;
 use bivouac_types::info::Usage;
@@ -37,6 +39,8 @@ pub struct Rules {
     pub wait: Option<Duration>,
     /// --kill-on-bad-exit.
     pub kill_on_bad_exit: bool,
+    /// How often, in seconds, it is looked at what the tasks use; 0: only when they end.
+    pub gather: u64,
     /// --time: when the step is to be over.
     pub until: Option<Instant>,
     /// --disable-status, --quit-on-interrupt.
@@ -135,6 +139,8 @@ pub struct Watch<'a> {
     attached: Vec<Wire>,
     rules: Rules,
     started: Vec<Started>,
+    /// What they use.
+    ledger: Ledger,
     outputs: Vec<Forwarded>,
     inputs: Vec<(File, VecDeque<u8>)>,
     input_open: bool,
@@ -175,6 +181,7 @@ impl<'a> Watch<'a> {
             client: Some(client),
             listener,
             attached: Vec::new(),
+            ledger: Ledger::new(rules.gather),
             rules,
             started: Vec::new(),
             outputs,
@@ -194,6 +201,7 @@ impl<'a> Watch<'a> {
         };
         for mut task in started {
             let status = task.status.take();
+            watch.ledger.add(task.pid);
             watch.started.push(task);
             if let Some(status) = status {
                 watch.ended(watch.started.len() - 1, status, false);
@@ -208,6 +216,7 @@ impl<'a> Watch<'a> {
             self.turn(None);
         }
         // What the tasks left behind ends with the step; the unreaped leaders keep the groups' numbers ours.
+        self.ledger.end_left_behind();
         self.signal_tasks(libc::SIGKILL);
         let until = Instant::now() + DRAIN;
         while !self.outputs.is_empty() && Instant::now() < until {
@@ -227,7 +236,10 @@ impl<'a> Watch<'a> {
         let wait_over =
             self.first_end.zip(self.rules.wait).map(|(t, w)| t + w).filter(|_| waiting && !self.ending);
         let limit = self.rules.until.filter(|_| waiting && !self.ending);
-        let deadline = [until, self.kill_at, self.say_at, wait_over, limit].into_iter().flatten().min();
+        let deadline = [until, self.kill_at, self.say_at, wait_over, limit, self.ledger.due()]
+            .into_iter()
+            .flatten()
+            .min();
         let mut polled: Vec<libc::pollfd> = Vec::new();
         let mut poll = |fd: RawFd, events| polled.push(libc::pollfd { fd, events, revents: 0 });
         poll(self.signals.as_raw_fd(), libc::POLLIN);
@@ -270,6 +282,7 @@ impl<'a> Watch<'a> {
             self.read_signals();
         }
         let now = Instant::now();
+        self.ledger.turn(now);
         if self.say_at.is_some_and(|t| t <= now) {
             self.say();
         }
@@ -359,6 +372,7 @@ impl<'a> Watch<'a> {
             }
         }
         self.look_for_ends();
+        self.ledger.collect();
     }
 
     /// srun says something, or is gone: its tasks are hung up, and not left to themselves for long.
@@ -381,14 +395,24 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Somebody wants to see the tasks' output as well (sattach). Who wants anything else is not heard.
+    /// Somebody wants to see the tasks' output as well (sattach), or what they use (sstat). Who wants anything else is not
+    /// heard.
     fn attach(&mut self) {
         let Ok((stream, _)) = self.listener.accept() else { return };
         let Ok(mut wire) = Wire::accepted(stream) else { return };
         if wire.give_up_after(SILENCE).is_err() {
             return;
         }
-        let Ok((ToStep::Attach(wanted), streams)) = wire.receive::<ToStep>() else { return };
+        let (wanted, streams) = match wire.receive::<ToStep>() {
+            Ok((ToStep::Attach(wanted), streams)) => (wanted, streams),
+            Ok((ToStep::Measure, _)) => {
+                self.ledger.look();
+                let tasks = self.measured(|ledger, at| ledger.so_far(at));
+                let _ = wire.send(&FromStep::Measured { tasks, pids: self.ledger.pids() }, &[]);
+                return;
+            }
+            _ => return,
+        };
         let Ok([out, err]) = <[OwnedFd; 2]>::try_from(streams) else { return };
         let tasks = self.layout.nodes.iter().map(|n| n.tasks).sum();
         for output in &mut self.outputs {
@@ -540,30 +564,19 @@ impl<'a> Watch<'a> {
 
     /// Reaps all tasks and adds up what they used.
     fn reap(&mut self) -> Usage {
-        let measured = self.started.iter().map(|started| {
-            let usage = started.pid.map(collected).unwrap_or_default();
-            Measured { task: started.task.rank, node: started.task.node as u32, usage }
-        });
-        Usage::of_tasks(&measured.collect::<Vec<_>>())
+        let tasks: Vec<Measured> = self.measured(|ledger, at| ledger.end(at));
+        Usage::of_tasks(&tasks)
     }
-}
 
-/// Collects an ended child: what it and its own collected children used.
-fn collected(pid: i32) -> TaskUsage {
-    let mut status = 0;
-    // SAFETY: a zeroed record is a valid value to be filled in, and both pointers are valid for the call.
-    let used = unsafe {
-        let mut used: libc::rusage = std::mem::zeroed();
-        libc::wait4(pid, &mut status, 0, &mut used);
-        used
-    };
-    let us = |t: libc::timeval| t.tv_sec as u64 * 1_000_000 + t.tv_usec as u64;
-    TaskUsage {
-        user_us: us(used.ru_utime),
-        system_us: us(used.ru_stime),
-        rss_kb: used.ru_maxrss as u64,
-        pages: used.ru_majflt as u64,
-        ..TaskUsage::default()
+    fn measured(&mut self, of: impl Fn(&mut Ledger, usize) -> TaskUsage) -> Vec<Measured> {
+        let (ledger, started) = (&mut self.ledger, self.started.iter().enumerate());
+        let measure = |(at, started): (usize, &Started)| {
+            let Task { rank, node, .. } = started.task;
+            Measured { task: rank, node: node as u32, usage: of(ledger, at) }
+        };
+        let mut tasks: Vec<Measured> = started.map(measure).collect();
+        tasks.sort_by_key(|m| m.task);
+        tasks
     }
 }
 

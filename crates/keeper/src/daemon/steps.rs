@@ -55,7 +55,7 @@ impl Daemon {
             // The descriptor first: what is then found under the number is what the descriptor holds. What is not an orphan is
             // on its way from the daemon to a task.
             let pidfd = sys::pidfd_open(process).ok()?;
-            let orphan = sys::proc_stat(process).is_some_and(|s| s.ppid == self.reaper_pid);
+            let orphan = bivouac_gather::process(process).is_some_and(|s| s.ppid == self.reaper_pid);
             (orphan && confine::daemon_of(process) == Some(step)).then_some(pidfd)
         });
         self.adopted_steps.extend(found.map(|pidfd| Adopted { attempt, step, pidfd }));
@@ -76,6 +76,7 @@ impl Daemon {
 
     /// What a step's daemon leaves behind ends with it, also when it was killed.
     pub(super) fn step_ended(&mut self, attempt: Attempt, step: u32, end: &ChildEnd) {
+        self.gauges.step_ended(attempt, end);
         sys::kill(-end.pid, libc::SIGKILL);
         self.signal(attempt, libc::SIGKILL, Scope::Step(step));
         self.sockets.send(&FromKeeper::StepEnded { attempt, step });

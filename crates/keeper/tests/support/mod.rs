@@ -11,7 +11,7 @@ use bivouac_keeper::client::Client;
 use bivouac_keeper::confine::Marks;
 use bivouac_keeper::order::{LaunchOrder, Stream};
 use bivouac_keeper::protocol::{FromKeeper, Scope, ToKeeper, Welcome};
-use bivouac_keeper::report::{Attempt, AttemptStatus, ExitReport};
+use bivouac_keeper::report::{Attempt, AttemptStatus, ExitReport, Used};
 use bivouac_keeper::sys;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_bivouac-keeper");
@@ -226,6 +226,19 @@ impl Link {
         }
     }
 
+    /// What an attempt uses now, and its processes.
+    pub fn measure(&mut self, job: u32) -> (Used, Vec<i32>) {
+        self.send(ToKeeper::Measure { attempt: attempt(job) });
+        loop {
+            match self.receive() {
+                FromKeeper::Measured { attempt: of, used, pids } if of == attempt(job) => {
+                    return (used, pids);
+                }
+                _ => {}
+            }
+        }
+    }
+
     pub fn run(&mut self, order: LaunchOrder) -> ExitReport {
         let attempt = order.attempt;
         self.launch(order);
@@ -246,7 +259,7 @@ pub fn end_of(link: &mut Link, welcome: &Welcome, wanted: Attempt) -> ExitReport
 }
 
 pub fn lives(pid: i32) -> bool {
-    sys::proc_stat(pid).is_some_and(|s| !matches!(s.state, b'Z' | b'X'))
+    bivouac_gather::process(pid).is_some_and(|s| !matches!(s.state, b'Z' | b'X'))
 }
 
 /// Waits for something that gives no event of its own.

@@ -9,6 +9,7 @@ use crate::table::Program;
 use crate::value::{self, ValueError};
 use bivouac_types::distribution::Method;
 use bivouac_types::job::{SignalRequest, SwitchRequest};
+use bivouac_types::usage::task_period;
 use bivouac_types::{
     Dependency, Distribution, Duration, JobSpec, LicenseRequest, TimeLimit, Timestamp, when,
 };
@@ -99,6 +100,7 @@ pub fn read(given: &Given, around: &Surroundings<'_>) -> Result<Asked, ValueErro
         delay_boot: parsed(given, "delay-boot", delay)?,
         network: text(given, "network"),
         reboot: given.has("reboot"),
+        acctg_freq: given.value("acctg-freq").and_then(task_period),
         noted,
         ..JobSpec::default()
     };

@@ -13,6 +13,7 @@ pub(crate) fn nodes_file(name: &str) -> io::Result<String> {
 /// A value that each honoured option accepts.
 pub(crate) fn sample(long: &str) -> &'static str {
     match long {
+        "acctg-freq" => "task=5",
         "array" => "1-3%2",
         "begin" | "deadline" => "now+1hour",
         "dependency" => "afterok:12",

@@ -3,9 +3,9 @@
 use super::{NO_BINDING, NO_FEDERATION, Opt, opt};
 
 pub(super) const ACCOUNT: Opt = opt("account", "charge the job to this account").short('A').takes("name");
-pub(super) const ACCTG_FREQ: Opt = opt("acctg-freq", "how often use is sampled")
-    .takes("type=seconds")
-    .listed("use is measured when a process ends, not by sampling");
+pub(super) const ACCTG_FREQ: Opt =
+    opt("acctg-freq", "how often it is looked at what tasks use, 0: only when they end")
+        .takes("task=seconds");
 pub(super) const BB: Opt = opt("bb", "burst buffer request").takes("spec").listed("there is no burst buffer");
 pub(super) const BBF: Opt =
     opt("bbf", "file with a burst buffer request").takes("file").listed("there is no burst buffer");

@@ -23,6 +23,7 @@ impl Ask {
             | Ask::Diagnostics
             | Ask::Config
             | Ask::StepSocket(_)
+            | Ask::Measure(_)
             | Ask::Script(_)
             | Ask::Payload(_)
             | Ask::Triggers => true,

@@ -11,6 +11,7 @@ pub use seff::{Form, raw, seff};
 
 use bivouac_types::Duration;
 use bivouac_types::info::{JobInfo, StepInfo};
+use bivouac_types::usage::Amount;
 
 /// What a job used of what it had.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,7 +22,7 @@ pub struct Efficiency {
     pub cpu_of: u64,
     /// The most memory in KiB.
     pub mem_kb: u64,
-    /// Whether that is the largest task's, times the number of tasks.
+    /// Whether that is the sum over several tasks, each of which had its most at another time.
     pub mem_estimated: bool,
     /// What it had, in KiB.
     pub mem_of_kb: u64,
@@ -63,9 +64,13 @@ impl Efficiency {
     }
 }
 
-/// The most memory of a step, all its tasks together.
+/// The most memory of a step, that of all its tasks together.
 fn memory_kb(step: &StepInfo) -> u64 {
-    step.usage.max_rss_kb * u64::from(step.num_tasks.max(1))
+    let tasks = step.num_tasks.max(1);
+    match step.usage.spread(Amount::Rss, tasks) {
+        Some(spread) => spread.total,
+        None => step.usage.max_rss_kb * u64::from(tasks),
+    }
 }
 
 fn percent(part: f64, whole: f64) -> f64 {

@@ -4,7 +4,7 @@ use super::Kind::{Bit, Count, Limit, OneOf, Program, Text, Time, Unit, Words, Ye
 use super::{Key, NULL, computed, honoured, listed, refused};
 
 const NO_DBD: &str = "the accounting is the controller's own file: there is no slurmdbd to reach";
-const NO_GATHER: &str = "usage is taken from the kernel when a step ends";
+const NO_GATHER: &str = "what is not a process's own is not measured";
 const NO_NET: &str = "one machine: nothing goes over a network";
 const NO_AUTH: &str = "the kernel says who calls: no authentication plugin is needed";
 const NO_FREQ: &str = "the frequency of CPUs is left alone";
@@ -128,12 +128,12 @@ pub const CONTROLLER: &[Key] = &[
         "--interactive --preserve-env --pty $SHELL",
         "salloc runs its shell on this machine, which is its first node, in any case",
     ),
-    listed("JobAcctGatherFrequency", Text, "30", NO_GATHER),
+    honoured("JobAcctGatherFrequency", Text, "30"),
     listed(
         "JobAcctGatherType",
         OneOf(&["jobacct_gather/none", "jobacct_gather/linux", "jobacct_gather/cgroup"]),
         "jobacct_gather/none",
-        NO_GATHER,
+        "processes are measured in one way, whatever it says",
     ),
     honoured("JobAcctGatherParams", Words(&["NoShared", "UsePss", "OverMemoryKill"]), NULL),
     listed("JobCompHost", Text, "localhost", NO_COMP),
