@@ -87,7 +87,7 @@ fn an_untouched_environment_is_taken_as_it_is_and_a_touched_one_is_made_anew() {
     fs::write(prefix.join("share/own-file"), "mine").unwrap();
     home.ok("env remove -n demo -y");
     home.ok("env create");
-    assert_ne!(inode(&prefix), first);
+    // Not by the folder's number, which the file system may use again.
     assert!(!prefix.join("share/own-file").exists());
     fs::remove_file(prefix.join("share/numpy")).unwrap();
     home.ok("env create");
